@@ -1,0 +1,206 @@
+#include "config/fields.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+#include "core/error.h"
+
+namespace straq::config {
+namespace {
+
+std::string number(double x) {
+  char buffer[32];
+  const auto r = std::to_chars(buffer, buffer + sizeof buffer, x);
+  return std::string(buffer, r.ptr);
+}
+
+const Value& empty_map() {
+  static const Value v = Value::make_map();
+  return v;
+}
+
+std::string join(const std::vector<std::string>& words) {
+  std::string out;
+  for (const auto& w : words) out += (out.empty() ? "" : ", ") + w;
+  return out;
+}
+
+}  // namespace
+
+Limit at_least(double low) {
+  return {[=](double x) { return x >= low; }, "at least " + number(low)};
+}
+Limit above(double low) {
+  return {[=](double x) { return x > low; }, "above " + number(low)};
+}
+Limit between(double low, double high) {
+  return {[=](double x) { return x >= low && x <= high; },
+          "between " + number(low) + " and " + number(high)};
+}
+
+Fields Fields::reader(const Value& source, std::string path) {
+  Fields f;
+  f.mode_ = Mode::read;
+  f.path_ = std::move(path);
+  if (source.kind == Value::Kind::map) {
+    f.source_ = &source;
+  } else if (source.kind == Value::Kind::null) {
+    f.source_ = &empty_map();
+  } else {
+    fail_type(source, f.path_.empty() ? "config" : f.path_, "a map of keys");
+  }
+  return f;
+}
+
+Fields Fields::dumper() {
+  Fields f;
+  f.mode_ = Mode::dump;
+  return f;
+}
+
+const Value* Fields::take(const std::string& key) {
+  known_.push_back(key);
+  return source_->find(key);
+}
+
+void Fields::raw(const std::string& key, Value& value) {
+  if (mode_ == Mode::dump) {
+    dump_.set(key, value);
+  } else if (const Value* v = take(key)) {
+    value = *v;
+  }
+}
+
+std::string Fields::where(const std::string& key) const {
+  const Value* v = mode_ == Mode::read ? source_->find(key) : nullptr;
+  return (v ? v->where() + ": " : std::string()) + path_ + key;
+}
+
+void Fields::finish() const {
+  if (mode_ != Mode::read) return;
+  for (const auto& [key, value] : source_->map) {
+    if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
+    const std::string near = nearest(key, known_);
+    fail_input(value.where() + ": unknown key \"" + path_ + key + "\"" +
+                   (near.empty() ? "" : "; did you mean \"" + path_ + near + "\"?"),
+               "known keys here: " + join(known_));
+  }
+}
+
+void Fields::fail_missing(const std::string& key) const {
+  fail_input(source_->where() + ": the key \"" + path_ + key + "\" is missing",
+             "add it, or inherit a config that has it with `base:`");
+}
+
+void Fields::fail_type(const Value& v, const std::string& path, const char* expected) {
+  std::string got = v.kind == Value::Kind::map    ? "a map"
+                    : v.kind == Value::Kind::list ? "a list"
+                    : v.kind == Value::Kind::null ? "nothing"
+                                                  : "\"" + v.scalar + "\"";
+  fail_input(v.where() + ": " + path + ": expected " + expected + ", got " + got);
+}
+
+void Fields::check(const Value& v, const std::string& path, double x,
+                   const std::optional<Limit>& limit) {
+  if (limit && !limit->holds(x)) {
+    fail_input(v.where() + ": " + path + ": must be " + limit->words + ", got " + v.scalar);
+  }
+}
+
+std::size_t Fields::pick(const Value& v, const std::string& path,
+                         const std::vector<std::pair<std::string, bool>>& names) {
+  if (v.kind != Value::Kind::scalar) fail_type(v, path, "one word");
+  std::vector<std::string> built, all;
+  for (const auto& [name, is_built] : names) {
+    all.push_back(name);
+    if (is_built) built.push_back(name);
+  }
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i].first != v.scalar) continue;
+    if (!names[i].second) {
+      fail_input(v.where() + ": " + path + ": \"" + v.scalar +
+                     "\" is a documented choice that this version does not build yet",
+                 "choose one of: " + join(built));
+    }
+    return i;
+  }
+  const std::string near = nearest(v.scalar, all);
+  fail_input(v.where() + ": " + path + ": unknown choice \"" + v.scalar + "\"" +
+                 (near.empty() ? "" : "; did you mean \"" + near + "\"?"),
+             "choose one of: " + join(built));
+}
+
+void Fields::read_value(const Value& v, const std::string& path, bool& out,
+                        const std::optional<Limit>&) {
+  if (v.kind == Value::Kind::scalar && !v.quoted) {
+    if (v.scalar == "true") {
+      out = true;
+      return;
+    }
+    if (v.scalar == "false") {
+      out = false;
+      return;
+    }
+  }
+  fail_type(v, path, "true or false");
+}
+
+void Fields::read_value(const Value& v, const std::string& path, std::string& out,
+                        const std::optional<Limit>&) {
+  if (v.kind != Value::Kind::scalar) fail_type(v, path, "text");
+  out = v.scalar;
+}
+
+void Fields::read_value(const Value& v, const std::string& path, double& out,
+                        const std::optional<Limit>& limit) {
+  if (v.kind != Value::Kind::scalar || v.quoted) fail_type(v, path, "a number");
+  double x = 0;
+  const char* end = v.scalar.data() + v.scalar.size();
+  const auto r = std::from_chars(v.scalar.data(), end, x);
+  if (r.ec != std::errc() || r.ptr != end || !std::isfinite(x)) fail_type(v, path, "a number");
+  check(v, path, x, limit);
+  out = x;
+}
+
+void Fields::read_integer(const Value& v, const std::string& path, std::int64_t& out,
+                          std::int64_t low, std::int64_t high) {
+  if (v.kind != Value::Kind::scalar || v.quoted) fail_type(v, path, "a whole number");
+  const char* end = v.scalar.data() + v.scalar.size();
+  const auto r = std::from_chars(v.scalar.data(), end, out);
+  if (r.ec != std::errc() || r.ptr != end || out < low || out > high) {
+    fail_type(v, path, "a whole number in range");
+  }
+}
+
+Value Fields::to_value(const std::string& x) {
+  return from_json(nlohmann::ordered_json(x));  // quotes what would read back as something else
+}
+
+Value Fields::to_value(double x) { return Value::make_scalar(number(x)); }
+
+std::string nearest(const std::string& word, const std::vector<std::string>& known) {
+  std::string best;
+  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+  for (const auto& k : known) {
+    std::vector<std::size_t> row(k.size() + 1);
+    for (std::size_t j = 0; j <= k.size(); ++j) row[j] = j;
+    for (std::size_t i = 1; i <= word.size(); ++i) {
+      std::size_t diagonal = row[0];
+      row[0] = i;
+      for (std::size_t j = 1; j <= k.size(); ++j) {
+        const std::size_t up = row[j];
+        row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (word[i - 1] != k[j - 1])});
+        diagonal = up;
+      }
+    }
+    if (row[k.size()] < best_distance) {
+      best_distance = row[k.size()];
+      best = k;
+    }
+  }
+  return best;
+}
+
+}  // namespace straq::config

@@ -1,0 +1,143 @@
+#include "core/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "core/error.h"
+
+namespace straq {
+namespace fs = std::filesystem;
+namespace {
+
+std::string hint_for(int code) {
+  switch (code) {
+    case ENOSPC:
+    case EDQUOT: return "free space on that filesystem or choose another folder, then rerun";
+    case EACCES:
+    case EPERM:
+    case EROFS: return "choose a folder that you may write to";
+    case ENOENT: return "check the path; relative paths start at the current folder";
+    case EISDIR: return "a folder has that name; name a file";
+    default: return {};
+  }
+}
+
+[[noreturn]] void fail_io(const std::string& what, const std::string& path, int code) {
+  fail_runtime(what + " " + path + ": " + std::strerror(code), hint_for(code));
+}
+
+void write_all(int fd, std::string_view bytes, const std::string& path) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t n = ::write(fd, bytes.data() + done, bytes.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) fail_io("cannot write", path, n == 0 ? ENOSPC : errno);
+    done += static_cast<std::size_t>(n);
+  }
+}
+
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(const std::string& target)
+      : path_(target + ".tmp." + std::to_string(::getpid())) {
+    fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd_ < 0) fail_io("cannot create", path_, errno);
+  }
+  ~TemporaryFile() {
+    if (fd_ >= 0) ::close(fd_);
+    if (!kept_) ::unlink(path_.c_str());
+  }
+  int fd() const { return fd_; }
+  void publish(const std::string& target) {
+    if (::fsync(fd_) != 0) fail_io("cannot flush", path_, errno);
+    const int fd = fd_;
+    fd_ = -1;
+    if (::close(fd) != 0) fail_io("cannot close", path_, errno);
+    rename_durably(path_, target);
+    kept_ = true;
+  }
+
+ private:
+  std::string path_;
+  int fd_ = -1;
+  bool kept_ = false;
+};
+
+}  // namespace
+
+std::string read_file(const std::string& path) {
+  std::error_code ec;
+  if (fs::is_directory(path, ec)) fail_input("cannot read " + path + ": it is a folder", "name a file");
+  std::ifstream in(path, std::ios::binary);
+  if (!in) {
+    const int code = errno;
+    fail_input("cannot read " + path + ": " + std::strerror(code), hint_for(code));
+  }
+  std::ostringstream out;
+  out << in.rdbuf();
+  if (in.bad()) fail_runtime("cannot read " + path + " to its end");
+  return std::move(out).str();
+}
+
+void write_file_atomic(const std::string& path, std::string_view bytes) {
+  const fs::path parent = fs::path(path).parent_path();
+  if (!parent.empty()) make_folders(parent.string());
+  TemporaryFile file(path);
+  write_all(file.fd(), bytes, path);
+  file.publish(path);
+}
+
+void make_folders(const std::string& path) {
+  std::error_code ec;
+  fs::create_directories(path, ec);
+  if (ec) fail_io("cannot make folder", path, ec.value());
+}
+
+void require_writable_folder(const std::string& folder) {
+  make_folders(folder);
+  const std::string probe = (fs::path(folder) / ".straq-write-test").string();
+  TemporaryFile file(probe);  // removed by its destructor
+  write_all(file.fd(), "x", probe);
+}
+
+void sync_to_disk(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) fail_io("cannot open", path, errno);
+  const int rc = ::fsync(fd);
+  const int code = errno;
+  ::close(fd);
+  // Some network filesystems refuse fsync on folders; the rename is still atomic there.
+  if (rc != 0 && code != EINVAL) fail_io("cannot flush", path, code);
+}
+
+void rename_durably(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) fail_io("cannot rename to", to, errno);
+  const fs::path parent = fs::path(to).parent_path();
+  sync_to_disk(parent.empty() ? "." : parent.string());
+}
+
+LineWriter::LineWriter(const std::string& path, bool append) : path_(path) {
+  const fs::path parent = fs::path(path).parent_path();
+  if (!parent.empty()) make_folders(parent.string());
+  fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0666);
+  if (fd_ < 0) fail_io("cannot open", path, errno);
+}
+
+LineWriter::~LineWriter() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+void LineWriter::write(std::string_view line) {
+  std::string whole(line);
+  whole += '\n';
+  write_all(fd_, whole, path_);
+}
+
+}  // namespace straq
