@@ -1,0 +1,87 @@
+#include "comm/communicator.h"
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <thread>
+
+namespace straq::comm {
+namespace {
+
+constexpr int kControlTag = 17;
+
+// Sleeps longer the longer nothing happened; bounded so that a boundary costs at most a millisecond.
+class Backoff {
+ public:
+  void pause() {
+    if (++polls_ < 64) return;
+    std::this_thread::sleep_for(std::chrono::microseconds(sleep_));
+    sleep_ = std::min(sleep_ * 2, 1000);
+  }
+
+ private:
+  int polls_ = 0;
+  int sleep_ = 20;
+};
+
+}  // namespace
+
+void wait_softly(MPI_Request& request) {
+  Backoff backoff;
+  int done = 0;
+  while (MPI_Test(&request, &done, MPI_STATUS_IGNORE), !done) backoff.pause();
+}
+
+void Communicator::send(int to, const Json& body) const {
+  const std::string text = body.dump();
+  MPI_Request request;
+  MPI_Isend(text.data(), static_cast<int>(text.size()), MPI_CHAR, to, kControlTag, comm_, &request);
+  wait_softly(request);
+}
+
+std::optional<Message> Communicator::poll(int source) const {
+  int flag = 0;
+  MPI_Message handle;
+  MPI_Status status;
+  MPI_Improbe(source, kControlTag, comm_, &flag, &handle, &status);
+  if (!flag) return std::nullopt;
+  int size = 0;
+  MPI_Get_count(&status, MPI_CHAR, &size);
+  std::string text(static_cast<std::size_t>(size), '\0');
+  MPI_Mrecv(text.data(), size, MPI_CHAR, &handle, MPI_STATUS_IGNORE);
+  return Message{status.MPI_SOURCE, Json::parse(text)};
+}
+
+Message Communicator::receive(int source) const {
+  Backoff backoff;
+  while (true) {
+    if (auto message = poll(source)) return std::move(*message);
+    backoff.pause();
+  }
+}
+
+Json to_json(const Status& s) {
+  return {{"step", s.step},
+          {"stage_begin", s.stage_begin},
+          {"stage_end", s.stage_end},
+          {"sync_every", s.sync_every},
+          {"diverged", s.diverged}};
+}
+
+Status status_from_json(const Json& j) {
+  Status s;
+  j.at("step").get_to(s.step);
+  j.at("stage_begin").get_to(s.stage_begin);
+  j.at("stage_end").get_to(s.stage_end);
+  j.at("sync_every").get_to(s.sync_every);
+  j.at("diverged").get_to(s.diverged);
+  return s;
+}
+
+void broadcast_directive(MPI_Comm comm, Directive& directive) {
+  MPI_Request request;
+  MPI_Ibcast(&directive, sizeof directive, MPI_BYTE, 0, comm, &request);
+  wait_softly(request);
+}
+
+}  // namespace straq::comm

@@ -1,0 +1,67 @@
+#include "comm/world.h"
+
+#include <cstdlib>
+
+#include "core/error.h"
+#include "core/log.h"
+
+namespace straq::comm {
+
+int promised_ranks() {
+  // mpirun inside a batch script also sees SLURM_NTASKS, but there mpirun made the world; a step of
+  // srun sets SLURM_STEP_ID to a number for its tasks and SLURM_PROCID to each one's own.
+  const char* tasks = std::getenv("SLURM_NTASKS");
+  const char* step = std::getenv("SLURM_STEP_ID");
+  const bool under_mpirun = std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr &&
+                            std::getenv("PMIX_ID") == nullptr && std::getenv("PMI_RANK") == nullptr;
+  if (tasks == nullptr || step == nullptr) return 0;
+  // The batch script itself is the step "batch" (4294967291); a program run by it without srun is
+  // a deliberate world of one.
+  if (std::string(step) == "batch" || std::string(step) == "4294967291") return 0;
+  if (under_mpirun) return 0;
+  return std::atoi(tasks);
+}
+
+void check_world_size(int actual, int promised) {
+  if (promised <= 0 || actual == promised) return;
+  fail_runtime("Slurm started " + std::to_string(promised) + " tasks, but MPI sees a world of " +
+                   std::to_string(actual) + (actual == 1 ? " (each task is a world of its own)" : ""),
+               "start with `srun --mpi=pmix`, or with `mpirun` inside the batch script; "
+               "`srun --mpi=list` shows what this Slurm offers");
+}
+
+World::World(int* argc, char*** argv) {
+  int provided = 0;
+  if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
+    fail_runtime("MPI could not start", "check the Open MPI installation with `mpirun -n 1 hostname`");
+  }
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
+  MPI_Comm_size(MPI_COMM_WORLD, &size_);
+  log::set_rank(rank_, size_);
+  try {
+    check_world_size(size_, promised_ranks());
+  } catch (...) {
+    MPI_Finalize();
+    throw;
+  }
+}
+
+World::~World() {
+  int finalized = 0;
+  MPI_Finalized(&finalized);
+  if (!finalized) MPI_Finalize();
+}
+
+std::string World::host() {
+  char name[MPI_MAX_PROCESSOR_NAME];
+  int length = 0;
+  MPI_Get_processor_name(name, &length);
+  return std::string(name, static_cast<std::size_t>(length));
+}
+
+void World::abort(int code) {
+  MPI_Abort(MPI_COMM_WORLD, code);
+  std::abort();  // not reached; MPI_Abort is not declared noreturn
+}
+
+}  // namespace straq::comm

@@ -1,0 +1,47 @@
+#include "learn/learn_config.h"
+
+#include "core/error.h"
+
+namespace straq::learn {
+
+void TargetConfig::not_built(const std::string& where, const char* what, const char* hint) {
+  fail_input(where + ": " + what + " are documented but this version does not build them yet", hint);
+}
+
+void LearnConfig::fields(config::Fields& f) {
+  StageConfig::fields(f);
+  f.choice("planner", planner,
+           {{"q", PlannerKind::q}, {"ce", PlannerKind::ce}, {"vhead", PlannerKind::vhead, false}});
+  f("batch", batch, config::at_least(1));
+  f("micro_tokens", micro_tokens, config::at_least(1));
+  f("gamma", gamma, config::between(0, 1));
+  f.choice("backup", backup,
+           {{"max", Backup::max},
+            {"double", Backup::double_q},
+            {"sarsa", Backup::sarsa},
+            {"expected", Backup::expected, false}});
+  f.choice("terminal", terminal,
+           {{"mask", Terminal::mask},
+            {"drop", Terminal::drop},
+            {"bootstrap_on_final_seeker", Terminal::bootstrap_on_final_seeker, false}});
+  f.choice("positions", positions,
+           {{"last", Positions::last}, {"all_turns_packed", Positions::all_turns_packed, false}});
+  f.choice("loss", loss, {{"mse", LossKind::mse}, {"huber", LossKind::huber}});
+  f("huber_delta", huber_delta, config::above(0));
+  f("target", target);
+  f("neg", neg);
+  f("reward", reward);
+  f("replay", replay);
+  f("cql", cql);
+  f("kl_to_base", kl_to_base, config::at_least(0));
+  f("max_bad_steps", max_bad_steps, config::at_least(1));
+  if (!f.reading()) return;
+  if (kl_to_base != 0) TargetConfig::not_built(f.where("kl_to_base"), "KL terms", "set it to 0");
+  // The auto-regressive ablation is the same learner with cross-entropy in place of the TD loss.
+  if (planner == PlannerKind::ce && objective.bellman > 0) {
+    objective.ce = objective.ce > 0 ? objective.ce : 1;
+    objective.bellman = 0;
+  }
+}
+
+}  // namespace straq::learn

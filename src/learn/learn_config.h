@@ -1,0 +1,154 @@
+// What a training run can be told. Defaults are the preset `paper`; docs/ambiguities.md gives the
+// evidence behind each and lists the choices that are documented but not built yet (choosing one is
+// refused with that reason).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "config/fields.h"
+
+namespace straq::learn {
+
+// Weights of the parts of the loss; a part with weight 0 is not computed.
+struct ObjectiveConfig {
+  double bellman = 0;  // TD loss of the strategies
+  double ce = 0;       // cross-entropy of the expert's option over all options (auto-regressive)
+  double lm = 0;       // next-token cross-entropy of the dialogue's text
+  void fields(config::Fields& f) {
+    f("bellman", bellman, config::at_least(0));
+    f("ce", ce, config::at_least(0));
+    f("lm", lm, config::at_least(0));
+  }
+  bool any() const { return bellman > 0 || ce > 0 || lm > 0; }
+};
+
+enum class Optimizer { adamw };
+
+struct StageConfig {
+  ObjectiveConfig objective;
+  double epochs = 0;         // passes over the train split; a fraction is allowed
+  std::int64_t steps = 0;    // optimizer steps; overrides epochs when above 0
+  double lr = 5e-6;
+  double lr_min = 0.1;       // fraction of lr at the end of the cosine
+  double warmup = 0.03;      // fraction of the steps with a linear warm-up
+  double beta1 = 0.9, beta2 = 0.95, eps = 1e-8;
+  double weight_decay = 0.0;  // decoupled, on all parameters
+  double clip = 1.0;          // global gradient norm; 0 = off
+  void fields(config::Fields& f) {
+    f("objective", objective);
+    f("epochs", epochs, config::at_least(0));
+    f("steps", steps, config::at_least(0));
+    f("lr", lr, config::above(0));
+    f("lr_min", lr_min, config::between(0, 1));
+    f("warmup", warmup, config::between(0, 1));
+    f("beta1", beta1, config::between(0, 0.999999));
+    f("beta2", beta2, config::between(0, 0.9999999));
+    f("eps", eps, config::above(0));
+    f("weight_decay", weight_decay, config::at_least(0));
+    f("clip", clip, config::at_least(0));
+  }
+};
+
+enum class Backup { max, double_q, sarsa, expected };
+enum class Terminal { mask, bootstrap_on_final_seeker, drop };
+enum class Positions { last, all_turns_packed };
+enum class LossKind { mse, huber };
+enum class NextState { same, terminal };
+enum class Resample { epoch, fixed };
+enum class RewardKind { imitation, distill };
+enum class RewardMap { raw, fifth, centred, zscore };
+enum class Batching { exact, whole, uniform };
+enum class PlannerKind { q, ce, vhead };
+
+struct TargetConfig {
+  int every = 10;       // hard copy every so many optimizer steps; 0 = the online network (no lag)
+  double polyak = 0;    // soft update instead of hard copies
+  void fields(config::Fields& f) {
+    f("every", every, config::at_least(0));
+    f("polyak", polyak, config::between(0, 1));
+    if (f.reading() && polyak != 0) not_built(f.where("polyak"), "soft updates", "set it to 0");
+  }
+  [[noreturn]] static void not_built(const std::string& where, const char* what, const char* hint);
+};
+
+struct NegativeConfig {
+  double ratio = 1;              // sampled other actions per expert action
+  double reward = -1;
+  NextState next = NextState::same;
+  Resample resample = Resample::epoch;
+  bool exclude_expert = true;
+  void fields(config::Fields& f) {
+    f("ratio", ratio, config::at_least(0));
+    f("reward", reward);
+    f.choice("next", next, {{"same", NextState::same}, {"terminal", NextState::terminal}});
+    f.choice("resample", resample, {{"epoch", Resample::epoch}, {"fixed", Resample::fixed}});
+    f("exclude_expert", exclude_expert);
+    if (f.reading() && ratio != static_cast<double>(static_cast<int>(ratio))) {
+      TargetConfig::not_built(f.where("ratio"), "fractional ratios", "use a whole number");
+    }
+  }
+};
+
+struct RewardConfig {
+  RewardKind kind = RewardKind::imitation;
+  double expert = 1;  // reward of the corpus's own action under imitation
+  RewardMap map = RewardMap::raw;
+  void fields(config::Fields& f) {
+    f.choice("kind", kind,
+             {{"imitation", RewardKind::imitation}, {"distill", RewardKind::distill, false}});
+    f("expert", expert);
+    f.choice("map", map,
+             {{"raw", RewardMap::raw},
+              {"r/5", RewardMap::fifth, false},
+              {"(r-3)/2", RewardMap::centred, false},
+              {"zscore", RewardMap::zscore, false}});
+  }
+};
+
+struct ReplayConfig {
+  std::int64_t capacity = 12000;  // decisions in the shuffle buffer that the stream passes through
+  Batching mode = Batching::exact;
+  void fields(config::Fields& f) {
+    f("capacity", capacity, config::at_least(1));
+    f.choice("mode", mode,
+             {{"exact", Batching::exact}, {"whole", Batching::whole}, {"uniform", Batching::uniform}});
+  }
+};
+
+struct CqlConfig {
+  double alpha = 0;  // weight of the cross-entropy over the options' Q (ILQL's form of CQL)
+  double temp = 1;
+  void fields(config::Fields& f) {
+    f("alpha", alpha, config::at_least(0));
+    f("temp", temp, config::above(0));
+  }
+};
+
+// The Q-learning stage: a stage with everything that the Bellman equation needs.
+struct LearnConfig : StageConfig {
+  PlannerKind planner = PlannerKind::q;
+  std::int64_t batch = 64;        // decisions per optimizer step, over all learners
+  std::int64_t micro_tokens = 8192;  // tokens of one forward pass on one learner
+  double gamma = 0.85;
+  Backup backup = Backup::max;
+  Terminal terminal = Terminal::mask;
+  Positions positions = Positions::last;
+  LossKind loss = LossKind::mse;
+  double huber_delta = 1;
+  TargetConfig target;
+  NegativeConfig neg;
+  RewardConfig reward;
+  ReplayConfig replay;
+  CqlConfig cql;
+  double kl_to_base = 0;
+  int max_bad_steps = 10;  // non-finite gradient norms in a row before the run counts as diverged
+
+  LearnConfig() {
+    objective.bellman = 1;
+    epochs = 4;
+  }
+  void fields(config::Fields& f);
+};
+
+}  // namespace straq::learn

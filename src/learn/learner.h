@@ -1,0 +1,93 @@
+// One learner: an online and a target network, and the optimizer step that all learners of a group
+// take together on one global batch.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "comm/collectives.h"
+#include "learn/learn_config.h"
+#include "learn/optimizer.h"
+#include "learn/sampler.h"
+#include "learn/td.h"
+#include "model/llama.h"
+#include "planner/readout.h"
+#include "prompt/comb.h"
+
+namespace straq::learn {
+
+// What a step did, summed over the group: the same numbers on every learner.
+struct StepMetrics {
+  double loss = 0;         // the weighted sum that was minimised
+  double td_loss = 0;      // mean over transitions
+  double ce_loss = 0;      // mean over decisions
+  double lm_loss = 0;      // mean over text tokens
+  double cql_loss = 0;     // mean over decisions
+  double td_abs = 0;       // mean |y - q|
+  double q_mean = 0;       // mean Q of the transitions' actions
+  double max_q = 0;        // mean over decisions of max_a Q
+  double target_mean = 0;  // mean y
+  double grad_norm = 0;    // before clipping
+  double lr = 0;
+  std::int64_t decisions = 0, transitions = 0, tokens = 0;
+  bool skipped = false;    // the gradient was not finite: no update
+};
+
+// Seconds by phase of one step on this learner.
+struct StepSeconds {
+  double target = 0, forward = 0, backward = 0, reduce = 0, optimizer = 0, total = 0;
+};
+
+class Learner {
+ public:
+  // `combs` is the train split and outlives the learner, as do `collectives`. `option_ids`: the
+  // options' token ids in strategy order. The target network starts as a copy of `online`.
+  Learner(std::unique_ptr<model::Llama> online, const std::vector<prompt::Comb>& combs,
+          std::vector<std::int64_t> option_ids, planner::Readout readout, const LearnConfig& config,
+          comm::Collectives& collectives);
+
+  // Starts a stage: new optimizer state, its own objective and schedule of `total_steps`.
+  void begin_stage(const StageConfig& stage, std::int64_t total_steps);
+
+  // One optimizer step on the global batch; every learner of the group calls it with the same
+  // arguments. `transitions` names what is learned at each decision.
+  StepMetrics step(const Batch& batch, std::int64_t epoch, const TransitionSource& transitions);
+
+  // Target := online. Returns the online checksum, which must agree in the group: throws
+  // Error(failure) when it does not (a learner went astray).
+  std::string sync_target();
+
+  // Q of every decision of `combs`, [decisions, K] fp32 in order, shared over the group and given
+  // to every learner.
+  at::Tensor evaluate(const std::vector<prompt::Comb>& combs);
+
+  model::Llama& online() { return *online_; }
+  model::Llama& target() { return *target_; }
+  const StepSeconds& seconds() const { return seconds_; }
+
+ private:
+  struct Sums;
+  struct Counts;
+  void accumulate(const Batch& micro, std::int64_t epoch, const TransitionSource& transitions,
+                  const Counts& counts, Sums& sums);
+
+  std::unique_ptr<model::Llama> online_, target_;
+  const std::vector<prompt::Comb>& combs_;
+  at::Tensor option_ids_;
+  planner::Readout readout_;
+  LearnConfig config_;
+  comm::Collectives& collectives_;
+  std::unique_ptr<comm::GradientReducer> reducer_;
+  StageConfig stage_;
+  std::int64_t stage_steps_ = 0, stage_step_ = 0;
+  std::unique_ptr<AdamW> optimizer_;
+  StepSeconds seconds_;
+};
+
+}  // namespace straq::learn

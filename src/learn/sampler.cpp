@@ -1,0 +1,131 @@
+#include "learn/sampler.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "core/rng.h"
+
+namespace straq::learn {
+namespace {
+
+// Passes items through a buffer that holds at least `capacity` decisions (or everything) and draws
+// uniformly from it.
+std::vector<BatchItem> shuffled(const std::vector<BatchItem>& items, std::int64_t capacity,
+                                CounterRng& rng) {
+  std::vector<BatchItem> buffer, out;
+  out.reserve(items.size());
+  std::int64_t held = 0;
+  std::size_t next = 0;
+  while (out.size() < items.size()) {
+    while (next < items.size() && held < capacity) {
+      held += items[next].count();
+      buffer.push_back(items[next++]);
+    }
+    std::swap(buffer[rng.below(buffer.size())], buffer.back());
+    out.push_back(buffer.back());
+    held -= buffer.back().count();
+    buffer.pop_back();
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<Batch> epoch_batches(const std::vector<prompt::Comb>& combs, Batching mode,
+                                 std::int64_t batch, std::int64_t capacity, std::uint64_t seed,
+                                 std::int64_t epoch) {
+  std::vector<BatchItem> items;
+  for (std::size_t c = 0; c < combs.size(); ++c) {
+    const auto index = static_cast<std::int32_t>(c);
+    const auto n = static_cast<std::int32_t>(combs[c].decisions.size());
+    if (mode == Batching::uniform) {
+      for (std::int32_t d = 0; d < n; ++d) items.push_back({index, d, d + 1});
+    } else if (n > 0) {
+      items.push_back({index, 0, n});
+    }
+  }
+  CounterRng rng(seed, "epoch-order", static_cast<std::uint64_t>(epoch));
+  const std::vector<BatchItem> order = shuffled(items, capacity, rng);
+
+  std::vector<Batch> batches;
+  Batch current;
+  std::int64_t size = 0;
+  auto close = [&] {
+    if (!current.empty()) batches.push_back(std::move(current));
+    current.clear();
+    size = 0;
+  };
+  for (BatchItem item : order) {
+    if (mode == Batching::whole) {
+      const std::int64_t with = size + item.count();
+      if (size > 0 && with - batch > batch - size) close();
+      current.push_back(item);
+      size += item.count();
+      if (size >= batch) close();
+      continue;
+    }
+    while (item.count() > 0) {
+      BatchItem part = item;
+      part.last = static_cast<std::int32_t>(
+          std::min<std::int64_t>(item.last, item.first + (batch - size)));
+      current.push_back(part);
+      size += part.count();
+      item.first = part.last;
+      if (size == batch) close();
+    }
+  }
+  close();
+  return batches;
+}
+
+std::int64_t item_tokens(const prompt::Comb& comb, const BatchItem& item) {
+  std::vector<std::int64_t> reach(comb.trunks.size(), 0);
+  std::int64_t tokens = 0;
+  for (auto d = item.first; d < item.last; ++d) {
+    const auto& probe = comb.probes[static_cast<std::size_t>(d)];
+    auto& r = reach[static_cast<std::size_t>(probe.trunk)];
+    r = std::max<std::int64_t>(r, probe.attach);
+    tokens += static_cast<std::int64_t>(probe.tokens.size());
+  }
+  return std::accumulate(reach.begin(), reach.end(), tokens);
+}
+
+Batch share_of(const Batch& batch, const std::vector<prompt::Comb>& combs, int rank, int size) {
+  if (size == 1) return batch;
+  std::vector<std::int64_t> cost;
+  for (const auto& item : batch) {
+    cost.push_back(item_tokens(combs[static_cast<std::size_t>(item.comb)], item));
+  }
+  std::vector<std::size_t> order(batch.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return cost[a] > cost[b]; });
+  std::vector<std::int64_t> load(static_cast<std::size_t>(size), 0);
+  std::vector<std::size_t> mine;
+  for (std::size_t i : order) {
+    const auto least = std::min_element(load.begin(), load.end()) - load.begin();
+    load[static_cast<std::size_t>(least)] += cost[i];
+    if (least == rank) mine.push_back(i);
+  }
+  std::sort(mine.begin(), mine.end());  // keep the batch's order
+  Batch share;
+  for (std::size_t i : mine) share.push_back(batch[i]);
+  return share;
+}
+
+std::vector<Batch> micro_batches(const Batch& share, const std::vector<prompt::Comb>& combs,
+                                 std::int64_t tokens) {
+  std::vector<Batch> out;
+  std::int64_t held = 0;
+  for (const auto& item : share) {
+    const auto cost = item_tokens(combs[static_cast<std::size_t>(item.comb)], item);
+    if (out.empty() || held + cost > tokens) {
+      out.emplace_back();
+      held = 0;
+    }
+    out.back().push_back(item);
+    held += cost;
+  }
+  return out;
+}
+
+}  // namespace straq::learn

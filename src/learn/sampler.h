@@ -1,0 +1,45 @@
+// Which decisions make up each optimizer step. A pure function of (seed, epoch): nothing is stored
+// to resume, and the global batch does not depend on how many learners share it.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "learn/learn_config.h"
+#include "prompt/comb.h"
+
+namespace straq::learn {
+
+// A run of consecutive decisions of one dialogue: decisions [first, last) of combs[comb].
+struct BatchItem {
+  std::int32_t comb = 0;
+  std::int32_t first = 0;
+  std::int32_t last = 0;
+  std::int32_t count() const { return last - first; }
+};
+using Batch = std::vector<BatchItem>;
+
+// All batches of one epoch.
+//   exact    dialogues in shuffled order laid end to end, cut every `batch` decisions; a dialogue on
+//            a cut is in both batches. The epoch's last batch may be smaller.
+//   whole    dialogues stay whole; a batch closes when the next dialogue would move its size further
+//            from `batch`.
+//   uniform  single decisions in shuffled order, as a replay buffer of transitions draws them.
+// The order passes through a shuffle buffer of `capacity` decisions: with a capacity of at least the
+// split's size it is a uniform shuffle, with a smaller one a sliding window over the file order.
+std::vector<Batch> epoch_batches(const std::vector<prompt::Comb>& combs, Batching mode,
+                                 std::int64_t batch, std::int64_t capacity, std::uint64_t seed,
+                                 std::int64_t epoch);
+
+// Tokens that a forward pass over an item costs: its trunk up to the last probe, and the probes.
+std::int64_t item_tokens(const prompt::Comb& comb, const BatchItem& item);
+
+// The items of `batch` that learner `rank` of `size` takes: the longest item to the learner with the
+// fewest tokens so far. Every item goes to exactly one learner; a learner may get none.
+Batch share_of(const Batch& batch, const std::vector<prompt::Comb>& combs, int rank, int size);
+
+// Cuts a share into forward passes of at most `tokens` tokens (an item larger than that alone).
+std::vector<Batch> micro_batches(const Batch& share, const std::vector<prompt::Comb>& combs,
+                                 std::int64_t tokens);
+
+}  // namespace straq::learn

@@ -1,0 +1,64 @@
+#include "learn/td.h"
+
+#include "core/error.h"
+#include "core/rng.h"
+
+namespace straq::learn {
+
+TransitionSource imitation_transitions(const std::vector<prompt::Comb>& combs,
+                                       const LearnConfig& config, int strategies,
+                                       std::uint64_t seed) {
+  return [&combs, config, strategies, seed](std::int32_t comb, std::int32_t d, std::int64_t epoch,
+                                            std::vector<Transition>& out) {
+    const auto& decision = combs[static_cast<std::size_t>(comb)].decisions[static_cast<std::size_t>(d)];
+    if (decision.terminal && config.terminal == Terminal::drop) return;
+    out.push_back({d, decision.gold, config.reward.expert, !decision.terminal});
+    const auto round = static_cast<std::uint64_t>(config.neg.resample == Resample::epoch ? epoch : 0);
+    CounterRng rng(seed, "negatives",
+                   round << 40 ^ static_cast<std::uint64_t>(comb) << 12 ^ static_cast<std::uint64_t>(d));
+    for (int i = 0; i < static_cast<int>(config.neg.ratio); ++i) {
+      int action;
+      if (config.neg.exclude_expert) {
+        action = static_cast<int>(rng.below(static_cast<std::uint64_t>(strategies - 1)));
+        action += action >= decision.gold;
+      } else {
+        action = static_cast<int>(rng.below(static_cast<std::uint64_t>(strategies)));
+      }
+      const bool continues = !decision.terminal && config.neg.next == NextState::same;
+      out.push_back({d, action, config.neg.reward, continues});
+    }
+  };
+}
+
+std::int64_t transitions_per_decision(const LearnConfig& config) {
+  return 1 + static_cast<std::int64_t>(config.neg.ratio);
+}
+
+at::Tensor next_values(Backup backup, const at::Tensor& target_next, const at::Tensor& online_next,
+                       const at::Tensor& next_action) {
+  switch (backup) {
+    case Backup::max: return target_next.amax(1);
+    case Backup::double_q:
+      return target_next.gather(1, online_next.argmax(1, /*keepdim=*/true)).squeeze(1);
+    case Backup::sarsa: return target_next.gather(1, next_action.unsqueeze(1)).squeeze(1);
+    case Backup::expected: break;
+  }
+  fail_input("learn.backup: \"expected\" is not built");
+}
+
+at::Tensor td_targets(const at::Tensor& reward, const at::Tensor& next_value,
+                      const at::Tensor& continues, double gamma) {
+  return (reward + gamma * continues * next_value).detach();
+}
+
+at::Tensor td_loss_sum(LossKind kind, const at::Tensor& q, const at::Tensor& y, double delta) {
+  if (kind == LossKind::mse) return (y - q).square().sum();
+  return at::huber_loss(q, y, at::Reduction::Sum, delta);
+}
+
+double imitation_optimum(double p, int strategies, double gamma, double next_value) {
+  const double k = strategies;
+  return (k * p - 1) / ((k - 2) * p + 1) + gamma * next_value;
+}
+
+}  // namespace straq::learn

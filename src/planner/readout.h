@@ -1,0 +1,54 @@
+// How Q(s, a) is read from a model's outputs at the probe, and which strategy it chooses.
+//
+// The paper says "averaged logits of the action tokens"; its released code reads a softmax over the
+// whole vocabulary. Both are here, with two relatives; docs/ambiguities.md says what each implies.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <string>
+#include <vector>
+
+#include "config/fields.h"
+#include "model/llama.h"
+
+namespace straq::planner {
+
+enum class Readout {
+  mean_logit,      // mean raw logit over the option's tokens (one token: its logit)
+  vocab_prob,      // softmax over the whole vocabulary, at the option's token
+  vocab_logprob,   // its logarithm
+  option_logprob,  // log-softmax over the options alone
+  value_head,      // a linear unit on the last hidden state
+};
+
+struct QConfig {
+  Readout readout = Readout::mean_logit;
+  void fields(config::Fields& f) {
+    f.choice("readout", readout,
+             {{"mean_logit", Readout::mean_logit},
+              {"vocab_prob", Readout::vocab_prob},
+              {"vocab_logprob", Readout::vocab_logprob},
+              {"option_logprob", Readout::option_logprob},
+              {"value_head", Readout::value_head, false}});
+  }
+};
+
+// True when a readout needs the logits of the whole vocabulary.
+bool needs_vocabulary(Readout readout);
+
+// Q from logits. `option_logits` [n, K]: the options' logits; `vocab_logsumexp` [n]: log of the sum
+// of exponentials over the whole vocabulary (needed where needs_vocabulary). Result [n, K] in the
+// precision of the logits, at least fp32.
+at::Tensor q_from_logits(Readout readout, const at::Tensor& option_logits,
+                         const at::Tensor& vocab_logsumexp);
+
+// Q of every probe of a batch, [probes, K], in the order of batch.readout_rows. `option_ids` int64
+// [K] on the model's device.
+at::Tensor q_values(const model::Llama& model, const model::CombBatch& batch,
+                    const at::Tensor& option_ids, Readout readout);
+// The same from hidden states [n, hidden] at the probes' last tokens.
+at::Tensor q_of_hidden(const model::Llama& model, const at::Tensor& hidden,
+                       const at::Tensor& option_ids, Readout readout);
+
+}  // namespace straq::planner
