@@ -164,8 +164,9 @@ class Fields {
     requires requires(T t, Fields f) { t.fields(f); }
   static void read_value(const Value& v, const std::string& path, T& out,
                          const std::optional<Limit>&) {
-    if (v.kind == Value::Kind::null) return;
-    if (v.kind != Value::Kind::map) fail_type(v, path, "a map of keys");
+    if (v.kind != Value::Kind::map && v.kind != Value::Kind::null) {
+      fail_type(v, path, "a map of keys");
+    }
     Fields f = reader(v, path + ".");
     out.fields(f);
     f.finish();

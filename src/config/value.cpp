@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <set>
 
@@ -14,10 +15,13 @@ namespace straq::config {
 namespace fs = std::filesystem;
 namespace {
 
-Value convert(const YAML::Node& node, const std::string& file) {
+Value convert(const YAML::Node& node, const std::string& file, int depth = 0) {
   Value v;
   v.file = file;
   v.line = node.Mark().line >= 0 ? node.Mark().line + 1 : 0;
+  if (depth > 100) {  // an alias inside its own anchor never ends
+    fail_input(at_line(file, v.line, "nested too deeply"), "an anchor must not contain itself");
+  }
   switch (node.Type()) {
     case YAML::NodeType::Scalar:
       v.kind = Value::Kind::scalar;
@@ -26,18 +30,21 @@ Value convert(const YAML::Node& node, const std::string& file) {
       break;
     case YAML::NodeType::Sequence:
       v.kind = Value::Kind::list;
-      for (const auto& item : node) v.list.push_back(convert(item, file));
+      for (const auto& item : node) v.list.push_back(convert(item, file, depth + 1));
       break;
     case YAML::NodeType::Map: {
       v.kind = Value::Kind::map;
       std::set<std::string> seen;
       for (const auto& item : node) {
+        if (!item.first.IsScalar()) {
+          fail_input(at_line(file, item.first.Mark().line + 1, "a key must be one word or text"));
+        }
         const std::string key = item.first.Scalar();
         if (!seen.insert(key).second) {
           fail_input(at_line(file, item.first.Mark().line + 1, "the key \"" + key + "\" appears twice"),
                      "keep one of the two");
         }
-        Value child = convert(item.second, file);
+        Value child = convert(item.second, file, depth + 1);
         child.line = item.first.Mark().line + 1;  // the key's line is where a reader looks
         v.map.emplace_back(key, std::move(child));
       }
@@ -154,7 +161,12 @@ Value Value::make_list() {
 
 Value parse_yaml(const std::string& text, const std::string& name) {
   try {
-    return convert(YAML::Load(text), name);
+    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    if (documents.size() > 1) {
+      fail_input(at_line(name, documents[1].Mark().line + 1, "a second document begins here"),
+                 "keep one document in a file: remove the line ---");
+    }
+    return convert(documents.empty() ? YAML::Node() : documents[0], name);
   } catch (const YAML::Exception& e) {
     fail_input(at_line(name, e.mark.line + 1, "not valid YAML: " + e.msg),
                "check the indentation and the quotes around this line");
@@ -240,7 +252,10 @@ nlohmann::ordered_json to_json(const Value& value) {
   long long n = 0;
   if (auto r = std::from_chars(s.data(), end, n); r.ec == std::errc() && r.ptr == end) return n;
   double d = 0;
-  if (auto r = std::from_chars(s.data(), end, d); r.ec == std::errc() && r.ptr == end) return d;
+  if (auto r = std::from_chars(s.data(), end, d); r.ec == std::errc() && r.ptr == end &&
+      std::isfinite(d)) {  // "inf" and "nan" are words here: JSON has no such numbers
+    return d;
+  }
   return s;
 }
 

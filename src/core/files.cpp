@@ -24,6 +24,7 @@ std::string hint_for(int code) {
     case EPERM:
     case EROFS: return "choose a folder that you may write to";
     case ENOENT: return "check the path; relative paths start at the current folder";
+    case ENOTDIR: return "a part of that path is a file; choose a folder or remove the file";
     case EISDIR: return "a folder has that name; name a file";
     default: return {};
   }

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <vector>
 
@@ -46,6 +47,8 @@ std::string Sha256::hex() {
 std::string sha256_hex(std::string_view bytes) { return Sha256().update(bytes).hex(); }
 
 std::string sha256_file(const std::string& path) {
+  std::error_code ec;  // a folder opens like a file and would hash as an empty one
+  if (std::filesystem::is_directory(path, ec)) fail_runtime("cannot read " + path + ": it is a folder");
   std::ifstream in(path, std::ios::binary);
   if (!in) fail_runtime("cannot read " + path + ": " + std::strerror(errno));
   Sha256 hash;
@@ -53,6 +56,7 @@ std::string sha256_file(const std::string& path) {
   while (in.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) || in.gcount() > 0) {
     hash.update(buffer.data(), static_cast<std::size_t>(in.gcount()));
   }
+  if (in.bad()) fail_runtime("cannot read " + path + " to its end");
   return hash.hex();
 }
 

@@ -10,6 +10,8 @@
 namespace straq::log {
 namespace {
 
+constexpr const char* text_pattern = "%Y-%m-%d %H:%M:%S.%e %^%L%$ %v";
+
 struct State {
   Level level = Level::info;
   Format format = Format::text;
@@ -22,7 +24,7 @@ struct State {
                                               std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
     logger->set_level(spdlog::level::trace);
     logger->flush_on(spdlog::level::info);
-    logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %^%L%$ %v");
+    logger->set_pattern(text_pattern);
   }
 };
 
@@ -55,7 +57,7 @@ void setup(Level level, Format format, int rank, int size) {
   State& s = state();
   s.level = level;
   s.format = format;
-  if (format == Format::json) s.logger->set_pattern("%v");
+  s.logger->set_pattern(format == Format::json ? "%v" : text_pattern);
   set_rank(rank, size);
 }
 

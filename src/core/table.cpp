@@ -1,5 +1,6 @@
 #include "core/table.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <stdexcept>
@@ -48,6 +49,8 @@ Cell Cell::real(double x, int decimals) {
   char buffer[64];
   std::snprintf(buffer, sizeof buffer, "%.*f", decimals, x);
   c.text = buffer;
+  // What rounds to zero is shown without the sign that it loses in meaning.
+  if (c.text[0] == '-' && c.text.find_first_of("123456789") == std::string::npos) c.text.erase(0, 1);
   c.value = x;
   return c;
 }
