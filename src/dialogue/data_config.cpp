@@ -1,0 +1,182 @@
+#include "dialogue/data_config.h"
+
+#include <cstdlib>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "dialogue/turns.h"
+
+namespace straq::dialogue {
+namespace {
+
+// The place of the `}` that closes the `${` before `i`.
+std::size_t closing_brace(const std::string& text, std::size_t i) {
+  int depth = 1;
+  for (; i < text.size(); ++i) {
+    if (text.compare(i, 2, "${") == 0) {
+      ++depth;
+    } else if (text[i] == '}' && --depth == 0) {
+      return i;
+    }
+  }
+  return std::string::npos;
+}
+
+void keep_first(std::vector<Dialogue>& dialogues, std::int64_t limit) {
+  if (limit > 0 && dialogues.size() > static_cast<std::size_t>(limit)) {
+    dialogues.resize(static_cast<std::size_t>(limit));
+  }
+}
+
+// The corpus with the dialogues of a plan.
+Corpus select(const Corpus& all, const SplitPlan& plan) {
+  Corpus out;
+  out.name = all.name;
+  out.sources = all.sources;
+  out.sha256 = all.sha256;
+  for (const SplitMember& m : plan.members) out.dialogues.push_back(all.dialogues[m.dialogue]);
+  return out;
+}
+
+Splits load_official(const DataConfig& config, const StrategySet& strategies) {
+  Splits out{strategies, {}};
+  const std::pair<const char*, const std::string*> files[] = {
+      {"train", &config.train}, {"valid", &config.valid}, {"test", &config.test}};
+  for (const auto& [name, path] : files) {
+    if (path->empty()) continue;
+    Split split;
+    split.name = name;
+    split.corpus = read_corpus(expand_variables(*path, std::string("data.") + name), config.format,
+                               strategies);
+    split.corpus.name = config.name;
+    keep_first(split.corpus.dialogues, config.limit);
+    split.episodes = build_episodes(split.corpus.dialogues, config.merge_label);
+    out.splits.push_back(std::move(split));
+  }
+  if (out.splits.empty()) {
+    fail_input("data: split official needs the file of at least one split",
+               "set data.train, data.valid or data.test, or use split: ratio with data.source");
+  }
+  return out;
+}
+
+Splits load_drawn(const DataConfig& config, const StrategySet& strategies) {
+  if (config.source.empty()) {
+    fail_input("data: splits ratio and sample_level need the files to cut in data.source",
+               "set data.source: [file, …], or use split: official with data.train, data.valid and "
+               "data.test");
+  }
+  std::vector<std::string> paths;
+  for (const auto& p : config.source) paths.push_back(expand_variables(p, "data.source"));
+  Corpus all = read_corpora(paths, config.format, strategies);
+  all.name = config.name;
+
+  const Shares shares = {{"train", config.ratios.train},
+                         {"valid", config.ratios.valid},
+                         {"test", config.ratios.test}};
+  const bool by_sample = config.split == SplitMode::sample_level;
+  std::vector<Episode> episodes;
+  if (by_sample) episodes = build_episodes(all.dialogues, config.merge_label);
+  auto plans = by_sample ? plan_sample_level(episodes, shares, config.split_seed)
+                         : plan_ratio(all.dialogues.size(), shares, config.split_seed);
+  Splits out{strategies, {}};
+  for (SplitPlan& plan : plans) {
+    if (plan.members.empty()) continue;
+    if (config.limit > 0 && plan.members.size() > static_cast<std::size_t>(config.limit)) {
+      plan.members.resize(static_cast<std::size_t>(config.limit));
+    }
+    Split split;
+    split.name = plan.name;
+    split.corpus = select(all, plan);
+    if (by_sample) {
+      for (const SplitMember& m : plan.members) {
+        split.episodes.push_back(restrict_to(episodes[m.dialogue], m.owned));
+        split.owned.push_back(m.owned);
+      }
+    } else {
+      split.episodes = build_episodes(split.corpus.dialogues, config.merge_label);
+    }
+    out.splits.push_back(std::move(split));
+  }
+  return out;
+}
+
+}  // namespace
+
+void DataConfig::fields(config::Fields& f) {
+  f("name", name);
+  f.choice("format", format,
+           {{"auto", Format::automatic},
+            {"esconv_json", Format::esconv_json},
+            {"esconv_jsonl", Format::esconv_jsonl},
+            {"empathetic_csv", Format::empathetic_csv}});
+  f.choice("split", split,
+           {{"official", SplitMode::official},
+            {"ratio", SplitMode::ratio},
+            {"sample_level", SplitMode::sample_level}});
+  f("train", train);
+  f("valid", valid);
+  f("test", test);
+  f("source", source);
+  f("ratios", ratios);
+  f("split_seed", split_seed, config::at_least(0));
+  f("strategies", strategies);
+  f.choice("merge_label", merge_label,
+           {{"first", MergeLabel::first}, {"last", MergeLabel::last}, {"none", MergeLabel::none}});
+  f("limit", limit, config::at_least(0));
+}
+
+std::string expand_variables(const std::string& text, const std::string& where) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    if (text.compare(i, 2, "${") != 0) {
+      out += text[i++];
+      continue;
+    }
+    const std::size_t end = closing_brace(text, i + 2);
+    if (end == std::string::npos) {
+      fail_input(where + ": \"${\" without its \"}\" in \"" + text + "\"",
+                 "write ${NAME} or ${NAME:-default}");
+    }
+    const std::string inside = text.substr(i + 2, end - i - 2);
+    const std::size_t mark = inside.find(":-");
+    const std::string name = inside.substr(0, mark);
+    const char* value = std::getenv(name.c_str());
+    if (value != nullptr && *value != '\0') {
+      out += value;
+    } else if (mark != std::string::npos) {
+      out += expand_variables(inside.substr(mark + 2), where);
+    } else {
+      fail_input(where + ": the environment variable " + name + " is not set",
+                 "set it, or give a default as in ${" + name + ":-folder}");
+    }
+    i = end + 1;
+  }
+  return out;
+}
+
+const Split* Splits::find(const std::string& name) const {
+  for (const Split& s : splits) {
+    if (s.name == name) return &s;
+  }
+  return nullptr;
+}
+
+Splits load_splits(const DataConfig& config) {
+  return load_splits(config,
+                     StrategySet::load(expand_variables(config.strategies, "data.strategies")));
+}
+
+Splits load_splits(const DataConfig& config, const StrategySet& strategies) {
+  Splits out = config.split == SplitMode::official ? load_official(config, strategies)
+                                                   : load_drawn(config, strategies);
+  for (const Split& s : out.splits) {
+    std::size_t decisions = 0;
+    for (const Episode& e : s.episodes) decisions += e.decisions.size();
+    log::debug("data", "{} {}: {} dialogues, {} decisions", config.name, s.name, s.episodes.size(),
+               decisions);
+  }
+  return out;
+}
+
+}  // namespace straq::dialogue

@@ -1,0 +1,77 @@
+// The `data:` section of a config, and the one function that turns it into splits ready for the
+// preprocessor: files read, splits cut, turns and decisions built.
+//
+//   data:
+//     name: esconv
+//     train: ${STRAQ_DATA:-../shared/data}/esconv/train.txt
+//     valid: ${STRAQ_DATA:-../shared/data}/esconv/valid.txt
+//     test: ${STRAQ_DATA:-../shared/data}/esconv/test.txt
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "config/fields.h"
+#include "dialogue/dialogue.h"
+#include "dialogue/readers.h"
+#include "dialogue/splits.h"
+#include "dialogue/strategy.h"
+
+namespace straq::dialogue {
+
+struct RatioConfig {
+  double train = 0.7, valid = 0.15, test = 0.15;
+
+  void fields(config::Fields& f) {
+    f("train", train, config::between(0, 1));
+    f("valid", valid, config::between(0, 1));
+    f("test", test, config::between(0, 1));
+  }
+};
+
+struct DataConfig {
+  std::string name = "esconv";  // of the corpus, in tables and manifests
+  Format format = Format::automatic;
+  SplitMode split = SplitMode::official;
+  // Official splits: a file each; an empty one is no split. Paths are relative to the current
+  // folder and may hold ${NAME} or ${NAME:-default}.
+  std::string train, valid, test;
+  std::vector<std::string> source;  // files that the other two modes split
+  RatioConfig ratios;
+  std::uint64_t split_seed = 13;
+  std::string strategies = "configs/strategies/esconv.yaml";
+  MergeLabel merge_label = MergeLabel::first;
+  std::int64_t limit = 0;  // at most so many dialogues a split, the first ones; 0: all
+
+  void fields(config::Fields& f);
+};
+
+// Replaces ${NAME} by the environment variable, ${NAME:-default} by the default where it is unset
+// or empty (defaults may hold variables themselves). Throws Error(input), naming `where`, for an
+// unset variable without a default and for a brace that is not closed.
+std::string expand_variables(const std::string& text, const std::string& where);
+
+struct Split {
+  std::string name;                // train, valid, test
+  Corpus corpus;                   // the split's dialogues
+  std::vector<Episode> episodes;   // one a dialogue, in the same order
+  // sample_level only: the decisions of the dialogue that the split owns; `episodes` hold just
+  // those.
+  std::vector<std::vector<std::uint8_t>> owned;
+};
+
+struct Splits {
+  StrategySet strategies;
+  std::vector<Split> splits;
+
+  // The split of that name; nullptr when there is none.
+  const Split* find(const std::string& name) const;
+};
+
+// Reads and cuts what the config says. Dialogues without strategies become episodes without
+// decisions. Throws Error(input) when the mode's files are not named, and what the readers throw.
+Splits load_splits(const DataConfig& config);
+Splits load_splits(const DataConfig& config, const StrategySet& strategies);
+
+}  // namespace straq::dialogue

@@ -1,0 +1,81 @@
+#include "dialogue/strategy.h"
+
+#include <map>
+
+#include "core/error.h"
+#include "dialogue/utf8.h"
+
+namespace straq::dialogue {
+namespace {
+
+struct StrategyFile {
+  std::vector<Strategy> strategies;
+  void fields(config::Fields& f) { f.required("strategies", strategies); }
+};
+
+std::string key_of(const std::string& label) { return to_lower(normalise_space(label)); }
+
+// Every spelling that stands for a strategy, its own name first.
+std::vector<std::string> spellings(const Strategy& s) {
+  std::vector<std::string> out = {s.name, s.abbreviation};
+  out.insert(out.end(), s.aliases.begin(), s.aliases.end());
+  return out;
+}
+
+}  // namespace
+
+StrategySet StrategySet::load(const std::string& path) {
+  const config::Value root = config::load_yaml(path);
+  StrategySet set;
+  set.items_ = config::read<StrategyFile>(root).strategies;
+  if (set.items_.size() < 2) {
+    fail_input(path + ": a strategy set needs at least two strategies, this one has " +
+                   std::to_string(set.items_.size()),
+               "list them under `strategies:`, each with name and abbreviation");
+  }
+  // A spelling must mean one strategy; a name that is also its own abbreviation is no clash.
+  std::map<std::string, std::size_t> seen;
+  const auto& nodes = root.find("strategies")->list;
+  for (std::size_t i = 0; i < set.items_.size(); ++i) {
+    const Strategy& s = set.items_[i];
+    if (key_of(s.name).empty() || key_of(s.abbreviation).empty()) {
+      fail_input(nodes[i].where() + ": a strategy's name and abbreviation must not be empty");
+    }
+    for (const std::string& spelling : spellings(s)) {
+      const std::string key = key_of(spelling);
+      if (key.empty()) fail_input(nodes[i].where() + ": \"" + s.name + "\" has an empty alias");
+      const auto [it, is_new] = seen.emplace(key, i);
+      if (!is_new && it->second != i) {
+        fail_input(nodes[i].where() + ": \"" + spelling + "\" of strategy \"" + s.name +
+                       "\" already stands for \"" + set.items_[it->second].name + "\"",
+                   "names, abbreviations and aliases are compared without case; remove one");
+      }
+    }
+  }
+  return set;
+}
+
+std::optional<int> StrategySet::find(const std::string& label) const {
+  const std::string key = key_of(label);
+  for (int i = 0; i < size(); ++i) {
+    for (const std::string& spelling : spellings((*this)[i])) {
+      if (key_of(spelling) == key) return i;
+    }
+  }
+  return std::nullopt;
+}
+
+std::string StrategySet::nearest(const std::string& label) const {
+  std::vector<std::string> known;
+  std::map<std::string, std::string> name_of;
+  for (const Strategy& s : items_) {
+    for (const std::string& spelling : spellings(s)) {
+      known.push_back(key_of(spelling));
+      name_of.emplace(known.back(), s.name);
+    }
+  }
+  const std::string near = config::nearest(key_of(label), known);
+  return near.empty() ? near : name_of.at(near);
+}
+
+}  // namespace straq::dialogue

@@ -1,0 +1,37 @@
+#include "dialogue/utf8.h"
+
+#include <gtest/gtest.h>
+
+namespace straq::dialogue {
+namespace {
+
+TEST(Utf8, FindsTheFirstIllFormedByte) {
+  EXPECT_EQ(first_invalid_utf8("plain, caf\xC3\xA9, \xF0\x9F\x98\x80"), std::nullopt);
+  EXPECT_EQ(first_invalid_utf8("ab\xFFxy"), 2u);
+  EXPECT_EQ(first_invalid_utf8("caf\xE9 latin1"), 3u);
+  EXPECT_EQ(first_invalid_utf8("\xC0\xAF"), 0u) << "overlong";
+  EXPECT_EQ(first_invalid_utf8("\xED\xA0\x80"), 0u) << "surrogate";
+  EXPECT_EQ(first_invalid_utf8("\xF4\x90\x80\x80"), 0u) << "above U+10FFFF";
+  EXPECT_EQ(first_invalid_utf8("ok\xE2\x82"), 2u) << "cut short";
+}
+
+TEST(Utf8, DecodesAndEncodesBack) {
+  const std::string text = "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80";
+  EXPECT_EQ(decode_utf8(text), U"a\u00E9\u20AC\U0001F600");
+  EXPECT_EQ(encode_utf8(decode_utf8(text)), text);
+  EXPECT_EQ(decode_utf8("a\xFF"), U"a\uFFFD");
+}
+
+TEST(Utf8, NormalisesWhiteSpaceAsPythonSplits) {
+  EXPECT_EQ(normalise_space("  a \t\r\n b\xC2\xA0\xE3\x80\x80" "c\n"), "a b c");
+  EXPECT_EQ(normalise_space(" \n\t "), "");
+  EXPECT_EQ(normalise_space("a\xE2\x80\x8B" "b"), "a\xE2\x80\x8B" "b") << "zero width is no space";
+}
+
+TEST(Utf8, LowersBeyondAscii) {
+  EXPECT_EQ(to_lower("\xC3\x89T\xC3\x89 \xC3\x97 \xC5\xB8 \xC5\xA0 \xCE\xA9 \xD0\x96 \xD0\x81"),
+            "\xC3\xA9t\xC3\xA9 \xC3\x97 \xC3\xBF \xC5\xA1 \xCF\x89 \xD0\xB6 \xD1\x91");
+}
+
+}  // namespace
+}  // namespace straq::dialogue
