@@ -1,0 +1,84 @@
+#include "model/arena.h"
+
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "core/error.h"
+#include "core/hash.h"
+#include "model/safetensors.h"
+
+namespace straq::model {
+namespace {
+
+std::int64_t count_of(const ParameterSpec& spec) {
+  std::int64_t n = 1;
+  for (const auto d : spec.shape) n *= d;
+  return n;
+}
+
+}  // namespace
+
+ParameterArena::ParameterArena(std::vector<ParameterSpec> specs, at::ScalarType dtype,
+                               at::Device device, bool with_gradients)
+    : specs_(std::move(specs)) {
+  std::int64_t total = 0;
+  for (const auto& spec : specs_) {
+    offsets_.push_back(total);
+    total += count_of(spec);
+  }
+  const auto options = at::TensorOptions().dtype(dtype).device(device);
+  flat_ = at::zeros({total}, options);
+  if (with_gradients) flat_grad_ = at::zeros({total}, options);
+  for (std::size_t i = 0; i < specs_.size(); ++i) {
+    const auto& spec = specs_[i];
+    const auto part = [&](const at::Tensor& buffer) {
+      return buffer.narrow(0, offsets_[i], count_of(spec)).view(spec.shape).detach();
+    };
+    at::Tensor leaf = part(flat_);
+    if (with_gradients) {
+      leaf.set_requires_grad(true);
+      // A gradient that is there already is accumulated into in place.
+      leaf.mutable_grad() = part(flat_grad_);
+    }
+    if (!leaves_.emplace(spec.name, std::move(leaf)).second) {
+      throw std::logic_error("two parameters are named " + spec.name);
+    }
+  }
+}
+
+const at::Tensor& ParameterArena::operator[](const std::string& name) const {
+  const auto it = leaves_.find(name);
+  if (it == leaves_.end()) throw std::out_of_range("no parameter is named " + name);
+  return it->second;
+}
+
+void ParameterArena::zero_grad() {
+  if (flat_grad_.defined()) flat_grad_.zero_();
+}
+
+void ParameterArena::copy_from(const ParameterArena& other) {
+  for (std::size_t i = 0; i < std::max(specs_.size(), other.specs_.size()); ++i) {
+    if (i >= specs_.size() || i >= other.specs_.size()) {
+      const auto& extra = i >= specs_.size() ? other.specs_[i] : specs_[i];
+      fail_input("cannot copy parameters: only one of the two models has " + extra.name,
+                 "both models must have the same shape");
+    }
+    const auto &a = specs_[i], &b = other.specs_[i];
+    if (a.name != b.name || a.shape != b.shape) {
+      fail_input("cannot copy parameters: " + b.name + " " + shape_words(b.shape) + " to " +
+                     a.name + " " + shape_words(a.shape),
+                 "both models must have the same shape");
+    }
+  }
+  at::NoGradGuard no_grad;
+  flat_.copy_(other.flat_);
+}
+
+std::string ParameterArena::checksum() const {
+  const at::Tensor bytes = flat_.cpu();
+  return Sha256().update(bytes.const_data_ptr(), bytes.nbytes()).hex();
+}
+
+}  // namespace straq::model

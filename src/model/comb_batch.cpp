@@ -1,0 +1,154 @@
+#include "model/comb_batch.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace straq::model {
+namespace {
+
+using prompt::Comb;
+using prompt::Probe;
+
+[[noreturn]] void fail_comb(const Comb& comb, const std::string& what) {
+  fail_input("comb " + comb.id + ": " + what,
+             "the shard is damaged or a selection was made for another comb; preprocess again");
+}
+
+void check_selection(const CombSelection& selection) {
+  const Comb& comb = *selection.comb;
+  const auto trunks = static_cast<std::int32_t>(comb.trunks.size());
+  std::int32_t last = -1;
+  for (const auto i : selection.probes) {
+    if (i <= last || i >= static_cast<std::int32_t>(comb.probes.size())) {
+      fail_comb(comb, "probe " + std::to_string(i) + " is not one of its " +
+                          std::to_string(comb.probes.size()) + " probes in ascending order");
+    }
+    last = i;
+    const Probe& probe = comb.probes[i];
+    if (probe.tokens.empty()) fail_comb(comb, "probe " + std::to_string(i) + " has no token");
+    if (probe.trunk < 0 || probe.trunk >= trunks) {
+      fail_comb(comb, "probe " + std::to_string(i) + " hangs on trunk " +
+                          std::to_string(probe.trunk) + " of " + std::to_string(trunks));
+    }
+    const auto length = comb.trunks[probe.trunk].tokens.size();
+    if (probe.attach < 0 || static_cast<std::size_t>(probe.attach) > length) {
+      fail_comb(comb, "probe " + std::to_string(i) + " is attached after token " +
+                          std::to_string(probe.attach) + " of a trunk of " +
+                          std::to_string(length));
+    }
+  }
+}
+
+// One trunk of one selection with its chosen probes.
+struct Piece {
+  const Comb* comb;
+  std::int32_t selection, trunk;
+  std::int64_t trunk_rows, probe_rows;
+  std::vector<std::size_t> chosen;  // positions in selection.probes
+};
+
+std::vector<Piece> pieces_of(const CombSelection& selection, std::int32_t index) {
+  const Comb& comb = *selection.comb;
+  std::vector<Piece> by_trunk(comb.trunks.size());
+  for (std::size_t t = 0; t < by_trunk.size(); ++t) {
+    by_trunk[t] = {&comb, index, static_cast<std::int32_t>(t), 0, 0, {}};
+  }
+  for (std::size_t i = 0; i < selection.probes.size(); ++i) {
+    const Probe& probe = comb.probes[selection.probes[i]];
+    Piece& piece = by_trunk[probe.trunk];
+    piece.chosen.push_back(i);
+    piece.trunk_rows = std::max<std::int64_t>(piece.trunk_rows, probe.attach);
+    piece.probe_rows += static_cast<std::int64_t>(probe.tokens.size());
+  }
+  std::vector<Piece> pieces;
+  for (auto& piece : by_trunk) {
+    const bool wanted = !piece.chosen.empty() || (selection.whole_trunk && piece.trunk == 0);
+    if (!wanted) continue;
+    if (selection.whole_trunk) {
+      piece.trunk_rows = static_cast<std::int64_t>(comb.trunks[piece.trunk].tokens.size());
+    }
+    if (piece.trunk_rows + piece.probe_rows > 0) pieces.push_back(std::move(piece));
+  }
+  return pieces;
+}
+
+at::Tensor mask_of(const Piece& piece, const CombSelection& selection) {
+  const std::int64_t width = piece.trunk_rows + piece.probe_rows;
+  at::Tensor mask = at::zeros({piece.probe_rows, width}, at::kBool);
+  bool* row = mask.data_ptr<bool>();
+  std::int64_t first = piece.trunk_rows;  // column of the probe's first token
+  for (const auto i : piece.chosen) {
+    const Probe& probe = piece.comb->probes[selection.probes[i]];
+    const auto length = static_cast<std::int64_t>(probe.tokens.size());
+    for (std::int64_t j = 0; j < length; ++j, row += width) {
+      std::fill_n(row, probe.attach, true);
+      std::fill_n(row + first, j + 1, true);
+    }
+    first += length;
+  }
+  return mask;
+}
+
+}  // namespace
+
+CombBatch pack(const std::vector<CombSelection>& selections, at::Device device) {
+  CombBatch batch;
+  std::vector<Piece> pieces;
+  std::vector<std::int64_t> first_probe;  // of each selection, in the order of readout_rows
+  std::int64_t probes = 0;
+  for (std::size_t s = 0; s < selections.size(); ++s) {
+    check_selection(selections[s]);
+    first_probe.push_back(probes);
+    probes += static_cast<std::int64_t>(selections[s].probes.size());
+    for (auto& piece : pieces_of(selections[s], static_cast<std::int32_t>(s))) {
+      batch.rows += piece.trunk_rows + piece.probe_rows;
+      pieces.push_back(std::move(piece));
+    }
+  }
+
+  batch.tokens = at::empty({batch.rows}, at::kLong);
+  batch.positions = at::empty({batch.rows}, at::kLong);
+  batch.readout_rows = at::empty({probes}, at::kLong);
+  auto* token = batch.tokens.data_ptr<std::int64_t>();
+  auto* position = batch.positions.data_ptr<std::int64_t>();
+  auto* readout = batch.readout_rows.data_ptr<std::int64_t>();
+  std::int64_t row = 0;
+  const auto append = [&](std::int64_t id, std::int64_t at) {
+    token[row] = id;
+    position[row] = at;
+    ++row;
+  };
+  for (const auto& piece : pieces) {
+    const CombSelection& selection = selections[piece.selection];
+    TrunkSpan span;
+    span.begin = row;
+    span.trunk = piece.trunk_rows;
+    span.probes = piece.probe_rows;
+    span.selection = piece.selection;
+    span.trunk_index = piece.trunk;
+    const auto& trunk = piece.comb->trunks[piece.trunk].tokens;
+    for (std::int64_t i = 0; i < piece.trunk_rows; ++i) append(trunk[i], i);
+    for (const auto i : piece.chosen) {
+      const Probe& probe = piece.comb->probes[selection.probes[i]];
+      for (std::size_t j = 0; j < probe.tokens.size(); ++j) {
+        append(probe.tokens[j], probe.attach + static_cast<std::int64_t>(j));
+      }
+      readout[first_probe[piece.selection] + static_cast<std::int64_t>(i)] = row - 1;
+    }
+    if (span.probes > 0) span.probe_mask = mask_of(piece, selection).to(device);
+    batch.spans.push_back(std::move(span));
+  }
+  if (row > 0) {
+    batch.max_position = *std::max_element(position, position + row);
+    const auto [low, high] = std::minmax_element(token, token + row);
+    batch.min_token = *low;
+    batch.max_token = *high;
+  }
+  batch.tokens = batch.tokens.to(device);
+  batch.positions = batch.positions.to(device);
+  batch.readout_rows = batch.readout_rows.to(device);
+  return batch;
+}
+
+}  // namespace straq::model

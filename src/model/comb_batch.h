@@ -1,0 +1,55 @@
+// Combs laid end to end as one packed batch without padding: the linear layers run over all rows at
+// once, attention runs trunk by trunk.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "prompt/comb.h"
+
+namespace straq::model {
+
+// One trunk with the probes that hang on it, as rows of the packed batch:
+// [begin, begin + trunk) are the trunk, [begin + trunk, begin + trunk + probes) the probe tokens.
+struct TrunkSpan {
+  std::int64_t begin = 0;
+  std::int64_t trunk = 0;
+  std::int64_t probes = 0;
+  std::int32_t selection = 0;    // which of the packed selections it belongs to
+  std::int32_t trunk_index = 0;  // which of that comb's trunks it is
+  // [probes, trunk + probes] bool, true where a probe row may look (trunk part: its attach prefix;
+  // probe part: its own probe up to itself). Undefined when there are no probes.
+  at::Tensor probe_mask;
+};
+
+struct CombBatch {
+  at::Tensor tokens;     // [rows] int64
+  at::Tensor positions;  // [rows] int64: the RoPE position of each row
+  std::vector<TrunkSpan> spans;
+  // [probes given] int64: the row at which each probe is read, in the order in which they were
+  // given.
+  at::Tensor readout_rows;
+  std::int64_t rows = 0;
+  // Largest position, and smallest and largest token id, known on the host so that a forward pass
+  // can check them without waiting for the device. -1 as max_position: not known.
+  std::int64_t max_position = -1;
+  std::int64_t min_token = 0, max_token = 0;
+};
+
+// What of a comb goes into a batch: all of its probes, or some; the trunk up to the last token that
+// a chosen probe sees, or whole (the language-model objective needs every token).
+struct CombSelection {
+  const prompt::Comb* comb = nullptr;
+  std::vector<std::int32_t> probes;  // indices into comb->probes, ascending
+  bool whole_trunk = false;          // keep the trunk's tokens past the last chosen probe
+};
+
+// Packs the selections. Trunks that no chosen probe hangs on are left out (with whole_trunk the
+// comb's first trunk is always in). readout_rows follow the order of the selections and, within
+// one, of its `probes`. Throws Error(input) naming the comb when a selection or a comb is malformed
+// (probe out of range or out of order, attached past its trunk's end, or without tokens).
+CombBatch pack(const std::vector<CombSelection>& selections, at::Device device);
+
+}  // namespace straq::model

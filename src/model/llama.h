@@ -1,0 +1,122 @@
+// A decoder of the Llama architecture (RMSNorm, rotary position embedding, grouped-query attention,
+// SwiGLU) on libtorch tensors, with a forward pass over combs. Parameter names, layouts and
+// numerics are Hugging Face's, so that weights travel both ways.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/fields.h"
+#include "model/arena.h"
+#include "model/comb_batch.h"
+
+namespace straq::model {
+
+// Frequency scaling of Llama 3.1 and later ("rope_type": "llama3").
+struct Llama3RopeScaling {
+  double factor = 8.0, low_freq_factor = 1.0, high_freq_factor = 4.0;
+  std::int64_t original_max_positions = 8192;
+  void fields(config::Fields& f) {
+    f("factor", factor, config::above(0));
+    f("low_freq_factor", low_freq_factor, config::above(0));
+    f("high_freq_factor", high_freq_factor, config::above(0));
+    f("original_max_positions", original_max_positions, config::at_least(1));
+  }
+};
+
+struct LlamaShape {
+  std::int64_t vocab = 0;  // 0 in a shape file: taken from the tokenizer
+  std::int64_t hidden = 128;
+  std::int64_t layers = 4;
+  std::int64_t heads = 4;
+  std::int64_t kv_heads = 2;
+  std::int64_t head_dim = 0;  // 0: hidden / heads
+  std::int64_t inner = 344;   // width of the SwiGLU
+  std::int64_t max_positions = 2048;
+  double rope_theta = 10000.0;
+  std::optional<Llama3RopeScaling> rope_scaling;
+  double norm_eps = 1e-5;
+  bool tied = true;  // the output projection is the embedding
+
+  std::int64_t dim_per_head() const { return head_dim > 0 ? head_dim : hidden / heads; }
+  std::int64_t parameter_count() const;
+  // Throws Error(input) naming the key for impossible combinations (heads % kv_heads, odd
+  // head_dim).
+  void check() const;
+
+  void fields(config::Fields& f) {
+    f("vocab", vocab, config::at_least(0));
+    f("hidden", hidden, config::at_least(1));
+    f("layers", layers, config::at_least(1));
+    f("heads", heads, config::at_least(1));
+    f("kv_heads", kv_heads, config::at_least(1));
+    f("head_dim", head_dim, config::at_least(0));
+    f("inner", inner, config::at_least(1));
+    f("max_positions", max_positions, config::at_least(1));
+    f("rope_theta", rope_theta, config::above(0));
+    f("rope_scaling", rope_scaling);
+    f("norm_eps", norm_eps, config::above(0));
+    f("tied", tied);
+  }
+};
+
+// The parameters of a shape in their fixed order: embedding, layers from the first, final norm and,
+// when untied, the output projection.
+std::vector<ParameterSpec> parameter_specs(const LlamaShape& shape);
+
+// Angular frequency of each rotary pair, [dim_per_head / 2] fp32: theta^(-2i/d), with the llama3
+// scaling where the shape has it: wavelengths longer than original / low_freq_factor are stretched
+// by `factor`, those shorter than original / high_freq_factor are kept, those between are blended
+// linearly in original / wavelength.
+at::Tensor rope_frequencies(const LlamaShape& shape);
+
+class Llama {
+ public:
+  Llama(const LlamaShape& shape, at::ScalarType dtype, at::Device device, bool with_gradients);
+
+  const LlamaShape& shape() const { return shape_; }
+  ParameterArena& parameters() { return arena_; }
+  const ParameterArena& parameters() const { return arena_; }
+  at::Device device() const { return arena_.flat().device(); }
+
+  // Normal(0, std) for matrices, scaled by 1/sqrt(2 layers) for the two that write into the
+  // residual stream (Radford et al. 2019), ones for norms. The values depend on the seed and the
+  // parameter's name alone (CounterRng), not on libtorch's generator.
+  void initialise(std::uint64_t seed, double std = 0.02);
+
+  // Hidden states after the final norm of the rows asked for: [rows.size(), hidden]. `rows` is an
+  // int64 tensor of row indices of the batch. Throws Error(input) when a position is beyond
+  // max_positions or a token id is outside the vocabulary.
+  at::Tensor hidden(const CombBatch& batch, const at::Tensor& rows) const;
+
+  // Rows of logits for the whole vocabulary: [n, vocab] from hidden [n, hidden], in the model's
+  // precision; the caller widens what it takes a softmax of.
+  at::Tensor logits(const at::Tensor& hidden) const;
+  // Logits of some tokens only: [n, token_ids.numel()]; token_ids int64 [k]. Computed and returned
+  // in fp32 when the model's precision is lower, because Q values are differences of them.
+  at::Tensor logits_of(const at::Tensor& hidden, const at::Tensor& token_ids) const;
+
+  // Ids that follow `prompt` when the most probable token is taken each time, `count` of them. Each
+  // step runs the whole prefix again: meant for checks and samples, not for bulk generation.
+  // Throws Error(input) for an empty prompt, and as hidden() does.
+  std::vector<std::int64_t> greedy(std::vector<std::int64_t> prompt, int count) const;
+
+ private:
+  struct Layer {  // the leaves of one layer, looked up once
+    at::Tensor input_norm, q, k, v, o, post_norm, gate, up, down;
+  };
+
+  LlamaShape shape_;
+  ParameterArena arena_;
+  std::vector<Layer> layers_;
+  at::Tensor embedding_, final_norm_, output_;  // output_ is embedding_ when tied
+  // [dim_per_head / 2]; the tables of a batch are made from its positions, because one for all of
+  // Llama 3's 131072 positions would cost 130 MB
+  at::Tensor frequencies_;
+};
+
+}  // namespace straq::model

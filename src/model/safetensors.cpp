@@ -1,0 +1,304 @@
+#include "model/safetensors.h"
+
+#include <ATen/ops/from_blob.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "core/error.h"
+#include "core/files.h"
+
+namespace straq::model {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "the format is little-endian");
+
+using Json = nlohmann::ordered_json;
+
+// The reference implementation's limit: a header beyond it is a damaged length, not a header.
+constexpr std::uint64_t max_header = 100'000'000;
+// Data starts at a multiple of this, so that aligned vector loads work on the map.
+constexpr std::uint64_t alignment = 64;
+
+struct DtypeName {
+  const char* name;
+  at::ScalarType dtype;
+};
+constexpr DtypeName dtype_names[] = {
+    {"F64", at::kDouble}, {"F32", at::kFloat}, {"F16", at::kHalf},  {"BF16", at::kBFloat16},
+    {"I64", at::kLong},   {"I32", at::kInt},   {"I16", at::kShort}, {"I8", at::kChar},
+    {"U8", at::kByte},    {"BOOL", at::kBool},
+};
+
+std::optional<at::ScalarType> dtype_of(const std::string& name) {
+  for (const auto& d : dtype_names) {
+    if (name == d.name) return d.dtype;
+  }
+  return {};
+}
+
+constexpr const char* damaged = "copy or download the file again";
+
+bool is_count(const Json& j) {
+  return j.is_number_unsigned();
+}
+
+// Removes a half-written file unless it was renamed into place.
+class PartialFile {
+ public:
+  explicit PartialFile(const std::string& target)
+      : target_(target), path_(target + ".tmp." + std::to_string(::getpid())) {
+    const auto parent = std::filesystem::path(target).parent_path();
+    if (!parent.empty()) make_folders(parent.string());
+    fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd_ < 0) fail("cannot create");
+  }
+  ~PartialFile() {
+    if (fd_ >= 0) ::close(fd_);
+    if (!published_) ::unlink(path_.c_str());
+  }
+  PartialFile(const PartialFile&) = delete;
+  PartialFile& operator=(const PartialFile&) = delete;
+
+  void write(const void* data, std::size_t bytes) {
+    const char* p = static_cast<const char*>(data);
+    while (bytes > 0) {
+      const ssize_t n = ::write(fd_, p, bytes);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) fail("cannot write");
+      p += n;
+      bytes -= static_cast<std::size_t>(n);
+    }
+  }
+  void publish() {
+    if (::fsync(fd_) != 0) fail("cannot flush");
+    const int fd = std::exchange(fd_, -1);
+    if (::close(fd) != 0) fail("cannot close");
+    rename_durably(path_, target_);
+    published_ = true;
+  }
+
+ private:
+  [[noreturn]] void fail(const char* what) {
+    fail_runtime(std::string(what) + " " + target_ + ": " + std::strerror(errno),
+                 "free space on that filesystem or choose a folder that you may write to");
+  }
+  std::string target_, path_;
+  int fd_ = -1;
+  bool published_ = false;
+};
+
+}  // namespace
+
+std::string shape_words(const std::vector<std::int64_t>& shape) {
+  std::string s = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) s += (i ? ", " : "") + std::to_string(shape[i]);
+  return s + "]";
+}
+
+class SafetensorsFile::Map {
+ public:
+  explicit Map(const std::string& path) {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) fail(path);
+    struct stat st {};
+    if (::fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+      ::close(fd);
+      fail_input("cannot read " + path + ": it is no regular file", "name a .safetensors file");
+    }
+    size_ = static_cast<std::uint64_t>(st.st_size);
+    if (size_ > 0) {
+      // Private and writable: a stray write changes a copy of the page, never the file.
+      data_ = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, 0);
+    }
+    ::close(fd);
+    if (data_ == MAP_FAILED) fail(path);
+  }
+  ~Map() {
+    if (data_ != nullptr && data_ != MAP_FAILED) ::munmap(data_, size_);
+  }
+  Map(const Map&) = delete;
+  Map& operator=(const Map&) = delete;
+  char* data() const { return static_cast<char*>(data_); }
+  std::uint64_t size() const { return size_; }
+
+ private:
+  [[noreturn]] static void fail(const std::string& path) {
+    fail_input("cannot read " + path + ": " + std::strerror(errno),
+               "check the path and its permissions");
+  }
+  void* data_ = nullptr;
+  std::uint64_t size_ = 0;
+};
+
+SafetensorsFile::SafetensorsFile(const std::string& path)
+    : path_(path), map_(std::make_shared<Map>(path)) {
+  std::uint64_t length = 0;
+  if (map_->size() < sizeof length) {
+    fail_input(path + ": truncated: " + std::to_string(map_->size()) +
+                   " bytes, less than the 8 of the header's length",
+               damaged);
+  }
+  std::memcpy(&length, map_->data(), sizeof length);
+  if (length > max_header || length > map_->size() - sizeof length) {
+    fail_input(path + ": the header should have " + std::to_string(length) +
+                   " bytes but the file "
+                   "has " +
+                   std::to_string(map_->size()),
+               std::string("the file is truncated or not in safetensors format; ") + damaged);
+  }
+  data_begin_ = sizeof length + length;
+  parse_header({map_->data() + sizeof length, length}, map_->size() - data_begin_);
+}
+
+void SafetensorsFile::parse_header(std::string_view text, std::uint64_t data_bytes) {
+  const Json header = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!header.is_object()) {
+    fail_input(path_ + ": the header is no JSON object",
+               std::string("the file is damaged or not in safetensors format; ") + damaged);
+  }
+  for (const auto& [name, item] : header.items()) {
+    if (name == "__metadata__") {
+      if (!item.is_object()) fail_input(path_ + ": __metadata__ is no JSON object", damaged);
+      for (const auto& [key, value] : item.items()) {
+        if (!value.is_string()) {
+          fail_input(path_ + ": __metadata__ " + key + " is no string", damaged);
+        }
+        metadata_[key] = value.get<std::string>();
+      }
+      continue;
+    }
+    const auto fail = [&, &name = name](const std::string& what) {
+      fail_input(path_ + ": tensor " + name + ": " + what, damaged);
+    };
+    if (!item.is_object() || !item.contains("dtype") || !item["dtype"].is_string() ||
+        !item.contains("shape") || !item["shape"].is_array() || !item.contains("data_offsets") ||
+        !item["data_offsets"].is_array() || item["data_offsets"].size() != 2 ||
+        !is_count(item["data_offsets"][0]) || !is_count(item["data_offsets"][1])) {
+      fail("expected dtype, shape and data_offsets [begin, end]");
+    }
+    SafetensorsEntry entry;
+    entry.name = name;
+    const auto dtype = dtype_of(item["dtype"].get<std::string>());
+    if (!dtype) {
+      fail_input(path_ + ": tensor " + name + ": dtype " + item["dtype"].get<std::string>() +
+                     " is not supported",
+                 "convert the file to F32, F16 or BF16 first");
+    }
+    entry.dtype = *dtype;
+    entry.begin = item["data_offsets"][0].get<std::uint64_t>();
+    entry.end = item["data_offsets"][1].get<std::uint64_t>();
+    if (entry.begin > entry.end || entry.end > data_bytes) {
+      fail("its bytes [" + std::to_string(entry.begin) + ", " + std::to_string(entry.end) +
+           ") are not within the file's " + std::to_string(data_bytes) + " bytes of data");
+    }
+    std::uint64_t bytes = at::elementSize(entry.dtype);
+    for (const auto& d : item["shape"]) {
+      if (!is_count(d)) fail("its shape is no list of sizes");
+      const auto size = d.get<std::uint64_t>();
+      if (__builtin_mul_overflow(bytes, size, &bytes)) fail("its shape overflows");
+      entry.shape.push_back(static_cast<std::int64_t>(size));
+    }
+    if (bytes != entry.end - entry.begin) {
+      fail("shape " + shape_words(entry.shape) + " needs " + std::to_string(bytes) +
+           " bytes but its offsets give " + std::to_string(entry.end - entry.begin));
+    }
+    entries_.push_back(std::move(entry));
+  }
+  std::stable_sort(entries_.begin(), entries_.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  });
+  std::uint64_t covered = 0;
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    const auto& entry = entries_[i];
+    if (entry.begin != covered) {
+      fail_input(path_ + ": tensor " + entry.name +
+                     (entry.begin < covered
+                          ? ": overlaps tensor " + entries_[i - 1].name
+                          : ": bytes before it belong to no tensor (a name given twice?)"),
+                 damaged);
+    }
+    covered = entry.end;
+    index_.emplace(entry.name, i);
+  }
+  if (covered != data_bytes) {
+    fail_input(path_ + ": " + std::to_string(data_bytes - covered) +
+                   " bytes at the end belong to no tensor",
+               damaged);
+  }
+}
+
+const SafetensorsEntry* SafetensorsFile::find(const std::string& name) const {
+  const auto it = index_.find(name);
+  return it == index_.end() ? nullptr : &entries_[it->second];
+}
+
+at::Tensor SafetensorsFile::tensor(const std::string& name) const {
+  const SafetensorsEntry* entry = find(name);
+  if (entry == nullptr) {
+    fail_input(path_ + ": has no tensor " + name, "list its tensors with `straq model inspect`");
+  }
+  const auto options = at::TensorOptions().dtype(entry->dtype);
+  char* data = map_->data() + data_begin_ + entry->begin;
+  const auto bytes = entry->end - entry->begin;
+  if (bytes == 0 || reinterpret_cast<std::uintptr_t>(data) % at::elementSize(entry->dtype) != 0) {
+    at::Tensor copy = at::empty(entry->shape, options);
+    if (bytes > 0) std::memcpy(copy.data_ptr(), data, bytes);
+    return copy;
+  }
+  return at::from_blob(
+      data, entry->shape, [map = map_](void*) {}, options);
+}
+
+void write_safetensors(const std::string& path,
+                       const std::vector<std::pair<std::string, at::Tensor>>& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  std::vector<const std::pair<std::string, at::Tensor>*> order;
+  for (const auto& t : tensors) order.push_back(&t);
+  std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+    return a->second.element_size() > b->second.element_size();
+  });
+  Json header = Json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::uint64_t offset = 0;
+  for (const auto* t : order) {
+    const auto& [name, tensor] = *t;
+    const char* dtype = nullptr;
+    for (const auto& d : dtype_names) {
+      if (d.dtype == tensor.scalar_type()) dtype = d.name;
+    }
+    if (dtype == nullptr || name == "__metadata__" || header.contains(name)) {
+      fail_input(path + ": tensor " + name + " cannot be written: " +
+                     (dtype == nullptr ? "the format lacks its dtype" : "the name is taken"),
+                 "give every tensor its own name and a plain dtype");
+    }
+    const std::uint64_t end = offset + tensor.nbytes();
+    header[name] = {
+        {"dtype", dtype}, {"shape", tensor.sizes().vec()}, {"data_offsets", {offset, end}}};
+    offset = end;
+  }
+  std::string text = header.dump();
+  const auto padded = (sizeof(std::uint64_t) + text.size() + alignment - 1) / alignment * alignment;
+  text.resize(padded - sizeof(std::uint64_t), ' ');
+
+  PartialFile file(path);
+  const std::uint64_t length = text.size();
+  file.write(&length, sizeof length);
+  file.write(text.data(), text.size());
+  for (const auto* t : order) {
+    const at::Tensor host = t->second.detach().cpu().contiguous();
+    file.write(host.const_data_ptr(), host.nbytes());
+  }
+  file.publish();
+}
+
+}  // namespace straq::model
