@@ -1,0 +1,232 @@
+#include "simulate/simulator.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdio>
+#include <set>
+
+#include "core/error.h"
+
+namespace straq::simulate {
+namespace {
+
+PhraseTables load_phrases(const std::vector<std::string>& files) {
+  if (files.empty()) {
+    fail_input("phrases: no file is named",
+               "write phrases: [configs/simulate/phrases.yaml, configs/simulate/problems.yaml]");
+  }
+  config::Value all = config::Value::make_map();
+  for (const auto& file : files) all = config::merge(all, config::load_config(file));
+  return config::read<PhraseTables>(all);
+}
+
+std::string decapitalised(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (!text.empty() && text.back() == '.') text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+void SizesConfig::fields(config::Fields& f) {
+  f("train", train, config::between(0, 99999));
+  f("valid", valid, config::between(0, 99999));
+  f("test", test, config::between(0, 99999));
+}
+
+void WordingConfig::fields(config::Fields& f) {
+  const auto probability = config::between(0, 1);
+  f("noise", noise, probability);
+  f("intensity_told", intensity_told, probability);
+  f("reaction", reaction, probability);
+  f("split_turn", split_turn, probability);
+  f("second_utterance", second_utterance, probability);
+  f("farewell", farewell, probability);
+  f("last_word", last_word, probability);
+  f("casual", casual, probability);
+}
+
+void SimulateConfig::fields(config::Fields& f) {
+  f("seed", seed);
+  f("dialogues", dialogues);
+  f("strategies", strategies);
+  f.required("phrases", phrases);
+  f.required("dynamics", dynamics);
+  f.required("behaviour", behaviour);
+  f("wording", wording);
+}
+
+Simulator::Simulator(const SimulateConfig& config)
+    : seed_(config.seed),
+      wording_(config.wording),
+      strategies_(dialogue::StrategySet::load(config.strategies)),
+      dynamics_(config.dynamics, strategies_),
+      policy_(config.behaviour, strategies_),
+      book_(load_phrases(config.phrases), strategies_),
+      farewell_(strategies_.find("Others").value_or(-1)) {
+  for (const auto& p : book_.problems()) problem_weights_.push_back(p.weight);
+}
+
+// One dialogue in the making.
+struct Simulator::Run {
+  const Simulator& sim;
+  CounterRng rng;
+  SimulatedDialogue out;
+  PhraseBook::Scene scene;
+  bool casual = false;
+  bool supporter_opened = false;
+  int turns = 0;
+  std::set<std::string> said;
+  std::vector<int> facts_left, facts_told;
+
+  bool chance(double p) { return rng.uniform() < p; }
+
+  // A dialogue should not say the same thing twice; a few tries are enough for that.
+  template <class Draw>
+  std::string fresh(Draw&& draw) {
+    std::string text = draw();
+    for (int i = 0; i < 5 && !said.insert(text).second; ++i) text = draw();
+    return text;
+  }
+  std::string say(const std::string& list) {
+    return fresh([&] { return sim.book_.say(list, scene, rng); });
+  }
+
+  void utter(dialogue::Speaker speaker, std::string text, int strategy) {
+    auto& all = out.dialogue.utterances;
+    if (all.empty() || all.back().speaker != speaker) ++turns;
+    if (speaker == dialogue::Speaker::seeker && casual) text = decapitalised(std::move(text));
+    all.push_back({speaker, std::move(text), strategy, 0});
+  }
+
+  void support(int strategy, const State& s, PhraseBook::Supporting place) {
+    scene.intensity = s.intensity;
+    if (!facts_told.empty()) {  // what a supporter restates is something that was said
+      const std::size_t recent = std::min<std::size_t>(2, facts_told.size());
+      scene.fact = facts_told[facts_told.size() - 1 - rng.below(recent)];
+    }
+    utter(dialogue::Speaker::supporter,
+          fresh([&] { return sim.book_.support(strategy, s.stage, place, scene, rng); }), strategy);
+  }
+
+  void tell_fact() {
+    if (facts_left.empty()) {  // all told: begin again, in other words
+      facts_left = facts_told;
+      shuffle(facts_left, rng);
+    }
+    scene.fact = facts_left.back();
+    facts_left.pop_back();
+    facts_told.push_back(scene.fact);
+  }
+
+  // The seeker's turn in state `s`; `change` is what the turn before did to the intensity.
+  void seek(const State& s, int change) {
+    Stage stage = s.stage;
+    int intensity = s.intensity;
+    if (chance(sim.wording_.noise)) {
+      const int other = static_cast<int>(rng.below(stage_count - 1));
+      stage = static_cast<Stage>(other + (other >= static_cast<int>(stage)));
+    }
+    if (chance(sim.wording_.noise)) {
+      intensity = std::clamp(intensity + (chance(0.5) ? 1 : -1), 1, intensity_levels);
+    }
+    scene.intensity = intensity;
+    std::vector<std::string> parts;
+    if (s.turn == 0) {
+      if (supporter_opened || chance(0.5)) parts.push_back(say("seeker.greeting"));
+      parts.push_back(say("seeker.opening"));
+    } else if (chance(sim.wording_.reaction)) {
+      parts.push_back(say(change < 0   ? "seeker.better"
+                          : change > 0 ? "seeker.worse"
+                                       : "seeker.same"));
+    }
+    std::string about;
+    if (s.turn > 0 || chance(0.5)) {
+      if (stage == Stage::exploration) tell_fact();
+      about = say(std::string("seeker.") + name(stage));
+    }
+    std::string felt;
+    if (s.turn == 0 || chance(sim.wording_.intensity_told)) {
+      felt = say("seeker.intensity." + std::to_string(intensity));
+    }
+    if (chance(0.3)) std::swap(about, felt);
+    for (auto* part : {&about, &felt}) {
+      if (!part->empty()) parts.push_back(std::move(*part));
+    }
+    const std::size_t cut = parts.size() > 1 && chance(sim.wording_.split_turn)
+                                ? 1 + rng.below(parts.size() - 1)
+                                : parts.size();
+    std::string text;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      if (i == cut) {
+        utter(dialogue::Speaker::seeker, std::move(text), -1);
+        text.clear();
+      }
+      text += (text.empty() ? "" : " ") + parts[i];
+    }
+    utter(dialogue::Speaker::seeker, std::move(text), -1);
+  }
+
+  // The supporter's turn with strategy `action` in `s`, after which `next` is reached.
+  void answer(const State& s, int action, const State& next) {
+    using Place = PhraseBook::Supporting;
+    const bool settled = next.outcome == Outcome::settled;
+    support(action, s, s.turn == 0 ? Place::first : settled ? Place::last : Place::any);
+    if (settled && sim.farewell_ >= 0 && action != sim.farewell_ && chance(sim.wording_.farewell)) {
+      support(sim.farewell_, s, Place::last);
+    } else if (chance(sim.wording_.second_utterance)) {
+      State then = s;
+      then.previous = action;
+      then.turn = std::max(1, s.turn);
+      support(sim.policy_.sample(then, rng), s, settled ? Place::last : Place::any);
+    }
+  }
+};
+
+SimulatedDialogue Simulator::generate(const std::string& split, int number) const {
+  Run run{*this, CounterRng(seed_, "simulate/" + split, static_cast<std::uint64_t>(number)),
+          {}, {}, false, false, 0, {}, {}, {}};
+  char digits[16];
+  std::snprintf(digits, sizeof digits, "%05d", number);
+  dialogue::Dialogue& d = run.out.dialogue;
+  d.id = split + "/" + digits;
+  d.line = number + 1;
+
+  const int problem = static_cast<int>(run.rng.categorical(problem_weights_));
+  const auto& p = book_.problems()[static_cast<std::size_t>(problem)];
+  run.scene.problem = problem;
+  run.scene.emotion = p.emotions[run.rng.below(p.emotions.size())];
+  d.problem = p.name;
+  d.emotion = book_.emotions()[static_cast<std::size_t>(run.scene.emotion)].name;
+  run.casual = run.chance(wording_.casual);
+  for (int i = 0; i < p.facts; ++i) run.facts_left.push_back(i);
+  shuffle(run.facts_left, run.rng);
+
+  State state = dynamics_.sample_start(run.rng);
+  d.initial_intensity = state.intensity;
+  run.scene.intensity = state.intensity;
+  d.situation = run.say("situation");
+  if (state.previous >= 0) {
+    run.supporter_opened = true;
+    run.support(state.previous, state, PhraseBook::Supporting::opening);
+  }
+  int change = 0;
+  while (!state.terminal()) {
+    run.seek(state, change);
+    const int action = policy_.sample(state, run.rng);
+    const State next = dynamics_.step(state, action, run.rng);
+    run.answer(state, action, next);
+    run.out.trace.push_back(
+        {state, action, next, dynamics_.reward(state, action, next), run.turns - 1});
+    change = next.intensity - state.intensity;
+    state = next;
+  }
+  d.final_intensity = state.intensity;
+  if (run.chance(wording_.last_word)) {
+    run.scene.intensity = state.intensity;
+    run.utter(dialogue::Speaker::seeker, run.say(std::string("seeker.") + name(state.outcome)), -1);
+  }
+  return std::move(run.out);
+}
+
+}  // namespace straq::simulate
