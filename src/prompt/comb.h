@@ -1,0 +1,61 @@
+// The comb: a dialogue's states are nested prefixes of one token sequence, so one trunk holds what
+// they share and a short probe per decision asks for the option there.
+//
+//   trunk   [header | turn 0 | turn 1 | turn 2 | turn 3 | …]
+//                        ^ attach          ^ attach
+//   probe                 [ask]             [ask]
+//
+// A probe's tokens see trunk[0, attach) and the probe's own earlier tokens, nothing else; their
+// position ids are attach, attach+1, …. Q is read at the probe's last token, whose logits predict
+// the option token. Exactness is the contract: a comb gives the Q values, loss and gradients of one
+// separate prompt (trunk[0, attach) + probe) per decision.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace straq::prompt {
+
+using TokenId = std::int32_t;
+
+struct Trunk {
+  std::vector<TokenId> tokens;
+  // Tokens before this one are instruction and options, the same in every dialogue of a template
+  // up to the situation; the language-model objective does not count them.
+  std::int32_t header = 0;
+};
+
+struct Probe {
+  std::int32_t trunk = 0;       // index into Comb::trunks
+  std::int32_t attach = 0;      // number of trunk tokens that the probe sees
+  std::vector<TokenId> tokens;  // never empty
+};
+
+struct CombDecision {
+  std::int32_t turn = 0;       // turn index in the episode: the decision's name is "<id>:<turn>"
+  std::int32_t gold = 0;       // strategy index of the human supporter
+  std::int32_t previous = -1;  // strategy of the supporter turn before; -1 at the start
+  bool terminal = false;       // no next state
+};
+
+// One dialogue. decisions[i] is asked by probes[i]; the next state of decisions[i] is the one that
+// probes[i + 1] asks about. Usually there is one trunk; a dialogue longer than the window has one
+// more trunk, truncated on its own, for each decision that does not fit.
+struct Comb {
+  std::string id;
+  std::vector<Trunk> trunks;
+  std::vector<Probe> probes;
+  std::vector<CombDecision> decisions;
+
+  std::int64_t token_count() const;  // all trunk and probe tokens
+};
+
+inline std::int64_t Comb::token_count() const {
+  std::int64_t n = 0;
+  for (const auto& t : trunks) n += static_cast<std::int64_t>(t.tokens.size());
+  for (const auto& p : probes) n += static_cast<std::int64_t>(p.tokens.size());
+  return n;
+}
+
+}  // namespace straq::prompt

@@ -1,0 +1,67 @@
+// The `prompt:` section of a config: how a state is written down for the planner and which token
+// stands for an option. Every key changes what the model reads, so all of them are part of the
+// template fingerprint (the window is kept beside it).
+#pragma once
+
+#include <string>
+
+#include "config/fields.h"
+#include "core/error.h"
+
+namespace straq::prompt {
+
+// comb: options and question before the history, so a probe is the few tokens of the answer's lead.
+// paper: options after the history, as the paper orders them; the probe repeats the options.
+enum class Layout { comb, paper };
+
+enum class OptionTokens { digit, letter, full_option, strategy_text };
+
+enum class Chat { none, llama2, llama3 };
+
+struct OptionsConfig {
+  OptionTokens tokens = OptionTokens::digit;
+  bool leading_space = false;  // the option's token begins with a blank (" B")
+  bool definitions = false;    // show each strategy's definition beside its name
+  bool shuffle = false;
+
+  void fields(config::Fields& f) {
+    f.choice<OptionTokens>("tokens", tokens,
+                           {{"digit", OptionTokens::digit},
+                            {"letter", OptionTokens::letter},
+                            {"full_option", OptionTokens::full_option, false},
+                            {"strategy_text", OptionTokens::strategy_text, false}});
+    f("leading_space", leading_space);
+    f("definitions", definitions);
+    f("shuffle", shuffle);
+    if (f.reading() && shuffle) {
+      fail_input(f.where("shuffle") + ": this version shows the options in the strategies' order",
+                 "set options.shuffle to false");
+    }
+  }
+};
+
+struct PromptConfig {
+  std::string template_path = "configs/prompts/planner.yaml";
+  Layout layout = Layout::comb;
+  int window = 2048;          // tokens of a state with its question, at most
+  bool show_strategy = true;  // supporter turns of the history show their strategy
+  bool problem_type = false;  // the situation names the problem's type
+  bool bos = true;            // begin with the tokenizer's BOS token, where it has one
+  Chat chat = Chat::none;
+  OptionsConfig options;
+
+  void fields(config::Fields& f) {
+    f("template", template_path);
+    f.choice<Layout>("layout", layout, {{"comb", Layout::comb}, {"paper", Layout::paper}});
+    f("window", window, config::at_least(16));
+    f("show_strategy", show_strategy);
+    f("problem_type", problem_type);
+    f("bos", bos);
+    f.choice<Chat>(
+        "chat", chat,
+        {{"none", Chat::none}, {"llama2", Chat::llama2, false}, {"llama3", Chat::llama3, false}});
+    f("options", options);
+  }
+};
+
+}  // namespace straq::prompt

@@ -1,0 +1,169 @@
+#include "shard/columns.h"
+
+#include <bit>
+#include <type_traits>
+
+#include "core/hash.h"
+
+namespace straq::shard {
+namespace {
+
+// Offsets must start at 0, never fall, and end at the number of rows.
+void check_offsets(const char* name, const std::vector<std::int64_t>& offsets, std::size_t items,
+                   std::size_t rows) {
+  bool sound = offsets.size() == items + 1 && offsets.front() == 0 &&
+               offsets.back() == static_cast<std::int64_t>(rows);
+  for (std::size_t i = 1; sound && i < offsets.size(); ++i) sound = offsets[i - 1] <= offsets[i];
+  if (!sound) throw Unreadable{std::string("dataset ") + name + " does not fit its rows"};
+}
+
+void check_values(const char* name, const std::vector<std::int32_t>& values, std::int64_t low,
+                  std::int64_t end) {
+  for (std::int32_t v : values) {
+    if (v < low || v >= end) {
+      throw Unreadable{std::string("dataset ") + name + " holds " + std::to_string(v) +
+                       ", outside " + std::to_string(low) + " to " + std::to_string(end - 1)};
+    }
+  }
+}
+
+}  // namespace
+
+Columns to_columns(const std::vector<prompt::Comb>& combs) {
+  Columns c;
+  for (const auto& comb : combs) {
+    c.dialogue_id.push_back(comb.id);
+    for (const auto& t : comb.trunks) {
+      c.trunk_token.insert(c.trunk_token.end(), t.tokens.begin(), t.tokens.end());
+      c.trunk_offset.push_back(static_cast<std::int64_t>(c.trunk_token.size()));
+      c.trunk_header.push_back(t.header);
+    }
+    if (comb.probes.size() != comb.decisions.size()) {
+      throw Unreadable{"dialogue " + comb.id + " has " + std::to_string(comb.probes.size()) +
+                       " probes for " + std::to_string(comb.decisions.size()) + " decisions"};
+    }
+    for (std::size_t i = 0; i < comb.probes.size(); ++i) {
+      const auto& p = comb.probes[i];
+      const auto& d = comb.decisions[i];
+      c.decision_trunk.push_back(p.trunk);
+      c.decision_attach.push_back(p.attach);
+      c.decision_turn.push_back(d.turn);
+      c.decision_gold.push_back(d.gold);
+      c.decision_previous.push_back(d.previous);
+      c.decision_terminal.push_back(d.terminal ? 1 : 0);
+      c.probe_token.insert(c.probe_token.end(), p.tokens.begin(), p.tokens.end());
+      c.probe_offset.push_back(static_cast<std::int64_t>(c.probe_token.size()));
+    }
+    c.dialogue_trunk_offset.push_back(static_cast<std::int64_t>(c.trunk_header.size()));
+    c.dialogue_decision_offset.push_back(static_cast<std::int64_t>(c.decision_gold.size()));
+  }
+  return c;
+}
+
+void check_columns(const Columns& c, const ShardHeader& header) {
+  const std::size_t dialogues = static_cast<std::size_t>(header.item.count);
+  const std::size_t trunks = c.trunk_header.size();
+  const std::size_t decisions = c.decision_gold.size();
+  if (header.item.count < 0 || c.dialogue_id.size() != dialogues) {
+    throw Unreadable{"it holds " + std::to_string(c.dialogue_id.size()) +
+                     " dialogues, its header says " + std::to_string(header.item.count)};
+  }
+  check_offsets("dialogue/trunk_offset", c.dialogue_trunk_offset, dialogues, trunks);
+  check_offsets("dialogue/decision_offset", c.dialogue_decision_offset, dialogues, decisions);
+  check_offsets("trunk/offset", c.trunk_offset, trunks, c.trunk_token.size());
+  check_offsets("probe/offset", c.probe_offset, decisions, c.probe_token.size());
+  if (c.decision_trunk.size() != decisions || c.decision_attach.size() != decisions ||
+      c.decision_turn.size() != decisions || c.decision_previous.size() != decisions ||
+      c.decision_terminal.size() != decisions) {
+    throw Unreadable{"the datasets under decision/ differ in length"};
+  }
+  const auto options = static_cast<std::int64_t>(header.option_ids.size());
+  check_values("trunk/token", c.trunk_token, 0, header.vocab_size);
+  check_values("probe/token", c.probe_token, 0, header.vocab_size);
+  check_values("option_ids", header.option_ids, 0, header.vocab_size);
+  check_values("decision/gold", c.decision_gold, -1, options);
+  check_values("decision/previous", c.decision_previous, -1, options);
+  for (std::size_t d = 0; d < dialogues; ++d) {
+    const std::int64_t first = c.dialogue_trunk_offset[d];
+    const std::int64_t count = c.dialogue_trunk_offset[d + 1] - first;
+    for (std::int64_t i = c.dialogue_decision_offset[d]; i < c.dialogue_decision_offset[d + 1];
+         ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      const std::int64_t trunk = c.decision_trunk[at];
+      if (trunk < 0 || trunk >= count) {
+        throw Unreadable{"dataset decision/trunk names a trunk that dialogue " + c.dialogue_id[d] +
+                         " does not have"};
+      }
+      const auto t = static_cast<std::size_t>(first + trunk);
+      if (c.decision_attach[at] < 0 ||
+          c.decision_attach[at] > c.trunk_offset[t + 1] - c.trunk_offset[t]) {
+        throw Unreadable{"dataset decision/attach points outside a trunk of dialogue " +
+                         c.dialogue_id[d]};
+      }
+      if (c.probe_offset[at] == c.probe_offset[at + 1]) {
+        throw Unreadable{"dataset probe/offset gives dialogue " + c.dialogue_id[d] +
+                         " an empty probe"};
+      }
+    }
+  }
+  for (std::size_t t = 0; t < trunks; ++t) {
+    if (c.trunk_header[t] < 0 || c.trunk_header[t] > c.trunk_offset[t + 1] - c.trunk_offset[t]) {
+      throw Unreadable{"dataset trunk/header exceeds its trunk"};
+    }
+  }
+}
+
+std::vector<prompt::Comb> to_combs(const Columns& c) {
+  const auto slice = [](const std::vector<std::int32_t>& from, std::int64_t a, std::int64_t b) {
+    return std::vector<std::int32_t>(from.begin() + a, from.begin() + b);
+  };
+  std::vector<prompt::Comb> combs(c.dialogue_id.size());
+  for (std::size_t d = 0; d < combs.size(); ++d) {
+    auto& comb = combs[d];
+    comb.id = c.dialogue_id[d];
+    for (auto i = c.dialogue_trunk_offset[d]; i < c.dialogue_trunk_offset[d + 1]; ++i) {
+      const auto t = static_cast<std::size_t>(i);
+      comb.trunks.push_back(
+          {slice(c.trunk_token, c.trunk_offset[t], c.trunk_offset[t + 1]), c.trunk_header[t]});
+    }
+    for (auto i = c.dialogue_decision_offset[d]; i < c.dialogue_decision_offset[d + 1]; ++i) {
+      const auto p = static_cast<std::size_t>(i);
+      comb.probes.push_back({c.decision_trunk[p], c.decision_attach[p],
+                             slice(c.probe_token, c.probe_offset[p], c.probe_offset[p + 1])});
+      comb.decisions.push_back({c.decision_turn[p], c.decision_gold[p], c.decision_previous[p],
+                                c.decision_terminal[p] != 0});
+    }
+  }
+  return combs;
+}
+
+std::string content_hash(const ShardHeader& h, const Columns& columns) {
+  static_assert(std::endian::native == std::endian::little, "arrays are hashed little-endian");
+  Sha256 sha;
+  const auto field = [&](const char* name, const std::string& value) {
+    sha.update(std::string(name) + "=" + value + "\n");
+  };
+  field("format_version", std::to_string(kShardVersion));
+  field("key", h.key);
+  field("source", h.source);
+  field("tokenizer", h.tokenizer);
+  field("template", h.prompt);
+  field("window", std::to_string(h.window));
+  field("vocab_size", std::to_string(h.vocab_size));
+  std::string options;
+  for (auto id : h.option_ids) options += (options.empty() ? "" : ",") + std::to_string(id);
+  field("option_ids", options);
+  field("split", h.item.split);
+  field("index", std::to_string(h.item.index));
+  field("first_dialogue", std::to_string(h.item.first));
+  field("dialogues", std::to_string(h.item.count));
+  for (const auto& id : columns.dialogue_id) field("id", id);
+  Columns::each(columns, [&](const char* name, const auto& values) {
+    using T = typename std::remove_cvref_t<decltype(values)>::value_type;
+    field(name, std::to_string(values.size()));
+    sha.update(values.data(), values.size() * sizeof(T));
+  });
+  return sha.hex();
+}
+
+}  // namespace straq::shard

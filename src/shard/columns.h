@@ -1,0 +1,50 @@
+// Combs as the columns of a shard: flat arrays with offsets. Inside the module.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "prompt/comb.h"
+#include "shard/shard.h"
+
+namespace straq::shard {
+
+struct Columns {
+  std::vector<std::string> dialogue_id;
+  // offsets[i] … offsets[i + 1] are the rows of item i; one entry more than items
+  std::vector<std::int64_t> dialogue_trunk_offset{0}, dialogue_decision_offset{0};
+  std::vector<std::int64_t> trunk_offset{0}, probe_offset{0};
+  std::vector<std::int32_t> trunk_header, trunk_token;
+  std::vector<std::int32_t> decision_trunk, decision_attach, decision_turn, decision_gold,
+      decision_previous;
+  std::vector<std::uint8_t> decision_terminal;
+  std::vector<std::int32_t> probe_token;
+
+  // Calls f(name, array) for every array in the order of docs/formats.md.
+  template <class Self, class F>
+  static void each(Self& c, F&& f) {
+    f("dialogue/trunk_offset", c.dialogue_trunk_offset);
+    f("dialogue/decision_offset", c.dialogue_decision_offset);
+    f("trunk/offset", c.trunk_offset);
+    f("trunk/header", c.trunk_header);
+    f("trunk/token", c.trunk_token);
+    f("decision/trunk", c.decision_trunk);
+    f("decision/attach", c.decision_attach);
+    f("decision/turn", c.decision_turn);
+    f("decision/gold", c.decision_gold);
+    f("decision/previous", c.decision_previous);
+    f("decision/terminal", c.decision_terminal);
+    f("probe/offset", c.probe_offset);
+    f("probe/token", c.probe_token);
+  }
+};
+
+Columns to_columns(const std::vector<prompt::Comb>& combs);
+// Throws Unreadable naming the array whose values contradict each other or the header.
+void check_columns(const Columns& columns, const ShardHeader& header);
+// `columns` must have passed check_columns.
+std::vector<prompt::Comb> to_combs(const Columns& columns);
+// SHA-256 of header and columns as docs/formats.md defines it.
+std::string content_hash(const ShardHeader& header, const Columns& columns);
+
+}  // namespace straq::shard

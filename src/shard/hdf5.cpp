@@ -1,0 +1,312 @@
+#include "shard/hdf5.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "core/error.h"
+
+namespace straq::shard {
+namespace {
+
+// HDF5 prints its error stack by default; here errors become exceptions with one sentence.
+void silence() {
+  static const bool once = [] {
+    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+    return true;
+  }();
+  (void)once;
+}
+
+herr_t keep_deepest(unsigned, const H5E_error2_t* e, void* out) {
+  if (e->desc != nullptr) *static_cast<std::string*>(out) = e->desc;
+  return 0;
+}
+
+// The innermost message of the error stack: "truncated file: eof = 96, …".
+std::string last_reason() {
+  std::string reason;
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, keep_deepest, &reason);
+  H5Eclear2(H5E_DEFAULT);
+  return reason.empty() ? "HDF5 gave no reason" : reason;
+}
+
+Handle in_memory_access() {
+  Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  if (!access.valid() || H5Pset_fapl_core(access.get(), 1 << 20, false) < 0) {
+    fail_runtime("HDF5: no access list: " + last_reason());
+  }
+  return access;
+}
+
+// Bob Jenkins' lookup3 hash over a byte string with initial value 0: HDF5's metadata checksum
+// (HDF5 file format specification, version 2 and later superblock).
+std::uint32_t lookup3(const unsigned char* p, std::size_t n) {
+  std::uint32_t a = 0xdeadbeefu + static_cast<std::uint32_t>(n), b = a, c = a;
+  const auto word = [&](std::size_t at) {  // little-endian, zero beyond the end
+    std::uint32_t w = 0;
+    for (std::size_t i = 0; i < 4 && at + i < n; ++i) w |= std::uint32_t{p[at + i]} << (8 * i);
+    return w;
+  };
+  std::size_t at = 0;
+  for (; n - at > 12; at += 12) {
+    a += word(at), b += word(at + 4), c += word(at + 8);
+    a -= c, a ^= std::rotl(c, 4), c += b;
+    b -= a, b ^= std::rotl(a, 6), a += c;
+    c -= b, c ^= std::rotl(b, 8), b += a;
+    a -= c, a ^= std::rotl(c, 16), c += b;
+    b -= a, b ^= std::rotl(a, 19), a += c;
+    c -= b, c ^= std::rotl(b, 4), b += a;
+  }
+  a += word(at), b += word(at + 4), c += word(at + 8);
+  c ^= b, c -= std::rotl(b, 14);
+  a ^= c, a -= std::rotl(c, 11);
+  b ^= a, b -= std::rotl(a, 25);
+  c ^= b, c -= std::rotl(b, 16);
+  a ^= c, a -= std::rotl(c, 4);
+  b ^= a, b -= std::rotl(a, 14);
+  c ^= b, c -= std::rotl(b, 24);
+  return c;
+}
+
+// H5Fget_file_image clears the "open for writing" flag in its copy of the superblock but leaves the
+// checksum that was made with the flag set (seen with 1.10.8), so nobody could open the file. The
+// checksum follows the 44 bytes of a superblock with 8-byte offsets.
+void seal_superblock(std::string& image) {
+  constexpr std::size_t kSize = 44, kVersion = 8, kOffsetBytes = 9;
+  if (image.size() < kSize + 4 || image[kVersion] < 2 || image[kOffsetBytes] != 8) {
+    fail_runtime("HDF5 made a superblock of an unforeseen form",
+                 "build with HDF5 1.10 or later, or report this with its version");
+  }
+  const std::uint32_t sum = lookup3(reinterpret_cast<const unsigned char*>(image.data()), kSize);
+  for (std::size_t i = 0; i < 4; ++i) image[kSize + i] = static_cast<char>(sum >> (8 * i));
+}
+
+}  // namespace
+
+H5Writer::H5Writer(std::string path, Storage storage) : path_(std::move(path)), storage_(storage) {
+  silence();
+  Handle access = in_memory_access();
+  // The forms of version 1.10 have a checksum in every piece of metadata, chunk indexes included;
+  // newer ones would shut out older readers for nothing.
+  H5Pset_libver_bounds(access.get(), H5F_LIBVER_V110, H5F_LIBVER_V110);
+  Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
+  // No time stamps: the same content gives the same bytes. All attributes stay in the header.
+  H5Pset_obj_track_times(creation.get(), false);
+  H5Pset_attr_phase_change(creation.get(), 64, 32);
+  file_ = Handle(H5Fcreate(path_.c_str(), H5F_ACC_TRUNC, creation.get(), access.get()), H5Fclose);
+  if (!file_.valid()) fail_runtime("cannot build " + path_ + ": " + last_reason());
+}
+
+void H5Writer::group(const std::string& name) {
+  Handle creation(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
+  H5Pset_obj_track_times(creation.get(), false);
+  Handle g(H5Gcreate2(file_.get(), name.c_str(), H5P_DEFAULT, creation.get(), H5P_DEFAULT),
+           H5Gclose);
+  if (!g.valid()) fail_runtime("cannot build " + path_ + ": group " + name + ": " + last_reason());
+}
+
+template <class F>
+void H5Writer::write_attribute(const std::string& name, hid_t type, hid_t space, F&& write) {
+  Handle a(H5Acreate2(file_.get(), name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  if (!a.valid() || write(a.get()) < 0) {
+    fail_runtime("cannot build " + path_ + ": attribute " + name + ": " + last_reason());
+  }
+}
+
+void H5Writer::attribute(const std::string& name, std::string_view text) {
+  Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
+  const std::string padded = text.empty() ? std::string(1, '\0') : std::string(text);
+  H5Tset_size(type.get(), padded.size());
+  H5Tset_strpad(type.get(), H5T_STR_NULLPAD);
+  H5Tset_cset(type.get(), H5T_CSET_UTF8);
+  Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+  write_attribute(name, type.get(), space.get(),
+                  [&](hid_t a) { return H5Awrite(a, type.get(), padded.data()); });
+}
+
+void H5Writer::attribute(const std::string& name, std::int64_t number) {
+  Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+  write_attribute(name, H5T_STD_I64LE, space.get(),
+                  [&](hid_t a) { return H5Awrite(a, H5T_NATIVE_INT64, &number); });
+}
+
+void H5Writer::attribute(const std::string& name, const std::vector<std::int32_t>& numbers) {
+  const hsize_t n = numbers.size();
+  Handle space(H5Screate_simple(1, &n, nullptr), H5Sclose);
+  write_attribute(name, H5T_STD_I32LE, space.get(), [&](hid_t a) {
+    return numbers.empty() ? 0 : H5Awrite(a, H5T_NATIVE_INT32, numbers.data());
+  });
+}
+
+void H5Writer::array(const std::string& name, const void* data, std::size_t count,
+                     std::size_t width, hid_t memory, hid_t file) {
+  const hsize_t n = count;
+  Handle space(H5Screate_simple(1, &n, nullptr), H5Sclose);
+  Handle creation(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  H5Pset_obj_track_times(creation.get(), false);
+  if (n > 0) {  // an empty dataset cannot be chunked, and has no bytes to protect
+    const hsize_t chunk = std::clamp<hsize_t>(
+        static_cast<hsize_t>(storage_.chunk_bytes) / std::max<std::size_t>(width, 1), 1, n);
+    H5Pset_chunk(creation.get(), 1, &chunk);
+    if (storage_.deflate > 0) {
+      H5Pset_shuffle(creation.get());
+      H5Pset_deflate(creation.get(), static_cast<unsigned>(storage_.deflate));
+    }
+    H5Pset_fletcher32(creation.get());
+  }
+  Handle set(H5Dcreate2(file_.get(), name.c_str(), file, space.get(), H5P_DEFAULT, creation.get(),
+                        H5P_DEFAULT),
+             H5Dclose);
+  if (!set.valid() ||
+      (n > 0 && H5Dwrite(set.get(), memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)) {
+    fail_runtime("cannot build " + path_ + ": dataset " + name + ": " + last_reason());
+  }
+}
+
+void H5Writer::strings(const std::string& name, const std::vector<std::string>& values) {
+  std::size_t width = 1;
+  for (const auto& v : values) width = std::max(width, v.size());
+  std::string flat(width * values.size(), '\0');
+  for (std::size_t i = 0; i < values.size(); ++i) values[i].copy(flat.data() + i * width, width);
+  Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
+  H5Tset_size(type.get(), width);
+  H5Tset_strpad(type.get(), H5T_STR_NULLPAD);
+  H5Tset_cset(type.get(), H5T_CSET_UTF8);
+  array(name, flat.data(), values.size(), width, type.get(), type.get());
+}
+
+std::string H5Writer::image() {
+  std::string out;
+  ssize_t size = -1;
+  if (H5Fflush(file_.get(), H5F_SCOPE_GLOBAL) >= 0) {
+    size = H5Fget_file_image(file_.get(), nullptr, 0);
+  }
+  if (size > 0) {
+    out.resize(static_cast<std::size_t>(size));
+    size = H5Fget_file_image(file_.get(), out.data(), out.size());
+  }
+  if (size <= 0) fail_runtime("cannot build " + path_ + ": " + last_reason());
+  file_.reset();
+  seal_superblock(out);
+  return out;
+}
+
+H5Reader::H5Reader(std::string_view bytes) : bytes_(bytes.size()) {
+  silence();
+  constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";
+  if (bytes.substr(0, signature.size()) != signature) throw Unreadable{"it is not an HDF5 file"};
+  Handle access = in_memory_access();
+  // The library copies the image.
+  if (H5Pset_file_image(access.get(), const_cast<char*>(bytes.data()), bytes.size()) < 0) {
+    fail_runtime("HDF5 cannot take a file of " + std::to_string(bytes.size()) +
+                 " bytes into memory: " + last_reason());
+  }
+  file_ = Handle(H5Fopen("image", H5F_ACC_RDONLY, access.get()), H5Fclose);
+  if (!file_.valid()) {
+    const std::string reason = last_reason();
+    if (reason.find("truncated") != std::string::npos) {
+      throw Unreadable{"it is truncated (" + reason + ")"};
+    }
+    throw Unreadable{"it is damaged: HDF5 says: " + reason};
+  }
+}
+
+bool H5Reader::has_attribute(const std::string& name) const {
+  return H5Aexists(file_.get(), name.c_str()) > 0;
+}
+
+Handle H5Reader::open_attribute(const std::string& name) const {
+  Handle a(H5Aopen(file_.get(), name.c_str(), H5P_DEFAULT), H5Aclose);
+  if (!a.valid()) {
+    throw Unreadable{"attribute " + name + " is missing or damaged: " + last_reason()};
+  }
+  return a;
+}
+
+std::string H5Reader::text(const std::string& name) const {
+  Handle a = open_attribute(name);
+  Handle type(H5Aget_type(a.get()), H5Tclose);
+  if (!type.valid() || H5Tget_class(type.get()) != H5T_STRING ||
+      H5Tis_variable_str(type.get()) != 0) {
+    throw Unreadable{"attribute " + name + " is no fixed-length text"};
+  }
+  std::string out(H5Tget_size(type.get()), '\0');
+  if (out.size() != H5Aget_storage_size(a.get()) || H5Aread(a.get(), type.get(), out.data()) < 0) {
+    throw Unreadable{"attribute " + name + " cannot be read: " + last_reason()};
+  }
+  out.resize(std::strlen(out.c_str()) < out.size() ? std::strlen(out.c_str()) : out.size());
+  return out;
+}
+
+std::int64_t H5Reader::number(const std::string& name) const {
+  Handle a = open_attribute(name);
+  Handle space(H5Aget_space(a.get()), H5Sclose);
+  std::int64_t out = 0;
+  if (H5Sget_simple_extent_npoints(space.get()) != 1 ||
+      H5Aread(a.get(), H5T_NATIVE_INT64, &out) < 0) {
+    throw Unreadable{"attribute " + name + " is no single number"};
+  }
+  return out;
+}
+
+std::vector<std::int32_t> H5Reader::numbers(const std::string& name) const {
+  Handle a = open_attribute(name);
+  Handle space(H5Aget_space(a.get()), H5Sclose);
+  const hssize_t n = H5Sget_simple_extent_npoints(space.get());
+  if (n < 0 || n > static_cast<hssize_t>(bytes_)) {
+    throw Unreadable{"attribute " + name + " has no sound size"};
+  }
+  std::vector<std::int32_t> out(static_cast<std::size_t>(n));
+  if (n > 0 && H5Aread(a.get(), H5T_NATIVE_INT32, out.data()) < 0) {
+    throw Unreadable{"attribute " + name + " cannot be read: " + last_reason()};
+  }
+  return out;
+}
+
+Handle H5Reader::open(const std::string& name) const {
+  Handle set(H5Dopen2(file_.get(), name.c_str(), H5P_DEFAULT), H5Dclose);
+  if (!set.valid()) {
+    throw Unreadable{"dataset " + name + " is missing or damaged: " + last_reason()};
+  }
+  return set;
+}
+
+std::size_t H5Reader::extent(const Handle& set, const std::string& name, std::size_t width) const {
+  Handle space(H5Dget_space(set.get()), H5Sclose);
+  const hssize_t n = H5Sget_simple_extent_npoints(space.get());
+  // deflate cannot shrink by more than about 1032 to 1, so a larger claim is damage and must not
+  // become an allocation.
+  const std::size_t most = (bytes_ * 1100 + 4096) / std::max<std::size_t>(width, 1);
+  if (H5Sget_simple_extent_ndims(space.get()) != 1 || n < 0 || static_cast<std::size_t>(n) > most) {
+    throw Unreadable{"dataset " + name + " has no sound size"};
+  }
+  return static_cast<std::size_t>(n);
+}
+
+void H5Reader::read(const Handle& set, const std::string& name, hid_t type, void* to) const {
+  if (H5Dread(set.get(), type, H5S_ALL, H5S_ALL, H5P_DEFAULT, to) < 0) {
+    throw Unreadable{"dataset " + name + " is damaged: " + last_reason()};
+  }
+}
+
+std::vector<std::string> H5Reader::strings(const std::string& name) const {
+  Handle set = open(name);
+  Handle type(H5Dget_type(set.get()), H5Tclose);
+  if (!type.valid() || H5Tget_class(type.get()) != H5T_STRING ||
+      H5Tis_variable_str(type.get()) != 0) {
+    throw Unreadable{"dataset " + name + " holds no fixed-length texts"};
+  }
+  const std::size_t width = H5Tget_size(type.get());
+  const std::size_t n = extent(set, name, width);
+  std::string flat(width * n, '\0');
+  read(set, name, type.get(), flat.data());
+  std::vector<std::string> out(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::string_view cell(flat.data() + i * width, width);
+    out[i] = std::string(cell.substr(0, std::min(width, cell.find('\0'))));
+  }
+  return out;
+}
+
+}  // namespace straq::shard

@@ -1,0 +1,134 @@
+// The manifest of a folder of shards: which shards make up a data set, which are there, and what
+// each must be. The plan in it is a pure function of the config and the corpus sizes, so every rank
+// can compute it; the file is written by the coordinator alone. A restart compares it with the
+// folder and redoes only what is missing or invalid.
+//
+//   <shards>/<first 16 digits of the key>/manifest.json
+//                                         train-00000.h5 train-00001.h5 … valid-00000.h5 …
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/fields.h"
+#include "dialogue/data_config.h"
+#include "dialogue/dialogue.h"
+#include "prompt/builder.h"
+#include "shard/shard.h"
+
+namespace straq::shard {
+
+constexpr std::int64_t kManifestVersion = 1;
+
+// The `shards:` section of a config.
+struct ShardConfig {
+  std::string folder = "shards";
+  std::int64_t dialogues_per_shard = 64;
+  int deflate = 4;  // gzip level of the datasets; 0 stores them plain. Does not change the content.
+
+  void fields(config::Fields& f) {
+    f("folder", folder);
+    f("dialogues_per_shard", dialogues_per_shard, config::at_least(1));
+    f("deflate", deflate, config::between(0, 9));
+  }
+  Storage storage() const {
+    Storage s;
+    s.deflate = deflate;
+    return s;
+  }
+};
+
+// Everything that decides what is in a data set's shards. Two configs with equal keys share them:
+// points of a sweep over learning settings never tokenise twice.
+struct ShardKey {
+  std::string source;     // SHA-256 over the corpus files
+  std::string tokenizer;  // Tokenizer::fingerprint()
+  std::string prompt;     // PromptBuilder::fingerprint(): template, layout, options, strategies
+  std::int64_t window = 0;
+  std::string data;  // how episodes and splits come from the source: merge label, split rule, limit
+  std::int64_t dialogues_per_shard = 0;
+
+  std::string hex() const;  // 64 hexadecimal digits
+  nlohmann::ordered_json to_json() const;
+  bool operator==(const ShardKey&) const = default;
+};
+
+// The key of the shards that `splits`, read as `data` says, give with `prompts`. Paths and names of
+// files are not part of it; their bytes, and everything that decides on labels, turns and splits,
+// is.
+ShardKey make_key(const dialogue::DataConfig& data, const dialogue::Splits& splits,
+                  const prompt::PromptBuilder& prompts, const text::Tokenizer& tokenizer,
+                  std::int64_t dialogues_per_shard);
+
+// Number of dialogues of each split, in the order in which they are worked on.
+using SplitSizes = std::vector<std::pair<std::string, std::int64_t>>;
+
+// Cuts every split into shards of `dialogues_per_shard` (the last of a split may be smaller).
+std::vector<WorkItem> plan_items(const SplitSizes& splits, std::int64_t dialogues_per_shard);
+
+struct ManifestEntry {
+  WorkItem item;
+  std::optional<ShardRecord> record;  // empty until the shard is there
+};
+
+struct Manifest {
+  std::string corpus;  // its name, for people
+  ShardKey parts;
+  std::string key;
+  std::int64_t vocab_size = 0;
+  std::vector<std::int32_t> option_ids;
+  std::vector<std::string> strategies;  // names, in the order of option_ids
+  SplitSizes splits;
+  std::vector<ManifestEntry> shards;
+
+  bool complete() const;
+  // All shards of `split` are there (learners may start on it while others are being made).
+  bool complete(const std::string& split) const;
+  // Puts a preprocessor's record in its place. Throws Error(failure) when it is no planned shard of
+  // this data set: ranks that disagree about the plan must not go on.
+  void add(const ShardRecord& record);
+  ShardHeader header(const WorkItem& item) const;
+  Expected expected(const ManifestEntry& entry) const;
+
+  nlohmann::ordered_json to_json() const;
+  void write(const std::string& folder) const;  // folder/manifest.json, atomically
+  // Throws Error(input) naming the file for a missing, malformed, older or inconsistent manifest.
+  static Manifest read(const std::string& folder);
+};
+
+// The manifest of a data set before any shard is made.
+Manifest plan_manifest(std::string corpus, ShardKey key, const prompt::PromptBuilder& prompts,
+                       const dialogue::StrategySet& strategies, std::int64_t vocab_size,
+                       const SplitSizes& splits);
+
+// `plan` with the records of the manifest that an earlier run left in `folder`. One that is missing
+// is no matter; one that cannot be read, or is another data set's, is left aside with a warning:
+// missing_items judges the files themselves.
+Manifest resume_manifest(Manifest plan, const std::string& folder);
+
+// "<shards>/<16 digits>".
+std::string shard_folder(const std::string& shards, const std::string& key);
+
+struct MissingItem {
+  WorkItem item;
+  std::string reason;
+};
+// Compares the plan with the folder, reading every shard that is there: records of invalid files
+// are removed from `manifest`, valid files without a record (the coordinator ended before it wrote
+// one) are adopted, and what remains to be made is returned in plan order.
+std::vector<MissingItem> missing_items(Manifest& manifest, const std::string& folder);
+
+// What a preprocessor rank does with one item: tokenises `episodes` [item.first, item.first +
+// item.count) of the item's split and writes the shard into `folder`. The result does not depend on
+// the rank or on what else was made. Throws Error as build_comb and write_shard do.
+ShardRecord preprocess_item(const Manifest& manifest, const WorkItem& item,
+                            std::span<const dialogue::Episode> episodes,
+                            const prompt::PromptBuilder& prompts, const std::string& folder,
+                            const Storage& storage = {});
+
+}  // namespace straq::shard

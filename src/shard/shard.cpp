@@ -1,0 +1,231 @@
+#include "shard/shard.h"
+
+#include <filesystem>
+#include <stdexcept>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/hash.h"
+#include "shard/columns.h"
+
+namespace straq::shard {
+namespace {
+
+constexpr const char* kFormat = "straq-shard";
+
+ShardRecord make_record(const ShardHeader& header, const Columns& columns, std::string_view bytes) {
+  ShardRecord r;
+  r.key = header.key;
+  r.item = header.item;
+  r.decisions = static_cast<std::int64_t>(columns.decision_gold.size());
+  r.trunk_tokens = static_cast<std::int64_t>(columns.trunk_token.size());
+  r.probe_tokens = static_cast<std::int64_t>(columns.probe_token.size());
+  r.bytes = static_cast<std::int64_t>(bytes.size());
+  r.content_sha256 = content_hash(header, columns);
+  r.file_sha256 = sha256_hex(bytes);
+  return r;
+}
+
+std::string range_text(const WorkItem& item) {
+  return item.split + " " + std::to_string(item.first) + ".." +
+         std::to_string(item.first + item.count - 1);
+}
+
+ShardHeader read_header(const H5Reader& in) {
+  if (!in.has_attribute("format") || in.text("format") != kFormat) {
+    throw Unreadable{"it is an HDF5 file, but not a shard of this program"};
+  }
+  const std::int64_t version = in.number("format_version");
+  if (version != kShardVersion) {
+    throw Unreadable{"it has format version " + std::to_string(version) +
+                     (version < kShardVersion ? " of an older program" : " of a newer program") +
+                     "; this one reads version " + std::to_string(kShardVersion)};
+  }
+  ShardHeader h;
+  h.key = in.text("key");
+  h.source = in.text("source");
+  h.tokenizer = in.text("tokenizer");
+  h.prompt = in.text("template");
+  h.window = in.number("window");
+  h.vocab_size = in.number("vocab_size");
+  h.option_ids = in.numbers("option_ids");
+  h.item.split = in.text("split");
+  h.item.index = in.number("index");
+  h.item.first = in.number("first_dialogue");
+  h.item.count = in.number("dialogues");
+  return h;
+}
+
+// The parts of the key first: "other tokenizer" helps more than "other key".
+void compare(const ShardHeader& h, const Expected& e) {
+  const auto same = [](const char* what, const std::string& has, const std::string& wanted) {
+    if (!wanted.empty() && has != wanted) {
+      throw Unreadable{std::string("it was made with another ") + what + ": it has " + has +
+                       ", wanted is " + wanted};
+    }
+  };
+  same("tokenizer", h.tokenizer, e.tokenizer);
+  same("prompt template", h.prompt, e.prompt);
+  same("source corpus", h.source, e.source);
+  same("preprocessing key", h.key, e.key);
+  if (e.item && h.item != *e.item) {
+    throw Unreadable{"it holds dialogues " + range_text(h.item) + ", wanted are " +
+                     range_text(*e.item)};
+  }
+}
+
+struct Loaded {
+  ShardHeader header;
+  Columns columns;
+  ShardRecord record;
+};
+
+// A file that does not open and is shorter than recorded was cut off, whatever HDF5 stumbled over.
+H5Reader open_image(const std::string& bytes, const Expected& expected) {
+  try {
+    return H5Reader(bytes);
+  } catch (const Unreadable&) {
+    const auto size = static_cast<std::int64_t>(bytes.size());
+    if (!expected.record || size >= expected.record->bytes) throw;
+    throw Unreadable{"it is truncated: " + std::to_string(size) + " of " +
+                     std::to_string(expected.record->bytes) + " bytes"};
+  }
+}
+
+Loaded load(const std::string& path, const Expected& expected) {
+  std::error_code ec;
+  if (!std::filesystem::exists(path, ec)) throw Unreadable{"it is missing"};
+  std::string bytes;
+  try {
+    bytes = read_file(path);
+  } catch (const Error& e) {
+    throw Unreadable{e.what()};
+  }
+  if (bytes.empty()) throw Unreadable{"it is empty"};
+  const H5Reader in = open_image(bytes, expected);
+  Loaded out;
+  out.header = read_header(in);
+  compare(out.header, expected);
+  out.columns.dialogue_id = in.strings("dialogue/id");
+  Columns::each(out.columns, [&](const char* name, auto& values) {
+    using T = typename std::remove_cvref_t<decltype(values)>::value_type;
+    values = in.array<T>(name);
+  });
+  check_columns(out.columns, out.header);
+  out.record = make_record(out.header, out.columns, bytes);
+  if (in.text("content_sha256") != out.record.content_sha256) {
+    throw Unreadable{"its content does not have the SHA-256 that it states"};
+  }
+  if (expected.record) {
+    if (out.record.content_sha256 != expected.record->content_sha256) {
+      throw Unreadable{"its content is not the one that the manifest records"};
+    }
+    if (out.record.file_sha256 != expected.record->file_sha256) {
+      throw Unreadable{"its bytes differ from the ones that the manifest records"};
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string WorkItem::file() const {
+  std::string number = std::to_string(index);
+  if (number.size() < 5) number.insert(0, 5 - number.size(), '0');
+  return split + "-" + number + ".h5";
+}
+
+nlohmann::ordered_json to_json(const ShardRecord& r) {
+  return {{"key", r.key},
+          {"split", r.item.split},
+          {"index", r.item.index},
+          {"first_dialogue", r.item.first},
+          {"dialogues", r.item.count},
+          {"decisions", r.decisions},
+          {"trunk_tokens", r.trunk_tokens},
+          {"probe_tokens", r.probe_tokens},
+          {"bytes", r.bytes},
+          {"content_sha256", r.content_sha256},
+          {"file_sha256", r.file_sha256}};
+}
+
+ShardRecord record_from_json(const nlohmann::ordered_json& j, const std::string& where) {
+  try {
+    ShardRecord r;
+    r.key = j.at("key").get<std::string>();
+    r.item.split = j.at("split").get<std::string>();
+    r.item.index = j.at("index").get<std::int64_t>();
+    r.item.first = j.at("first_dialogue").get<std::int64_t>();
+    r.item.count = j.at("dialogues").get<std::int64_t>();
+    r.decisions = j.at("decisions").get<std::int64_t>();
+    r.trunk_tokens = j.at("trunk_tokens").get<std::int64_t>();
+    r.probe_tokens = j.at("probe_tokens").get<std::int64_t>();
+    r.bytes = j.at("bytes").get<std::int64_t>();
+    r.content_sha256 = j.at("content_sha256").get<std::string>();
+    r.file_sha256 = j.at("file_sha256").get<std::string>();
+    return r;
+  } catch (const nlohmann::json::exception& e) {
+    fail_input(where + ": no sound shard record: " + e.what(),
+               "rerun straq preprocess; it makes what has no valid record");
+  }
+}
+
+ShardRecord write_shard(const std::string& path, const ShardHeader& h,
+                        const std::vector<prompt::Comb>& combs, const Storage& storage) {
+  Columns columns;
+  try {
+    columns = to_columns(combs);
+    check_columns(columns, h);
+  } catch (const Unreadable& e) {
+    throw std::logic_error("write_shard " + path + ": " + e.reason);
+  }
+  H5Writer out(path, storage);
+  out.attribute("format", kFormat);
+  out.attribute("format_version", kShardVersion);
+  out.attribute("key", h.key);
+  out.attribute("source", h.source);
+  out.attribute("tokenizer", h.tokenizer);
+  out.attribute("template", h.prompt);
+  out.attribute("window", h.window);
+  out.attribute("vocab_size", h.vocab_size);
+  out.attribute("option_ids", h.option_ids);
+  out.attribute("split", h.item.split);
+  out.attribute("index", h.item.index);
+  out.attribute("first_dialogue", h.item.first);
+  out.attribute("dialogues", h.item.count);
+  out.attribute("trunks", static_cast<std::int64_t>(columns.trunk_header.size()));
+  out.attribute("decisions", static_cast<std::int64_t>(columns.decision_gold.size()));
+  out.attribute("trunk_tokens", static_cast<std::int64_t>(columns.trunk_token.size()));
+  out.attribute("probe_tokens", static_cast<std::int64_t>(columns.probe_token.size()));
+  out.attribute("content_sha256", content_hash(h, columns));
+  for (const char* group : {"dialogue", "trunk", "decision", "probe"}) out.group(group);
+  out.strings("dialogue/id", columns.dialogue_id);
+  Columns::each(columns,
+                [&](const char* name, const auto& values) { out.array(name, std::span(values)); });
+  const std::string image = out.image();
+  ShardRecord record = make_record(h, columns, image);
+  write_file_atomic(path, image);
+  return record;
+}
+
+ShardCheck validate_shard(const std::string& path, const Expected& expected) {
+  try {
+    return {load(path, expected).record, {}};
+  } catch (const Unreadable& e) {
+    return {std::nullopt, e.reason};
+  }
+}
+
+Shard read_shard(const std::string& path, const Expected& expected, ShardRecord* record) {
+  try {
+    Loaded loaded = load(path, expected);
+    if (record != nullptr) *record = std::move(loaded.record);
+    return {std::move(loaded.header), to_combs(loaded.columns)};
+  } catch (const Unreadable& e) {
+    fail_input(
+        "shard " + path + " is refused: " + e.reason,
+        "rerun straq preprocess with this config; it writes again what is missing or invalid");
+  }
+}
+
+}  // namespace straq::shard
