@@ -1,0 +1,138 @@
+// straq tokenizer: train one on plain text, encode lines, say what a tokenizer is.
+#include <iostream>
+#include <memory>
+
+#include "command.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "text/tokenizer_config.h"
+
+namespace straq::jobs {
+namespace {
+
+struct Options {
+  text::TrainOptions train;
+  std::string kind = "byte_bpe", split = "llama3", model = "bpe", out, path, input = "text";
+  std::vector<std::string> files;
+};
+
+std::string value_or_none(std::optional<text::TokenId> id) {
+  return id ? std::to_string(*id) : "none";
+}
+
+// What a tokenizer is, as a table.
+Table describe(const std::string& path, const text::Tokenizer& tokenizer) {
+  Table table{"tokenizer", "Tokenizer", {"what", "value"}, {}, {}};
+  table.add({"path", path});
+  table.add({"fingerprint", tokenizer.fingerprint()});
+  table.add({"tokens", tokenizer.vocab_size()});
+  table.add({"beginning of text", value_or_none(tokenizer.bos())});
+  table.add({"end of text", value_or_none(tokenizer.eos())});
+  return table;
+}
+
+int train(Options& o, const Common& common) {
+  using namespace text;
+  o.train.kind = o.kind == "byte_bpe" ? TokenizerKind::byte_bpe : TokenizerKind::sentencepiece;
+  o.train.split = o.split == "gpt2" ? SplitStyle::gpt2 : SplitStyle::llama3;
+  o.train.model = o.model == "bpe" ? PieceModel::bpe : PieceModel::unigram;
+  std::vector<std::string> texts;
+  for (const auto& file : o.files) {
+    const std::string all = read_file(file);
+    for (std::size_t begin = 0; begin < all.size();) {
+      const std::size_t end = std::min(all.find('\n', begin), all.size());
+      if (end > begin) texts.push_back(all.substr(begin, end - begin));
+      begin = end + 1;
+    }
+  }
+  TokenizerConfig config;
+  config.train = o.train;
+  const std::string path = prepare_tokenizer(config, texts, o.out);
+  print_tables(common, {describe(path, *open_tokenizer(path))});
+  return 0;
+}
+
+// One line in, one line out, so that a program can talk to it through pipes.
+int encode(const Options& o, const Common& common) {
+  const auto tokenizer = text::open_tokenizer(o.path);
+  std::ios::sync_with_stdio(false);
+  std::string line, out;
+  for (long number = 1; std::getline(std::cin, line); ++number) {
+    std::string sample = line;
+    if (o.input == "json") {
+      const auto json = nlohmann::json::parse(line, nullptr, false);
+      if (!json.is_string()) {
+        fail_input(at_line("standard input", number, "not a JSON string"),
+                   "with --input json each line is a text in quotes");
+      }
+      sample = json.get<std::string>();
+    }
+    std::vector<text::TokenId> ids;
+    try {
+      ids = tokenizer->encode(sample);
+    } catch (const Error& e) {
+      throw Error(e.kind(), at_line("standard input", number, e.what()), e.hint());
+    }
+    out.clear();
+    if (common.json()) out += '[';
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (i) out += common.json() ? ',' : ' ';
+      out += std::to_string(ids[i]);
+    }
+    if (common.json()) out += ']';
+    out += '\n';
+    std::cout << out;
+  }
+  std::cout.flush();
+  if (!std::cout) fail_runtime("standard output could not be written");
+  return 0;
+}
+
+}  // namespace
+
+Command make_tokenizer(CLI::App& app, Common& common) {
+  auto o = std::make_shared<Options>();
+  CLI::App* cmd = app.add_subcommand("tokenizer", "train, use and inspect tokenizers");
+  cmd->require_subcommand(1);
+  cmd->footer(
+      "Examples:\n"
+      "  straq tokenizer train --kind byte_bpe --vocab 4096 --out tokenizers train.txt\n"
+      "  echo 'I feel better now.' | straq tokenizer encode tokenizers/…/tokenizer.json\n"
+      "  straq tokenizer inspect llama3/tokenizer.model --format json");
+
+  CLI::App* t = cmd->add_subcommand("train", "train on plain text, one sample a line");
+  t->add_option("--kind", o->kind, "byte_bpe or sentencepiece")
+      ->check(CLI::IsMember({"byte_bpe", "sentencepiece"}));
+  t->add_option("--vocab", o->train.vocab_size, "number of tokens, special ones included")
+      ->check(CLI::Range(260, 1'000'000));
+  t->add_option("--split", o->split, "byte_bpe: gpt2 or llama3 split pattern")
+      ->check(CLI::IsMember({"gpt2", "llama3"}));
+  t->add_option("--model", o->model, "sentencepiece: bpe or unigram")
+      ->check(CLI::IsMember({"bpe", "unigram"}));
+  t->add_option("--special", o->train.specials, "one more special token (repeatable)")
+      ->allow_extra_args(false);
+  t->add_option("--threads", o->train.threads, "threads of sentencepiece's trainer")
+      ->check(CLI::PositiveNumber);
+  t->add_option("--out", o->out, "folder for the result")->required();
+  t->add_option("files", o->files, "text files")->required();
+  t->footer("Example: straq tokenizer train --vocab 4096 --out tokenizers train.txt");
+
+  CLI::App* e = cmd->add_subcommand("encode", "lines of standard input to token ids");
+  e->add_option("path", o->path, "tokenizer file or folder")->required();
+  e->add_option("--input", o->input, "text: each line is a text; json: each line is a JSON string")
+      ->check(CLI::IsMember({"text", "json"}));
+  e->footer("Example: echo 'I feel better now.' | straq tokenizer encode llama3/tokenizer.model");
+
+  CLI::App* i = cmd->add_subcommand("inspect", "kind, size and fingerprint of a tokenizer");
+  i->add_option("path", o->path, "tokenizer file or folder")->required();
+  i->footer("Example: straq tokenizer inspect llama3/tokenizer.model");
+
+  return {cmd, [=, &common] {
+            if (t->parsed()) return train(*o, common);
+            if (e->parsed()) return encode(*o, common);
+            print_tables(common, {describe(o->path, *text::open_tokenizer(o->path))});
+            return 0;
+          }};
+}
+
+}  // namespace straq::jobs

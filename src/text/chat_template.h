@@ -1,0 +1,43 @@
+// Chat templates: how a family of instruction-tuned models wants roles and messages written. A
+// rendered chat is a list of pieces, each either text or one special token, so that special tokens
+// become ids by name and nothing that a user wrote can turn into one.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "text/tokenizer.h"
+
+namespace straq::text {
+
+enum class ChatFamily {
+  none,    // base models: the messages' contents one after another, no special tokens
+  llama2,  // [INST] … [/INST], a system message inside the first turn
+  llama3,  // header tokens around the role, <|eot_id|> after each message
+};
+
+struct ChatMessage {
+  std::string role;  // system | user | assistant
+  std::string content;
+};
+
+struct ChatPiece {
+  std::string text;
+  bool special = false;  // `text` is the spelling of a special token
+
+  bool operator==(const ChatPiece&) const = default;
+};
+
+// The pieces of a chat, each message's content without blanks at its ends (as both Llama templates
+// do). With `reply` the text ends where the assistant starts to write. Throws Error(input) for a
+// role that is not known and, for llama2, for messages that do not alternate user, assistant, …
+// after an optional system message, or that end with the assistant when a reply is asked for.
+std::vector<ChatPiece> render_chat(ChatFamily family, const std::vector<ChatMessage>& messages,
+                                   bool reply);
+
+// Ids of pieces, each text encoded by itself. Throws Error(input) naming a special token that the
+// tokenizer does not have.
+std::vector<TokenId> encode_pieces(const Tokenizer& tokenizer,
+                                   const std::vector<ChatPiece>& pieces);
+
+}  // namespace straq::text

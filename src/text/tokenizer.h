@@ -1,0 +1,41 @@
+// Tokenizers behind one interface, with the exact ids of the reference implementations.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace straq::text {
+
+using TokenId = std::int32_t;
+
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+
+  // Ids of a piece of text, no special tokens added and none recognised in the text. Text is UTF-8;
+  // invalid bytes are handled as the reference does (see each implementation).
+  virtual std::vector<TokenId> encode(std::string_view text) const = 0;
+  // Text of ids; ids of special tokens give their own spelling. Throws Error(input) for an id
+  // outside the vocabulary.
+  virtual std::string decode(const std::vector<TokenId>& ids) const = 0;
+
+  virtual int vocab_size() const = 0;  // special tokens included
+  // Id of a special token by its spelling ("<|begin_of_text|>", "<s>"); empty when there is none.
+  virtual std::optional<TokenId> special(std::string_view token) const = 0;
+  virtual std::optional<TokenId> bos() const = 0;
+  virtual std::optional<TokenId> eos() const = 0;
+  // "sentencepiece:<hash>", "tiktoken:<hash>", …: the kind and the SHA-256 of the vocabulary, as it
+  // is written into shards and checked when they are used.
+  virtual std::string fingerprint() const = 0;
+};
+
+// Opens a tokenizer by what `path` is: a sentencepiece model, a tiktoken rank file (Llama 3's
+// tokenizer.model), a Hugging Face tokenizer.json, or a folder that holds one of these or
+// vocab.json with merges.txt. Throws Error(input) naming the file and what was expected.
+std::unique_ptr<Tokenizer> open_tokenizer(const std::string& path);
+
+}  // namespace straq::text
