@@ -44,17 +44,26 @@ include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(Libtorch
   REQUIRED_VARS LIBTORCH_CPU_LIBRARY LIBTORCH_C10_LIBRARY LIBTORCH_INCLUDE_DIR
   VERSION_VAR Libtorch_VERSION
-  REASON_FAILURE_MESSAGE "run jobs/setup.sh, or pass -DLIBTORCH_ROOT=<folder with include/ and lib/>")
+  REASON_FAILURE_MESSAGE
+    "run jobs/setup.sh, or pass -DLIBTORCH_ROOT=<folder with include/ and lib/>")
 
 get_filename_component(_libtorch_lib ${LIBTORCH_CPU_LIBRARY} DIRECTORY)
 add_library(straq_torch INTERFACE)
 add_library(straq::torch ALIAS straq_torch)
-target_include_directories(straq_torch SYSTEM INTERFACE
-  ${LIBTORCH_INCLUDE_DIR} ${LIBTORCH_INCLUDE_DIR}/torch/csrc/api/include)
-# libtorch_cpu registers its operators when it is loaded: the linker must not drop it.
+# Searched last: libtorch ships headers of other projects without their libraries, among them a
+# newer fmt, which would be compiled against and then missed by the linker.
+foreach(_dir ${LIBTORCH_INCLUDE_DIR} ${LIBTORCH_INCLUDE_DIR}/torch/csrc/api/include)
+  target_compile_options(straq_torch INTERFACE "SHELL:-idirafter \"${_dir}\"")
+endforeach()
 target_link_libraries(straq_torch INTERFACE
-  "-Wl,--no-as-needed" ${LIBTORCH_CPU_LIBRARY} ${LIBTORCH_C10_LIBRARY} "-Wl,--as-needed"
-  Threads::Threads)
+  ${LIBTORCH_CPU_LIBRARY} ${LIBTORCH_C10_LIBRARY} Threads::Threads)
+# libtorch_cpu and libtorch_cuda register their operators when they are loaded, so the linker must
+# keep them although it sees no use of theirs. One option each: CMake merges equal flags, and a
+# second pair of --no-as-needed and --as-needed around a library would vanish.
+function(straq_always_link library)
+  target_link_options(straq_torch INTERFACE "LINKER:--no-as-needed,${library},--as-needed")
+endfunction()
+straq_always_link(${LIBTORCH_CPU_LIBRARY})
 target_link_options(straq_torch INTERFACE "-Wl,-rpath,${_libtorch_lib}")
 # The wheel's libraries find their CUDA runtime by their own relative RPATH.
 target_link_options(straq_torch INTERFACE "-Wl,--allow-shlib-undefined")
@@ -88,8 +97,8 @@ if(STRAQ_CUDA)
     target_link_options(straq_torch INTERFACE "-Wl,-rpath,${_cudart_lib}")
   endif()
   target_link_libraries(straq_torch INTERFACE
-    "-Wl,--no-as-needed" ${LIBTORCH_CUDA_LIBRARY} ${LIBTORCH_C10_CUDA_LIBRARY} "-Wl,--as-needed"
-    ${_cudart})
+    ${LIBTORCH_CUDA_LIBRARY} ${LIBTORCH_C10_CUDA_LIBRARY} ${_cudart})
+  straq_always_link(${LIBTORCH_CUDA_LIBRARY})
   target_compile_definitions(straq_torch INTERFACE STRAQ_CUDA=1)
 
   # The wheel's NCCL first: libtorch_cuda uses it, and a process should hold one NCCL only.

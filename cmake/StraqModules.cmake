@@ -39,6 +39,12 @@ function(straq_reuse_pch target sources)
     target_precompile_headers(straq_torch_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/torch_pch.h)
   endif()
   target_precompile_headers(${target} REUSE_FROM straq_torch_pch)
+  # CMake compiles programs with -fPIE and libraries with -fPIC; one header can serve only one.
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "EXECUTABLE")
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${target} PRIVATE -fPIC)
+  endif()
   # The interface flags of straq::torch must be the same for the header and for its users.
   target_link_libraries(${target} PRIVATE straq::torch)
 endfunction()

@@ -1,0 +1,36 @@
+// straq evaluate: a finished run's planner on its splits, again.
+#include <memory>
+
+#include "coordinate/point_runner.h"
+#include "mpi_job.h"
+#include "report/tables.h"
+
+namespace straq::jobs {
+
+Command make_evaluate(CLI::App& app, Common& common) {
+  struct Options {
+    std::vector<std::string> runs, splits;
+  };
+  auto o = std::make_shared<Options>();
+  auto* c = app.add_subcommand("evaluate", "Strategy metrics of finished runs on their splits");
+  c->add_option("runs", o->runs, "run folders, results/<experiment>/<point>")->required();
+  c->add_option("--splits", o->splits, "splits to evaluate; default: those of the run's config");
+  c->footer("Example: straq evaluate results/quickstart/seed-1 --splits test");
+  return {c, [=, &common] {
+            return run_with_mpi({}, [&](const comm::World& world, const config::Value&) {
+              const auto group = comm::make_mpi_collectives(world.comm());
+              std::vector<Table> tables;
+              for (const auto& run : o->runs) {
+                coordinate::evaluate_run(run, o->splits, *group);
+                if (world.rank() != 0) continue;
+                for (auto& t : report::results_tables(report::read_results(run))) {
+                  tables.push_back(std::move(t));
+                }
+              }
+              if (world.rank() == 0) print_tables(common, tables);
+              return 0;
+            });
+          }};
+}
+
+}  // namespace straq::jobs

@@ -1,0 +1,23 @@
+// straq preprocess: corpora to HDF5 shards.
+#include <memory>
+
+#include "coordinate/coordinator.h"
+#include "mpi_job.h"
+
+namespace straq::jobs {
+
+Command make_preprocess(CLI::App& app, Common&) {
+  auto config = std::make_shared<ConfigArgument>();
+  auto* c = app.add_subcommand("preprocess", "Turn corpora into HDF5 shards, in bulk");
+  config->add_to(*c);
+  c->footer(
+      "Every rank but the first tokenises; shards that are there and valid are kept.\n"
+      "Example: mpirun -n 4 straq preprocess configs/esconv_small.yaml");
+  return {c, [=] {
+            return run_with_mpi(*config, [](const comm::World& world, const config::Value& root) {
+              return coordinate::run_job(world, {root, /*preprocess=*/true, /*learn=*/false});
+            });
+          }};
+}
+
+}  // namespace straq::jobs

@@ -1,0 +1,52 @@
+// straq report: tables, figures and one HTML page from a results folder.
+#include <iostream>
+#include <memory>
+
+#include "command.h"
+#include "core/log.h"
+#include "report/report.h"
+
+namespace straq::jobs {
+
+int report_and_print(const Common& common, const std::string& results,
+                     const report::ReportOptions& options) {
+  const auto result = report::write_report(results, options);
+  for (const auto& w : result.warnings) log::warn("report", "{}", w);
+  if (common.json()) {
+    nlohmann::ordered_json j;
+    j["report"] = result.html;
+    j["runs"] = result.runs;
+    j["figures"] = result.figures;
+    j["warnings"] = result.warnings;
+    j["tables"] = nlohmann::ordered_json::array();
+    for (const auto& t : result.tables) j["tables"].push_back(t.to_json());
+    print_json(j);
+    return 0;
+  }
+  // Before anything is evaluated the overview says what there is instead.
+  print_tables(common, result.results.empty() ? std::vector<Table>{result.tables.front()}
+                                              : result.results);
+  std::cout << "\nReport: " << result.html << "\n";
+  return 0;
+}
+
+Command make_report(CLI::App& app, Common& common) {
+  auto path = std::make_shared<std::string>();
+  auto options = std::make_shared<report::ReportOptions>();
+  CLI::App* sub = app.add_subcommand(
+      "report", "tables, figures and one HTML page from a results folder, and from nothing else");
+  sub->add_option("results", *path, "a results folder, one experiment or one run")->required();
+  sub->add_option("--out", options->out, "where to write (default: RESULTS/report)");
+  sub->add_option("--parameter", options->sensitivity,
+                  "parameter of the sensitivity figure, as in index.csv or config.yaml")
+      ->capture_default_str();
+  sub->add_option("--run-figures", options->most_run_figures,
+                  "how many runs get figures of their own")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  sub->add_option("--gnuplot", options->gnuplot, "the gnuplot program")->capture_default_str();
+  sub->footer("Example:\n  straq report results/ --out report/");
+  return {sub, [path, options, &common] { return report_and_print(common, *path, *options); }};
+}
+
+}  // namespace straq::jobs

@@ -1,0 +1,31 @@
+// straq run: the whole pipeline in one go: corpus, shards, training, evaluation, report.
+#include <filesystem>
+#include <memory>
+
+#include "coordinate/coordinator.h"
+#include "mpi_job.h"
+
+namespace straq::jobs {
+
+Command make_run(CLI::App& app, Common& common) {
+  auto config = std::make_shared<ConfigArgument>();
+  auto* c = app.add_subcommand("run", "The whole pipeline: shards, training, evaluation, report");
+  config->add_to(*c);
+  c->footer(
+      "Ends with the result table and the path of the HTML report.\n"
+      "Example: mpirun -n 4 straq run configs/quickstart.yaml");
+  return {c, [=, &common] {
+            return run_with_mpi(*config, [&](const comm::World& world, const config::Value& root) {
+              int code = prepare_corpus(world, root);
+              if (code == 0) code = coordinate::run_job(world, {root, true, true});
+              if (code != 0) return code;
+              return on_rank_zero(world, [&] {
+                const auto experiment = coordinate::read_experiment(root);
+                const auto folder = std::filesystem::path(experiment.results) / experiment.name;
+                return report_and_print(common, folder.string(), {});
+              });
+            });
+          }};
+}
+
+}  // namespace straq::jobs

@@ -1,0 +1,25 @@
+// straq train: one planner from shards that are there.
+#include <memory>
+
+#include "coordinate/coordinator.h"
+#include "mpi_job.h"
+
+namespace straq::jobs {
+
+Command make_train(CLI::App& app, Common&) {
+  auto config = std::make_shared<ConfigArgument>();
+  auto* c = app.add_subcommand("train", "Train and evaluate one planner on preprocessed shards");
+  config->add_to(*c);
+  c->footer(
+      "A sweep section of the config is left out: one point is trained.\n"
+      "Example: mpirun -n 3 straq train configs/esconv_small.yaml --set learn.gamma=0.9");
+  return {c, [=] {
+            return run_with_mpi(*config, [](const comm::World& world, const config::Value& root) {
+              config::Value one = root;
+              std::erase_if(one.map, [](const auto& kv) { return kv.first == "sweep"; });
+              return coordinate::run_job(world, {one, /*preprocess=*/false, /*learn=*/true});
+            });
+          }};
+}
+
+}  // namespace straq::jobs

@@ -1,0 +1,62 @@
+// One command of the program: a name, a line of help, its options and what it does. Each command
+// lives in jobs/cmd_<name>.cpp and is listed in jobs/straq.cpp.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "config/value.h"
+#include "core/table.h"
+#include "report/report.h"
+
+namespace straq::jobs {
+
+// Options that every command has.
+struct Common {
+  bool quiet = false;
+  bool verbose = false;
+  std::string log_format = "text";
+  std::string format = "text";  // of what the command prints as its result: text | json
+  bool json() const { return format == "json"; }
+};
+
+// A config file argument with --set.
+struct ConfigArgument {
+  std::string path;
+  std::vector<std::string> sets;
+  void add_to(CLI::App& app, bool required = true);
+  config::Value load() const;  // with `base:` and --set applied
+};
+
+// Adds a command to `app`. The callback runs after the command line was parsed and returns the
+// exit code; it may throw Error.
+using Run = std::function<int()>;
+struct Command {
+  CLI::App* app;
+  Run run;
+};
+
+// Prints tables to standard output in the chosen format.
+void print_tables(const Common& common, const std::vector<Table>& tables);
+void print_json(const nlohmann::ordered_json& json);
+
+// Builds the report of a results folder, prints the result tables and the path of the
+// HTML report. Returns the exit code.
+int report_and_print(const Common& common, const std::string& results,
+                     const report::ReportOptions& options);
+
+// Each defined in its own file.
+Command make_dataset(CLI::App& app, Common& common);
+Command make_simulate(CLI::App& app, Common& common);
+Command make_tokenizer(CLI::App& app, Common& common);
+Command make_preprocess(CLI::App& app, Common& common);
+Command make_train(CLI::App& app, Common& common);
+Command make_sweep(CLI::App& app, Common& common);
+Command make_run(CLI::App& app, Common& common);
+Command make_evaluate(CLI::App& app, Common& common);
+Command make_report(CLI::App& app, Common& common);
+
+}  // namespace straq::jobs

@@ -1,0 +1,91 @@
+// The program: parse, choose the command, run it, turn errors into one clear message and an exit
+// code.
+#include <cstdio>
+#include <iostream>
+
+#include "command.h"
+#include "core/error.h"
+#include "coordinate/provenance.h"
+#include "core/log.h"
+
+namespace straq::jobs {
+
+void ConfigArgument::add_to(CLI::App& app, bool required) {
+  auto* option = app.add_option("config", path, "YAML config file");
+  if (required) option->required();
+  app.add_option("--set", sets, "override a key, as in --set learn.gamma=0.9 (repeatable)");
+}
+
+config::Value ConfigArgument::load() const {
+  config::Value root = path.empty() ? config::Value::make_map() : config::load_config(path);
+  for (const auto& s : sets) config::apply_set(root, s);
+  return root;
+}
+
+void print_json(const nlohmann::ordered_json& json) {
+  std::cout << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+}
+
+void print_tables(const Common& common, const std::vector<Table>& tables) {
+  if (common.json()) {
+    nlohmann::ordered_json out = nlohmann::ordered_json::array();
+    for (const auto& t : tables) out.push_back(t.to_json());
+    print_json(out);
+    return;
+  }
+  for (std::size_t i = 0; i < tables.size(); ++i) std::cout << (i ? "\n" : "") << tables[i].to_text();
+}
+
+}  // namespace straq::jobs
+
+int main(int argc, char** argv) {
+  using namespace straq;
+  CLI::App app{
+      "straq: a value-based strategic planner for emotional support conversation.\n"
+      "Corpora become HDF5 shards, shards train planners, results folders become reports.",
+      "straq"};
+  app.set_version_flag("--version", STRAQ_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  coordinate::remember_command_line(argc, argv);
+  jobs::Common common;
+  app.add_flag("--quiet", common.quiet, "log errors only");
+  app.add_flag("--verbose", common.verbose, "log debugging detail");
+  app.add_option("--log-format", common.log_format, "text or json, on standard error")
+      ->check(CLI::IsMember({"text", "json"}));
+  app.add_option("--format", common.format, "text or json, for the result on standard output")
+      ->check(CLI::IsMember({"text", "json"}));
+
+  std::vector<jobs::Command> commands = {
+      // one line a command
+      jobs::make_tokenizer(app, common),
+      jobs::make_dataset(app, common),
+      jobs::make_simulate(app, common),
+      jobs::make_preprocess(app, common),
+      jobs::make_train(app, common),
+      jobs::make_sweep(app, common),
+      jobs::make_run(app, common),
+      jobs::make_evaluate(app, common),
+      jobs::make_report(app, common),
+  };
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : static_cast<int>(ErrorKind::input);
+  }
+  log::setup(common.quiet ? log::Level::error : common.verbose ? log::Level::debug : log::Level::info,
+             common.log_format == "json" ? log::Format::json : log::Format::text);
+  try {
+    for (auto& command : commands) {
+      if (command.app->parsed()) return command.run();
+    }
+  } catch (const Error& e) {
+    log::error("straq", "{}", e.full());
+    return e.exit_code();
+  } catch (const std::exception& e) {
+    log::error("straq", "unexpected failure: {}", e.what());
+    return static_cast<int>(ErrorKind::failure);
+  }
+  return 0;
+}

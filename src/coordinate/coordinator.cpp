@@ -1,0 +1,277 @@
+#include "coordinate/coordinator.h"
+
+#include <chrono>
+#include <thread>
+
+#include "core/error.h"
+#include "core/log.h"
+
+namespace straq::coordinate {
+
+Coordinator::Coordinator(const comm::World& world, const comm::Layout& layout,
+                         const comm::Groups& groups, Ledger& ledger)
+    : layout_(layout),
+      groups_(groups),
+      ledger_(ledger),
+      control_(world.comm()),
+      state_(static_cast<std::size_t>(layout.groups())) {}
+
+int Coordinator::run() {
+  log::info("coordinate", "{}", layout_.describe());
+  auto finished = [&] {
+    for (const auto& g : state_) {
+      if (!g.finished) return false;
+    }
+    for (const auto& d : ledger_.datasets()) {
+      if (!d.pending.empty() || d.in_flight > 0) return false;
+    }
+    // Preprocessors are released last, so that none is missed.
+    return static_cast<int>(idle_preprocessors_.size()) == layout_.preprocessors;
+  };
+  while (!finished()) {
+    // receive() sleeps between polls: the coordinator shares a core with a learner on a laptop.
+    handle(control_.receive());
+    feed_groups();
+  }
+  const int code = ledger_.exit_code();
+  for (int rank = 1; rank < layout_.world; ++rank) {
+    control_.send(rank, {{"type", "finish"}, {"code", code}});
+  }
+  return code;
+}
+
+void Coordinator::handle(const comm::Message& message) {
+  if (layout_.role_of(message.source) == comm::Role::preprocessor) {
+    handle_preprocessor(message);
+  } else {
+    handle_leader(layout_.group_of(message.source), message);
+  }
+}
+
+void Coordinator::handle_preprocessor(const comm::Message& message) {
+  const std::string type = message.body.at("type");
+  if (type != "ready") {
+    const auto [dataset, item] = in_hand_.at(message.source);
+    in_hand_.erase(message.source);
+    DatasetProgress& progress = ledger_.datasets()[dataset];
+    --progress.in_flight;
+    if (type == "record") {
+      progress.job->add(shard::record_from_json(message.body.at("record"),
+                                                "record of rank " + std::to_string(message.source)));
+    } else {
+      const std::string reason = message.body.at("reason");
+      log::error("coordinate", "{}: {}", item.file(), reason);
+      if (progress.failure.empty()) progress.failure = item.file() + ": " + reason;
+      progress.pending.clear();
+    }
+  }
+  feed_preprocessor(message.source);
+}
+
+void Coordinator::feed_preprocessor(int rank) {
+  for (std::size_t d = 0; d < ledger_.datasets().size(); ++d) {
+    DatasetProgress& progress = ledger_.datasets()[d];
+    if (progress.pending.empty()) continue;
+    const shard::WorkItem item = progress.pending.front();
+    progress.pending.pop_front();
+    ++progress.in_flight;
+    in_hand_.emplace(rank, std::make_pair(d, item));
+    control_.send(rank, {{"type", "item"},
+                         {"dataset", d},
+                         {"config", config::to_yaml(progress.config)},
+                         {"key", progress.job->key()},
+                         {"split", item.split},
+                         {"index", item.index},
+                         {"first", item.first},
+                         {"count", item.count}});
+    return;
+  }
+  idle_preprocessors_.push_back(rank);
+}
+
+void Coordinator::handle_leader(int g, const comm::Message& message) {
+  Group& group = state_[static_cast<std::size_t>(g)];
+  const std::string type = message.body.at("type");
+  if (type == "status") {
+    comm::Directive directive = decide(comm::status_from_json(message.body.at("status")));
+    comm::broadcast_directive(groups_.directive(g), directive);
+    return;
+  }
+  if (type == "await") {
+    group.awaiting = true;
+    return;
+  }
+  // "idle": the group has no point (any more); it says how the last one went.
+  if (group.busy) {
+    PointJob& job = ledger_.points()[group.point];
+    job.result.ok = message.body.at("ok");
+    job.result.kind = static_cast<ErrorKind>(message.body.at("kind").get<int>());
+    job.result.reason = message.body.at("reason");
+    job.state = job.result.ok ? PointState::done : PointState::failed;
+    group.busy = false;
+    ledger_.update_index();
+  }
+  group.waiting = true;
+}
+
+void Coordinator::feed_groups() {
+  for (int g = 0; g < layout_.groups(); ++g) {
+    Group& group = state_[static_cast<std::size_t>(g)];
+    if (group.awaiting) {
+      const auto& data = ledger_.datasets()[ledger_.points()[group.point].dataset];
+      if (data.complete() || !data.failure.empty()) {
+        group.awaiting = false;
+        to_group(g, {{"type", data.complete() ? "complete" : "incomplete"}, {"reason", data.failure}});
+      }
+    }
+    if (group.waiting && !group.finished) assign_point(g);
+  }
+}
+
+bool Coordinator::assign_point(int g) {
+  Group& group = state_[static_cast<std::size_t>(g)];
+  bool later = false;
+  for (std::size_t i = 0; i < ledger_.points().size(); ++i) {
+    PointJob& job = ledger_.points()[i];
+    if (job.state != PointState::missing) continue;
+    const auto& data = ledger_.datasets()[job.dataset];
+    if (!data.failure.empty()) {
+      job.state = PointState::failed;
+      job.result.kind = ErrorKind::input;
+      job.result.reason = "its data set could not be made: " + data.failure;
+      RunFolder(ledger_.task(job).run_folder).fail(job.result.reason);
+      ledger_.update_index();
+      continue;
+    }
+    if (!data.train_ready()) {
+      later = true;
+      continue;
+    }
+    job.state = PointState::running;
+    group.waiting = false;
+    group.busy = true;
+    group.point = i;
+    ledger_.update_index();
+    comm::Json body = {{"type", "point"}, {"task", ledger_.task(job).to_json()}};
+    log::info("coordinate", "group {}: {}", g, job.point.name);
+    to_group(g, body);
+    return true;
+  }
+  if (!later) group.finished = true;  // told with everybody else, at the end
+  return false;
+}
+
+void Coordinator::to_group(int g, const comm::Json& body) const {
+  for (int i = 0; i < layout_.group_size; ++i) control_.send(layout_.leader_of(g) + i, body);
+}
+
+int run_preprocessor(const comm::World& world) {
+  const comm::Communicator control(world.comm());
+  std::map<std::size_t, std::unique_ptr<DatasetJob>> jobs;
+  control.send(0, {{"type", "ready"}});
+  while (true) {
+    const comm::Json body = control.receive(0).body;
+    if (body.at("type") == "finish") return body.at("code");
+    shard::WorkItem item;
+    body.at("split").get_to(item.split);
+    body.at("index").get_to(item.index);
+    body.at("first").get_to(item.first);
+    body.at("count").get_to(item.count);
+    try {
+      auto& job = jobs[body.at("dataset").get<std::size_t>()];
+      if (!job) {
+        job = std::make_unique<DatasetJob>(
+            read_experiment(config::parse_yaml(body.at("config").get<std::string>(), "config")));
+      }
+      if (job->key() != body.at("key").get<std::string>()) {
+        fail_runtime("this rank sees other corpora or templates than the coordinator (data set key " +
+                         job->key().substr(0, 12) + ")",
+                     "start all ranks in the same folder on a shared filesystem");
+      }
+      const auto record = job->process(item);
+      log::debug("preprocess", "{}: {} decisions", item.file(), record.decisions);
+      control.send(0, {{"type", "record"}, {"record", shard::to_json(record)}});
+    } catch (const Error& e) {
+      control.send(0, {{"type", "failed"}, {"reason", e.full()}});
+    }
+  }
+}
+
+int run_learner(const comm::World& world, const comm::Layout& layout, const comm::Groups& groups) {
+  const comm::Communicator control(world.comm());
+  const int group = layout.group_of(world.rank());
+  const bool leader = world.rank() == layout.leader_of(group);
+  const auto collectives = comm::make_mpi_collectives(groups.learners());
+  MpiDirector director(world.comm(), groups.directive(group), leader);
+  PointResult last;
+  while (true) {
+    if (leader) {
+      control.send(0, {{"type", "idle"},
+                       {"ok", last.ok},
+                       {"kind", static_cast<int>(last.kind)},
+                       {"reason", last.reason}});
+    }
+    const comm::Json body = control.receive(0).body;
+    if (body.at("type") == "finish") return body.at("code");
+    last = run_point(PointTask::from_json(body.at("task")), *collectives, director, layout);
+  }
+}
+
+namespace {
+
+int run_alone(Ledger& ledger, const comm::Layout& layout) {
+  for (auto& data : ledger.datasets()) {
+    for (; !data.pending.empty(); data.pending.pop_front()) {
+      data.job->add(data.job->process(data.pending.front()));
+    }
+  }
+  const auto collectives = comm::make_local_collectives();
+  LocalDirector director;
+  for (auto& job : ledger.points()) {
+    if (job.state == PointState::done || layout.learners == 0) continue;
+    job.state = PointState::running;
+    ledger.update_index();
+    job.result = run_point(ledger.task(job), *collectives, director, layout);
+    job.state = job.result.ok ? PointState::done : PointState::failed;
+    ledger.update_index();
+  }
+  return ledger.exit_code();
+}
+
+}  // namespace
+
+int run_job(const comm::World& world, const JobPlan& plan) {
+  comm::RoleNeeds needs;
+  needs.preprocess = plan.preprocess;
+  needs.learn = plan.learn;
+  comm::Layout layout = comm::plan_roles(world.size(), read_experiment(plan.config).roles, needs);
+  if (layout.single()) {
+    Ledger ledger(plan);
+    const int code = run_alone(ledger, layout);
+    ledger.log_summary();
+    return code;
+  }
+  const comm::Groups groups(world, layout);
+  switch (layout.role_of(world.rank())) {
+    case comm::Role::coordinator: {
+      std::unique_ptr<Ledger> ledger;
+      try {
+        ledger = std::make_unique<Ledger>(plan);
+      } catch (const Error& e) {
+        // Nobody works yet: the others wait for their first message, which is the last one.
+        for (int rank = 1; rank < layout.world; ++rank) {
+          comm::Communicator(world.comm()).send(rank, {{"type", "finish"}, {"code", e.exit_code()}});
+        }
+        throw;
+      }
+      const int code = Coordinator(world, layout, groups, *ledger).run();
+      ledger->log_summary();
+      return code;
+    }
+    case comm::Role::preprocessor: return run_preprocessor(world);
+    case comm::Role::learner: return run_learner(world, layout, groups);
+  }
+  return 1;
+}
+
+}  // namespace straq::coordinate

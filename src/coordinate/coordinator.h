@@ -1,0 +1,114 @@
+// The coordinator's rank and its one loop: it hands out work items to preprocessors and points to
+// learner groups, answers lease boundaries, and keeps manifests and index.csv true. It never
+// computes; it sleeps between messages.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "comm/communicator.h"
+#include "comm/roles.h"
+#include "coordinate/dataset_job.h"
+#include "coordinate/experiment.h"
+#include "coordinate/point_runner.h"
+#include "coordinate/sweep.h"
+
+namespace straq::coordinate {
+
+// What a job is asked to do.
+struct JobPlan {
+  config::Value config;   // the whole config file, with its sweep section
+  bool preprocess = true; // make the shards that are missing
+  bool learn = true;      // train the points
+};
+
+// One point on its way: its config, its data set and how it ended.
+struct PointJob {
+  Point point;
+  ExperimentConfig config;
+  std::size_t dataset = 0;
+  PointState state = PointState::missing;
+  PointResult result;
+};
+
+// One data set on its way.
+struct DatasetProgress {
+  std::unique_ptr<DatasetJob> job;
+  config::Value config;  // resolved, for preprocessors
+  std::deque<shard::WorkItem> pending;
+  int in_flight = 0;
+  std::string failure;  // the first item that failed
+  bool train_ready() const { return failure.empty() && job->manifest().complete("train"); }
+  bool complete() const { return failure.empty() && job->manifest().complete(); }
+};
+
+// Everything that a job has to do and what came of it; shared by the coordinator's rank and by a
+// process that is alone.
+class Ledger {
+ public:
+  // Expands points, reads corpora, trains tokenizers, surveys shards. Throws Error(input) for
+  // anything wrong with config or data, before any rank starts to work; also where shards are
+  // missing and `plan` does not make them.
+  explicit Ledger(const JobPlan& plan);
+
+  std::vector<PointJob>& points() { return points_; }
+  std::vector<DatasetProgress>& datasets() { return datasets_; }
+  const std::string& folder() const { return folder_; }  // results/<experiment>
+
+  PointTask task(const PointJob& job) const;
+  void update_index() const;
+  // 0 when all is done; else the exit code of the first failure.
+  int exit_code() const;
+  void log_summary() const;
+
+ private:
+  std::string folder_;
+  bool learn_ = true;
+  std::vector<PointJob> points_;
+  std::vector<DatasetProgress> datasets_;
+};
+
+class Coordinator {
+ public:
+  Coordinator(const comm::World& world, const comm::Layout& layout, const comm::Groups& groups,
+              Ledger& ledger);
+  // Until everybody was told to finish; returns the job's exit code, which all ranks get.
+  int run();
+
+ private:
+  struct Group {
+    bool waiting = false;   // for a point
+    bool awaiting = false;  // for the rest of its data set
+    bool finished = false;
+    std::size_t point = 0;
+    bool busy = false;
+  };
+  void handle(const comm::Message& message);
+  void handle_preprocessor(const comm::Message& message);
+  void handle_leader(int group, const comm::Message& message);
+  void feed_preprocessor(int rank);
+  void feed_groups();
+  bool assign_point(int group);
+  void to_group(int group, const comm::Json& body) const;
+  int group_of_leader(int rank) const;
+
+  const comm::Layout& layout_;
+  const comm::Groups& groups_;
+  Ledger& ledger_;
+  comm::Communicator control_;
+  std::vector<Group> state_;
+  std::vector<int> idle_preprocessors_;
+  std::map<int, std::pair<std::size_t, shard::WorkItem>> in_hand_;  // by preprocessor rank
+};
+
+// The other two loops. Each returns the job's exit code.
+int run_preprocessor(const comm::World& world);
+int run_learner(const comm::World& world, const comm::Layout& layout, const comm::Groups& groups);
+
+// A job on this world: plans the roles, runs this rank's, returns the job's exit code on every rank.
+int run_job(const comm::World& world, const JobPlan& plan);
+
+}  // namespace straq::coordinate

@@ -1,0 +1,97 @@
+#include "coordinate/dataset_job.h"
+
+#include "core/error.h"
+#include "core/files.h"
+#include "core/hash.h"
+#include "core/log.h"
+
+namespace straq::coordinate {
+namespace {
+
+// What a tokenizer that is trained from scratch sees: the prompt's fixed texts and the train split,
+// line by line as prompts will show it.
+std::vector<std::string> training_texts(const ExperimentConfig& config,
+                                        const dialogue::Splits& splits) {
+  const dialogue::Split* train = splits.find("train");
+  if (train == nullptr) {
+    fail_input("tokenizer.train: the data has no split \"train\" to train on",
+               "name data.train, or an existing tokenizer in tokenizer.path");
+  }
+  std::vector<std::string> texts;
+  const auto pieces = prompt::Template::load(config.prompt.template_path);
+  for (const auto& text : prompt::fixed_texts(config.prompt, pieces, splits.strategies)) {
+    texts.push_back(text);
+  }
+  for (const auto& episode : train->episodes) {
+    texts.push_back(episode.situation);
+    for (const auto& turn : episode.turns) texts.push_back(turn.text);
+  }
+  return texts;
+}
+
+std::string source_hash(const dialogue::Splits& splits) {
+  Sha256 hash;
+  for (const auto& split : splits.splits) hash.update(split.name).update(split.corpus.sha256);
+  return hash.hex();
+}
+
+}  // namespace
+
+std::string dataset_signature(const ExperimentConfig& config) {
+  return config::to_yaml(config::dump(config.data)) + config::to_yaml(config::dump(config.tokenizer)) +
+         config::to_yaml(config::dump(config.prompt)) + config::to_yaml(config::dump(config.shards));
+}
+
+DatasetJob::DatasetJob(const ExperimentConfig& config)
+    : storage_(config.shards.storage()), splits_(dialogue::load_splits(config.data)) {
+  text::check_tokenizer(config.tokenizer);
+  const std::string tokenizer_path = text::prepare_tokenizer(
+      config.tokenizer,
+      config.tokenizer.train ? training_texts(config, splits_) : std::vector<std::string>{},
+      config.shards.folder + "/tokenizers");
+  tokenizer_ = text::open_tokenizer(tokenizer_path);
+  prompts_ = std::make_unique<prompt::PromptBuilder>(config.prompt, splits_.strategies, *tokenizer_);
+
+  shard::SplitSizes sizes;
+  std::int64_t decisions = 0;
+  for (const auto& split : splits_.splits) {
+    sizes.emplace_back(split.name, static_cast<std::int64_t>(split.episodes.size()));
+    for (const auto& episode : split.episodes) {
+      decisions += static_cast<std::int64_t>(episode.decisions.size());
+    }
+  }
+  if (decisions == 0) {
+    fail_input("data." + config.data.name + ": no dialogue has a labelled supporter turn to learn from",
+               "check data.train and the strategy labels with `straq dataset stats`");
+  }
+  shard::ShardKey key;
+  key.source = source_hash(splits_);
+  key.tokenizer = tokenizer_->fingerprint();
+  key.prompt = prompts_->fingerprint();
+  key.window = config.prompt.window;
+  key.data = sha256_hex(config::to_yaml(config::dump(config.data)));
+  key.dialogues_per_shard = config.shards.dialogues_per_shard;
+  manifest_ = shard::plan_manifest(config.data.name, key, *prompts_, splits_.strategies,
+                                   tokenizer_->vocab_size(), sizes);
+  folder_ = shard::shard_folder(config.shards.folder, manifest_.key);
+}
+
+std::vector<shard::MissingItem> DatasetJob::survey() {
+  make_folders(folder_);
+  auto missing = shard::missing_items(manifest_, folder_);
+  manifest_.write(folder_);
+  return missing;
+}
+
+shard::ShardRecord DatasetJob::process(const shard::WorkItem& item) const {
+  const dialogue::Split* split = splits_.find(item.split);
+  if (split == nullptr) fail_runtime("work item of an unknown split \"" + item.split + "\"");
+  return shard::preprocess_item(manifest_, item, split->episodes, *prompts_, folder_, storage_);
+}
+
+void DatasetJob::add(const shard::ShardRecord& record) {
+  manifest_.add(record);
+  manifest_.write(folder_);
+}
+
+}  // namespace straq::coordinate

@@ -1,0 +1,32 @@
+// From Q values to predictions and evaluation.json, and the planner as files.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "comm/collectives.h"
+#include "coordinate/experiment.h"
+#include "coordinate/run_folder.h"
+#include "learn/learner.h"
+#include "metrics/predictions.h"
+#include "shard/dataset.h"
+
+namespace straq::coordinate {
+
+// A split's decisions as prediction rows with nothing chosen, as metrics::gold_rows makes them of
+// episodes.
+std::vector<metrics::Prediction> rows_of(const std::vector<prompt::Comb>& combs);
+
+// Q of every decision of `splits` by the group's learners; the leader writes
+// predictions/<split>.jsonl and evaluation.json. Every learner of the group calls it. Throws
+// Error(input) for a split that the data set lacks.
+void evaluate_splits(learn::Learner& learner, const shard::DatasetView& data,
+                     const ExperimentConfig& config, const std::vector<std::string>& splits,
+                     const RunFolder& folder, comm::Collectives& group);
+
+// The trained planner: a Hugging Face folder with planner.json beside it (options, readout, prompt,
+// tokenizer), which is all that is needed to ask it again.
+void save_planner(const model::Llama& model, const shard::DatasetView& data,
+                  const ExperimentConfig& config, const std::string& folder);
+
+}  // namespace straq::coordinate

@@ -1,0 +1,45 @@
+// Trains and evaluates one point: what a learner does with a task. All learners of a group run it
+// together; the leader (rank 0 of the collectives) alone writes files.
+#pragma once
+
+#include <string>
+
+#include "comm/collectives.h"
+#include "coordinate/director.h"
+#include "coordinate/experiment.h"
+#include "coordinate/run_folder.h"
+
+namespace straq::coordinate {
+
+struct PointTask {
+  std::string name;
+  config::Value config;       // resolved
+  std::string run_folder;
+  std::string shard_folder;   // of its data set
+  std::string key;            // ShardKey::hex()
+  nlohmann::json to_json() const;
+  static PointTask from_json(const nlohmann::json& json);
+};
+
+struct PointResult {
+  ErrorKind kind = ErrorKind::failure;
+  bool ok = false;
+  std::string reason;  // of a failure
+};
+
+// Never throws for a failure that all learners share (bad shards, bad config, divergence): it is
+// written to FAILED and returned. A failure of one learner alone during a step throws: the job must
+// then be ended, for the others wait in a collective.
+PointResult run_point(const PointTask& task, comm::Collectives& collectives, Director& director,
+                      const comm::Layout& layout);
+
+// Threads for each learner's tensor kernels: `wanted`, or the cores that this process may use
+// shared by the learners of its node.
+int learner_threads(int wanted, int learners_on_node);
+
+// Evaluates a finished run's planner again, on `splits` (empty: those of its config), and rewrites
+// predictions and evaluation.json. Shards must be there.
+void evaluate_run(const std::string& run_folder, const std::vector<std::string>& splits,
+                  comm::Collectives& collectives);
+
+}  // namespace straq::coordinate

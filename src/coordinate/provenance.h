@@ -1,0 +1,19 @@
+// provenance.json: with what, where and when a run was made, so that two runs that differ can be
+// told apart long afterwards.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "comm/roles.h"
+
+namespace straq::coordinate {
+
+// Version, build, libraries, host, command line and Slurm's job of this process.
+nlohmann::ordered_json environment_provenance(const comm::Layout& layout);
+// Remembers the command line for provenance; called once by main.
+void remember_command_line(int argc, char** argv);
+std::string utc_now();  // "2025-03-01T12:00:00Z"
+
+}  // namespace straq::coordinate

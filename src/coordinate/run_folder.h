@@ -1,0 +1,38 @@
+// The folder of one run (one sweep point): where everything in it lies, and the markers that say how
+// it ended. docs/formats.md describes every file.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "config/value.h"
+
+namespace straq::coordinate {
+
+class RunFolder {
+ public:
+  explicit RunFolder(std::string path) : path_(std::move(path)) {}
+  const std::string& path() const { return path_; }
+  std::string file(const std::string& name) const { return path_ + "/" + name; }
+  std::string planner() const { return file("planner"); }
+  std::string predictions(const std::string& split) const {
+    return file("predictions/" + split + ".jsonl");
+  }
+
+  // DONE is there. Throws Error(input) when it belongs to a run of another config: results of two
+  // experiments in one folder would be taken for one.
+  bool done_with(const config::Value& config) const;
+  // Makes the folder ready for a run of `config`; what an earlier attempt left is removed.
+  void begin(const config::Value& config) const;
+  // The marker, written last.
+  void finish() const;
+  void fail(const std::string& reason) const;
+
+ private:
+  std::string path_;
+};
+
+// Keys that do not change what a run computes: where results land, and how many ranks and threads.
+config::Value without_placement(const config::Value& config);
+
+}  // namespace straq::coordinate

@@ -1,0 +1,84 @@
+// evaluation.json: what is known about one run's choices on each split, and about the trivial
+// planners on the same decisions. Evaluating calls the two functions here and writes the file;
+// reporting reads it and never recomputes.
+//
+//   {"format": 1,
+//    "strategies": [{"name": "Question", "abbreviation": "Que."}, …],
+//    "splits": {"test": {"strategy": {…StrategyReport…},
+//                        "intervals": {"acc": [lo, hi], "q": [lo, hi], "b": [lo, hi],
+//                                      "level": 0.95, "replicates": 10000, "seed": 42,
+//                                      "dialogues": 195},
+//                        "value": {…ValueReport…}}},
+//    "baselines": {"test": {"majority": {…StrategyReport…, "intervals": {…}},
+//                           "repeat_last": {…}, "markov1": {…}}}}
+//
+// "value" is absent for methods without Q values. Fractions, not percent. Keys that are not listed
+// are ignored when reading.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dialogue/strategy.h"
+#include "metrics/baselines.h"
+#include "metrics/statistics.h"
+#include "metrics/strategy_metrics.h"
+#include "metrics/value.h"
+
+namespace straq::metrics {
+
+struct StrategyLabel {
+  std::string name, abbreviation;
+};
+std::vector<StrategyLabel> labels_of(const dialogue::StrategySet& strategies);
+
+struct EvaluationOptions {
+  StrategyOptions strategy;
+  BootstrapOptions bootstrap;
+  std::optional<double> gamma;  // of the rows' returns, noted in the value report
+  int question = 0;             // what the repeat_last baseline opens with
+};
+
+struct SplitEvaluation {
+  StrategyReport strategy;
+  StrategyIntervals intervals;
+  std::optional<ValueReport> value;
+};
+
+struct BaselineEvaluation {
+  std::string name;  // to_word(Baseline)
+  StrategyReport strategy;
+  StrategyIntervals intervals;
+};
+
+// Everything about one split's predictions. Throws Error(input) as strategy_report does.
+SplitEvaluation evaluate_predictions(std::span<const Prediction> rows,
+                                     const EvaluationOptions& options);
+
+// The three trivial planners on the decisions of `rows` (their choices and Q are not read), fitted
+// on `fit`: gold_rows of the train and the valid split. An empty `fit` leaves markov1 out: a split
+// that stands alone is still evaluated.
+std::vector<BaselineEvaluation> baseline_reports(std::span<const Prediction> fit,
+                                                 std::span<const Prediction> rows,
+                                                 const EvaluationOptions& options);
+
+// A whole evaluation.json; splits keep their order.
+struct Evaluation {
+  std::vector<StrategyLabel> strategies;
+  std::vector<std::pair<std::string, SplitEvaluation>> splits;
+  std::vector<std::pair<std::string, std::vector<BaselineEvaluation>>> baselines;
+
+  nlohmann::ordered_json to_json() const;
+  // Throws Error(input) naming `where` and the key.
+  static Evaluation from_json(const nlohmann::ordered_json& json, const std::string& where);
+};
+
+// Throws Error(input) with file and line for bad JSON, with file and key for a bad shape, and for
+// a newer format.
+Evaluation read_evaluation(const std::string& path);
+void write_evaluation(const std::string& path, const Evaluation& evaluation);
+
+}  // namespace straq::metrics

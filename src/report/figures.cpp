@@ -1,0 +1,407 @@
+#include "report/figures.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <set>
+
+#include "metrics/baselines.h"
+#include "metrics/statistics.h"
+#include "report/gnuplot.h"
+#include "report/tables.h"
+
+namespace straq::report {
+namespace {
+
+// Okabe and Ito's colours, dark ones first, and marks that differ in shape.
+struct LineStyle {
+  const char* color;
+  int mark;
+  int dash;
+};
+constexpr LineStyle kLines[] = {{"#0072B2", 7, 1}, {"#D55E00", 5, 2}, {"#009E73", 9, 4},
+                                {"#CC79A7", 11, 5}, {"#56B4E9", 13, 3}, {"#E69F00", 6, 2},
+                                {"#000000", 4, 4},  {"#7F7F7F", 8, 5}};
+constexpr std::size_t kMostLines = std::size(kLines);
+// A curve of more points is thinned in the picture (not in the data file).
+constexpr std::size_t kMostPoints = 2000;
+
+std::string number(double x) {
+  if (!std::isfinite(x)) return "NaN";
+  char buffer[40];
+  std::snprintf(buffer, sizeof buffer, "%.10g", x);
+  return buffer;
+}
+
+// The frame of every script: both pictures from one description. `body` is run for each.
+std::string script_of(const std::string& id, const std::string& title, int width, int height,
+                      const std::string& body) {
+  const std::string size = std::to_string(width) + "," + std::to_string(height);
+  return "# " + title + "\n# Draw it again with: gnuplot " + id + ".gp\n" +
+         "set encoding utf8\n"
+         "data = '" + id + ".dat'\n"
+         "do for [picture in \"svg png\"] {\n"
+         "  if (picture eq \"svg\") {\n"
+         "    set terminal svg size " + size +
+         " noenhanced font 'Helvetica,Arial,sans-serif,14' background '#ffffff'\n"
+         "  } else {\n"
+         "    set terminal pngcairo size " + size + " noenhanced font 'Sans,11'\n"
+         "  }\n"
+         "  set output '" + id + ".'.picture\n" +
+         body +
+         "  unset output\n"
+         "}\n";
+}
+
+// Newlines would leave the script's comment.
+std::string one_line(std::string s) {
+  for (char& c : s) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
+  }
+  return s;
+}
+
+std::string seed_words(const Run& run) {
+  const auto seed = run.seed();
+  return seed ? "seed " + *seed : "seed unknown";
+}
+
+struct HeatMap {
+  std::string id, title, caption, x_label, y_label;
+  std::vector<std::string> ticks;
+  metrics::Counts2d counts;
+};
+
+Figure heat_map(const HeatMap& h, const Run& run) {
+  Figure f;
+  f.id = h.id;
+  f.title = one_line(h.title);
+  f.caption = h.caption;
+  f.run = &run;
+  f.data = "# column row share-of-row count\n";
+  const std::size_t k = h.counts.size();
+  for (std::size_t y = 0; y < k; ++y) {
+    double total = 0;
+    for (auto c : h.counts[y]) total += static_cast<double>(c);
+    for (std::size_t x = 0; x < k; ++x) {
+      const auto c = static_cast<double>(h.counts[y][x]);
+      f.data += std::to_string(x) + " " + std::to_string(y) + " " +
+                number(total > 0 ? c / total : 0) + " " + number(c) + "\n";
+    }
+  }
+  std::string ticks;
+  for (std::size_t i = 0; i < k; ++i) {
+    ticks += (i ? ", " : "") + gnuplot_quote(h.ticks[i]) + " " + std::to_string(i);
+  }
+  const std::string low = "-0.5", high = number(static_cast<double>(k) - 0.5);
+  // White to dark blue: lightness falls steadily, so it reads the same in grey.
+  const std::string body =
+      "  set title " + gnuplot_quote(f.title) + "\n" +
+      "  set size ratio -1\n"
+      "  set palette defined (0 '#ffffff', 0.35 '#9ecae1', 0.7 '#3182bd', 1 '#08306b')\n"
+      "  set cbrange [0:1]\n"
+      "  set cblabel 'share of the row'\n"
+      "  set xrange [" + low + ":" + high + "]\n" +
+      "  set yrange [" + high + ":" + low + "]\n" +
+      "  set xtics (" + ticks + ") rotate by 45 right scale 0\n" +
+      "  set ytics (" + ticks + ") scale 0\n" +
+      "  set xlabel " + gnuplot_quote(h.x_label) + "\n" +
+      "  set ylabel " + gnuplot_quote(h.y_label) + "\n" +
+      "  unset key\n"
+      "  plot data using 1:2:(0.5):(0.5):3 with boxxyerror fillstyle solid noborder "
+      "linecolor palette, \\\n"
+      "    '' using 1:($3 < 0.55 && $4 > 0 ? $2 : 1/0):(sprintf('%.0f', 100*$3)) with labels "
+      "textcolor rgb '#111111', \\\n"
+      "    '' using 1:($3 >= 0.55 ? $2 : 1/0):(sprintf('%.0f', 100*$3)) with labels "
+      "textcolor rgb '#ffffff'\n";
+  f.script = script_of(f.id, f.title, 640, 600, body);
+  return f;
+}
+
+// One line of a sensitivity figure.
+struct Series {
+  std::string label;
+  std::map<double, std::vector<const Run*>> at;  // parameter's value -> seeds
+};
+
+std::optional<double> as_number(const std::optional<std::string>& text) {
+  if (!text || text->empty()) return std::nullopt;
+  char* end = nullptr;
+  const double x = std::strtod(text->c_str(), &end);
+  return *end == '\0' && std::isfinite(x) ? std::optional<double>(x) : std::nullopt;
+}
+
+std::vector<Series> series_of(const Results& results, const std::string& experiment,
+                              const std::string& split, const std::string& parameter) {
+  std::vector<Series> out;
+  for (const Group& g :
+       group_runs(results, split, {"seed", "learn.seed", "train.seed", parameter})) {
+    if (g.experiment != experiment) continue;
+    // Without an index each run is a group of its own, named by its point: then all are one line.
+    const bool indexed = !g.runs.front()->parameters.empty();
+    const std::string label = indexed ? g.label : "";
+    auto at = std::find_if(out.begin(), out.end(), [&](const Series& s) {
+      return s.label == label;
+    });
+    if (at == out.end()) at = out.insert(out.end(), {label, {}});
+    for (const Run* run : g.runs) {
+      if (const auto x = as_number(run->parameter(parameter))) at->at[*x].push_back(run);
+    }
+  }
+  std::erase_if(out, [](const Series& s) { return s.at.empty(); });
+  return out;
+}
+
+std::string tail_of(const std::string& key) {
+  const std::size_t dot = key.rfind('.');
+  return dot == std::string::npos ? key : key.substr(dot + 1);
+}
+
+// Markov-1 on the same decisions, as a line to compare with.
+std::optional<metrics::StrategyReport> markov_of(const std::vector<Series>& series,
+                                                 const std::string& split) {
+  for (const auto& s : series) {
+    for (const auto& [x, runs] : s.at) {
+      for (const auto& [name, list] : runs.front()->evaluation->baselines) {
+        if (name != split) continue;
+        for (const auto& b : list) {
+          if (b.name == metrics::to_word(metrics::Baseline::markov1)) return b.strategy;
+        }
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+Figure sensitivity_figure(const Experiment& experiment, const std::string& split,
+                          const std::string& parameter, std::vector<Series> series) {
+  const std::string name = tail_of(parameter);
+  Figure f;
+  f.id = slug("sensitivity-" + name + "-" + experiment.name + "-" + split);
+  f.title = one_line(experiment.name + ", " + split + ": sensitivity to " + name);
+  std::size_t least = SIZE_MAX, most = 0, left_out = 0;
+  if (series.size() > kMostLines) {
+    left_out = series.size() - kMostLines;
+    series.resize(kMostLines);
+  }
+  std::int64_t n = 0;
+  for (const auto& s : series) {
+    f.data += "# " + one_line(s.label) + "\n# " + name +
+              " seeds acc acc_sd q q_sd b b_sd (acc and q in percent)\n";
+    for (const auto& [x, runs] : s.at) {
+      std::vector<double> values[3];
+      for (const Run* run : runs) {
+        const auto& r = run->split(split)->strategy;
+        values[0].push_back(100 * r.acc);
+        values[1].push_back(100 * r.q);
+        values[2].push_back(r.b);
+        n = r.n;
+      }
+      f.data += number(x) + " " + std::to_string(runs.size());
+      for (const auto& v : values) {
+        const auto summary = metrics::summarise_seeds(v);
+        f.data += " " + number(summary.mean) + " " + number(summary.sd);
+      }
+      f.data += "\n";
+      least = std::min(least, runs.size());
+      most = std::max(most, runs.size());
+    }
+    f.data += "\n\n";
+  }
+  f.caption = "Acc, Q and B on " + split + " (n = " + std::to_string(n) + " decisions) over " +
+              parameter + ". Each point is " +
+              (most == 1 ? std::string("one run (one seed)")
+                         : "the mean of " +
+                               (least == most ? std::to_string(most)
+                                              : std::to_string(least) + " to " +
+                                                    std::to_string(most)) +
+                               " seeds, bars are one standard deviation over them") +
+              ".";
+  const auto markov = markov_of(series, split);
+  if (markov) f.caption += " Dotted line: the Markov-1 baseline.";
+  if (left_out > 0) {
+    f.caption += " " + std::to_string(left_out) + " settings are not drawn.";
+  }
+  const struct {
+    const char* title;
+    int column;
+    std::optional<double> baseline;
+  } panels[] = {{"Acc %", 3, markov ? std::optional(100 * markov->acc) : std::nullopt},
+                {"Q % (macro-F1)", 5, markov ? std::optional(100 * markov->q) : std::nullopt},
+                {"B (bias, lower is better)", 7,
+                 markov ? std::optional(markov->b) : std::nullopt}};
+  std::string body = "  set multiplot layout 1,3 title " + gnuplot_quote(f.title) + "\n" +
+                     "  set xlabel " + gnuplot_quote(name) + "\n" +
+                     "  set offsets graph 0.06, graph 0.06, graph 0.1, graph 0.1\n"
+                     "  set grid ytics linecolor rgb '#dddddd'\n";
+  for (const auto& panel : panels) {
+    const std::string mean = std::to_string(panel.column);
+    const std::string sd = std::to_string(panel.column + 1);
+    const bool last = &panel == &panels[2];
+    body += "  set title " + gnuplot_quote(panel.title) + "\n";
+    body += last && (series.size() > 1) ? "  set key bottom right\n" : "  unset key\n";
+    body += "  plot ";
+    for (std::size_t i = 0; i < series.size(); ++i) {
+      const LineStyle& style = kLines[i];
+      const std::string color = std::string("linecolor rgb '") + style.color + "'";
+      const std::string data = "data index " + std::to_string(i) + " using 1:";
+      // Bars first: the marks lie on top of them.
+      body += (i ? ", \\\n    " : "") + data + "($2 > 1 ? $" + mean + " : 1/0):" + sd +
+              " with yerrorbars linewidth 1.5 pointtype 0 " + color + " notitle, \\\n    " + data +
+              mean + " with linespoints linewidth 2 pointsize 0.9 pointtype " +
+              std::to_string(style.mark) + " dashtype " + std::to_string(style.dash) + " " + color +
+              " title " + gnuplot_quote(series[i].label);
+    }
+    if (panel.baseline) {
+      body += ", \\\n    " + number(*panel.baseline) +
+              " with lines dashtype 3 linewidth 1.5 linecolor rgb '#666666' title 'Markov-1'";
+    }
+    body += "\n";
+  }
+  body += "  unset multiplot\n";
+  f.script = script_of(f.id, f.title, 960, 360, body);
+  return f;
+}
+
+}  // namespace
+
+std::string slug(const std::string& text) {
+  std::string out;
+  for (char c : text) {
+    const auto u = static_cast<unsigned char>(c);
+    const bool plain = u < 0x80 && (std::isalnum(u) || c == '-' || c == '_' || c == '.');
+    if (plain) {
+      out += c;
+    } else if (out.empty() || out.back() != '-') {
+      out += '-';
+    }
+  }
+  if (out.empty() || out[0] == '.') out.insert(0, "x");
+  if (out.size() > 120) out.resize(120);
+  return out;
+}
+
+void make_ids_unique(std::vector<Figure>& figures) {
+  std::set<std::string> seen;
+  for (Figure& f : figures) {
+    std::string id = f.id;
+    for (int n = 2; !seen.insert(id).second; ++n) id = f.id + "-" + std::to_string(n);
+    if (id == f.id) continue;
+    // The script names its own files.
+    for (const std::string ending : {".dat'", ".'", ".gp\n"}) {
+      for (std::size_t at = 0; (at = f.script.find(f.id + ending, at)) != std::string::npos;
+           at += id.size()) {
+        f.script.replace(at, f.id.size(), id);
+      }
+    }
+    f.id = id;
+  }
+}
+
+std::vector<Figure> loss_figures(const Run& run) {
+  std::vector<std::string> stages;
+  std::map<std::string, std::vector<std::pair<long, double>>> curves;
+  for (const Step& s : run.steps) {
+    if (!s.loss || !std::isfinite(*s.loss)) continue;
+    if (curves.find(s.stage) == curves.end()) stages.push_back(s.stage);
+    curves[s.stage].emplace_back(s.step, *s.loss);
+  }
+  if (stages.empty()) return {};
+  Figure f;
+  f.id = slug("loss-" + run.name());
+  f.title = one_line(run.name() + ": training loss");
+  f.run = &run;
+  f.caption = "Training loss of " + run.name() + " (" + seed_words(run) + "): ";
+  std::string body = "  set multiplot layout " + std::to_string(stages.size()) + ",1 title " +
+                     gnuplot_quote(f.title) + "\n" +
+                     "  set xlabel 'step'\n"
+                     "  set grid linecolor rgb '#dddddd'\n"
+                     "  set key top right\n";
+  for (std::size_t i = 0; i < stages.size(); ++i) {
+    const auto& curve = curves[stages[i]];
+    std::vector<double> raw;
+    for (const auto& [step, loss] : curve) raw.push_back(loss);
+    const int window = smoothing_window(raw.size());
+    const auto smoothed = smooth(raw, window);
+    f.data += "# stage " + one_line(stages[i]) + "\n# step loss smoothed\n";
+    for (std::size_t s = 0; s < curve.size(); ++s) {
+      f.data += std::to_string(curve[s].first) + " " + number(raw[s]) + " " + number(smoothed[s]) +
+                "\n";
+    }
+    f.data += "\n\n";
+    const std::string stage = stages[i].empty() ? "training" : stages[i];
+    f.caption += (i ? "; " : "") + stage + " " + std::to_string(curve.size()) +
+                 " steps, smoothed over " + std::to_string(window);
+    const std::string every = std::to_string(1 + curve.size() / kMostPoints);
+    const std::string index = std::to_string(i);
+    body += "  set ylabel " + gnuplot_quote("loss, " + stage) + "\n" +
+            "  plot data index " + index + " every " + every +
+            " using 1:2 with lines linewidth 1 linecolor rgb '#9ecae1' title 'each step', \\\n" +
+            "    data index " + index + " every " + every +
+            " using 1:3 with lines linewidth 2.5 linecolor rgb '#08306b' title 'smoothed'\n";
+  }
+  f.caption += " (centred mean).";
+  body += "  unset multiplot\n";
+  f.script = script_of(f.id, f.title, 720, 60 + 300 * static_cast<int>(stages.size()), body);
+  return {f};
+}
+
+std::vector<Figure> strategy_figures(const Run& run) {
+  std::vector<Figure> out;
+  if (!run.evaluation) return out;
+  for (const auto& [split, e] : run.evaluation->splits) {
+    const auto& r = e.strategy;
+    HeatMap h;
+    for (std::size_t i = 0; i < r.support.size(); ++i) {
+      const auto& labels = run.evaluation->strategies;
+      const bool known = i < labels.size();
+      h.ticks.push_back(!known ? std::to_string(i)
+                               : labels[i].abbreviation.empty() ? labels[i].name
+                                                                : labels[i].abbreviation);
+    }
+    const std::string where = run.name() + ", " + split;
+    const std::string about = " of " + run.name() + " on " + split + " (" + seed_words(run) +
+                              ", n = " + std::to_string(r.n) + " decisions";
+    h.id = slug("confusion-" + run.name() + "-" + split);
+    h.title = where + ": confusion";
+    h.caption = "Confusion" + about + "): percent of each gold strategy's decisions.";
+    h.x_label = "predicted strategy";
+    h.y_label = "gold strategy";
+    h.counts = r.confusion;
+    out.push_back(heat_map(h, run));
+
+    std::int64_t pairs = 0;
+    for (const auto& row : r.transition) {
+      for (auto c : row) pairs += c;
+    }
+    h.id = slug("transition-" + run.name() + "-" + split);
+    h.title = where + ": transitions";
+    h.caption = "Transitions" + about + ", " + std::to_string(pairs) +
+                " pairs): percent of what the planner chooses next after choosing the row's "
+                "strategy.";
+    h.x_label = "chosen at the next decision";
+    h.y_label = "chosen strategy";
+    h.counts = r.transition;
+    out.push_back(heat_map(h, run));
+  }
+  return out;
+}
+
+std::vector<Figure> sensitivity_figures(const Results& results, const std::string& parameter) {
+  std::vector<Figure> out;
+  for (const auto& experiment : results.experiments) {
+    for (const auto& split : results.splits()) {
+      auto series = series_of(results, experiment.name, split, parameter);
+      std::set<double> values;
+      for (const auto& s : series) {
+        for (const auto& [x, runs] : s.at) values.insert(x);
+      }
+      if (values.size() < 2) continue;
+      out.push_back(sensitivity_figure(experiment, split, parameter, std::move(series)));
+    }
+  }
+  return out;
+}
+
+}  // namespace straq::report

@@ -1,0 +1,43 @@
+// The figures of a report: for each a data file and a gnuplot script that reads it and writes an
+// SVG and a PNG. Colours keep their order of lightness, so heat maps read in grey, and lines differ
+// by dash and mark as well as by hue (Okabe and Ito's palette), so that colour-blind readers can
+// tell them apart.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "report/results.h"
+
+namespace straq::report {
+
+struct Figure {
+  std::string id;       // file name without ending: letters, digits, '-', '_' and '.'
+  std::string title;    // short, drawn in the figure
+  std::string caption;  // one or two sentences with n and seeds
+  std::string data;     // <id>.dat
+  std::string script;   // <id>.gp; run in the figures folder
+  const Run* run = nullptr;  // whose it is; null for figures over several runs
+  bool drawn = false;        // set once the pictures are there
+};
+
+// The paper's Figure 3: the loss of every stage over steps, raw and smoothed. Nothing when no step
+// has a loss.
+std::vector<Figure> loss_figures(const Run& run);
+
+// The paper's Figure 4, per split: gold against predicted strategies, and strategies at successive
+// decisions, rows normalised.
+std::vector<Figure> strategy_figures(const Run& run);
+
+// The paper's Figure 5: Acc, Q and B over a numeric parameter, one figure for each experiment and
+// split that has at least two of its values; one line for each setting of the other parameters;
+// mean over seeds, bars of one standard deviation where there are several.
+std::vector<Figure> sensitivity_figures(const Results& results, const std::string& parameter);
+
+// Gives every figure an id of its own by numbering those that collide.
+void make_ids_unique(std::vector<Figure>& figures);
+
+// Letters, digits, '-', '_' and '.'; everything else becomes '-'.
+std::string slug(const std::string& text);
+
+}  // namespace straq::report

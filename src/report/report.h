@@ -1,0 +1,39 @@
+// `straq report`: a results folder in, a folder of tables, figures and one HTML file out. It reads
+// only what runs wrote, so it works on a login node, without the corpora, models or a GPU, and as
+// long after the run as the files exist.
+//
+//   OUT/report.html   everything in one file       OUT/tables/<id>.{csv,md}
+//   OUT/report.md     the same as Markdown         OUT/figures/<id>.{svg,png,dat,gp}
+//   OUT/report.json   the names of all files above, so that the next report removes what it no
+//                     longer writes
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/table.h"
+
+namespace straq::report {
+
+struct ReportOptions {
+  std::string out;                    // empty: <results>/report
+  std::string gnuplot = "gnuplot";    // program's name or path
+  std::string sensitivity = "learn.gamma";  // the parameter of Figure 5
+  int most_run_figures = 24;  // runs whose own figures are drawn; of more, the first ones
+};
+
+struct ReportResult {
+  std::vector<Table> results;  // results tables by split, and the seeds table where there is one
+  std::vector<Table> tables;   // all tables
+  std::vector<std::string> warnings;
+  std::string html;  // path of report.html
+  int runs = 0;
+  int figures = 0;  // drawn
+};
+
+// Throws Error(input) when there is no run below `results`, Error(failure) when the folder cannot
+// be written. A run that cannot be read, and gnuplot's absence or failure, become warnings and
+// remarks in the report: what can be shown is shown.
+ReportResult write_report(const std::string& results, const ReportOptions& options);
+
+}  // namespace straq::report

@@ -1,0 +1,410 @@
+#include "report/results.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <cctype>
+#include <set>
+#include <string_view>
+
+#include "config/value.h"
+#include "core/error.h"
+#include "core/files.h"
+
+namespace straq::report {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int kDepth = 4;  // results/<group>/<experiment>/<point> and a level to spare
+
+bool present(const fs::path& path) {
+  std::error_code ec;
+  return fs::exists(path, ec);
+}
+
+bool is_folder(const fs::path& path) {
+  std::error_code ec;
+  return fs::is_directory(path, ec);
+}
+
+// A run has one of its files; a folder with an index is an experiment whatever else it holds.
+bool is_run(const fs::path& folder) {
+  if (present(folder / "index.csv")) return false;
+  for (const char* name : {"config.yaml", "provenance.json", "metrics.jsonl", "evaluation.json",
+                           "DONE", "FAILED"}) {
+    if (present(folder / name)) return true;
+  }
+  return false;
+}
+
+std::vector<fs::path> child_folders(const fs::path& folder) {
+  std::vector<fs::path> out;
+  std::error_code ec;
+  for (fs::directory_iterator it(folder, ec), end; !ec && it != end; it.increment(ec)) {
+    const std::string name = it->path().filename().string();
+    if (name.empty() || name[0] == '.' || !is_folder(it->path())) continue;
+    if (present(it->path() / "report.json")) continue;  // an earlier report inside the results
+    out.push_back(it->path());
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+// Text of an optional file; a file that is there and cannot be read is a problem.
+std::optional<std::string> text_of(const fs::path& path, std::vector<std::string>& problems) {
+  if (!present(path)) return std::nullopt;
+  try {
+    return read_file(path.string());
+  } catch (const Error& e) {
+    problems.push_back(e.what());
+    return std::nullopt;
+  }
+}
+
+struct CsvRow {
+  long line = 0;
+  std::vector<std::string> fields;
+};
+
+// RFC 4180: quoted fields may hold commas, line ends and doubled quotes.
+std::vector<CsvRow> parse_csv(std::string_view text) {
+  std::vector<CsvRow> rows;
+  std::string field;
+  bool quoted = false, started = false;
+  long line = 1;
+  CsvRow row{1, {}};
+  const auto end_row = [&] {
+    if (started || !row.fields.empty()) {
+      row.fields.push_back(std::move(field));
+      rows.push_back(std::move(row));
+    }
+    field.clear();
+    started = false;
+    row = {line, {}};
+  };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\n') ++line;
+    if (quoted) {
+      if (c == '"' && i + 1 < text.size() && text[i + 1] == '"') {
+        field += '"';
+        ++i;
+      } else if (c == '"') {
+        quoted = false;
+      } else {
+        field += c;
+      }
+    } else if (c == '"') {
+      quoted = started = true;
+    } else if (c == ',') {
+      row.fields.push_back(std::move(field));
+      field.clear();
+      started = true;
+    } else if (c == '\n') {
+      end_row();
+    } else if (c != '\r') {
+      field += c;
+      started = true;
+    }
+  }
+  end_row();
+  return rows;
+}
+
+void flatten(const config::Value& v, const std::string& prefix,
+             std::vector<std::pair<std::string, std::string>>& out) {
+  if (v.kind == config::Value::Kind::scalar) out.emplace_back(prefix, v.scalar);
+  for (const auto& [key, child] : v.map) {
+    flatten(child, prefix.empty() ? key : prefix + "." + key, out);
+  }
+}
+
+std::optional<double> number(const nlohmann::json& object, const char* key) {
+  const auto it = object.find(key);
+  if (it == object.end() || !it->is_number()) return std::nullopt;
+  return it->get<double>();
+}
+
+std::vector<Step> read_steps(const std::string& path, std::string_view text,
+                             std::vector<std::string>& problems) {
+  std::vector<Step> steps;
+  long line = 0, bad = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = text.find('\n', at);
+    const bool newline = end != std::string_view::npos;
+    const std::string_view row = text.substr(at, (newline ? end : text.size()) - at);
+    at = newline ? end + 1 : text.size();
+    ++line;
+    if (row.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    const auto object = nlohmann::json::parse(row, nullptr, false);
+    const auto step = object.is_object() ? number(object, "step") : std::nullopt;
+    if (!step) {
+      if (!newline) {
+        problems.push_back(at_line(path, line, "the last line is half-written and left out"));
+      } else if (++bad == 1) {
+        problems.push_back(at_line(path, line, "no JSON object with a \"step\"; left out"));
+      }
+      continue;
+    }
+    Step s;
+    s.step = static_cast<long>(*step);
+    if (const auto it = object.find("stage"); it != object.end() && it->is_string()) {
+      s.stage = it->get<std::string>();
+    }
+    s.loss = number(object, "loss");
+    s.td_loss = number(object, "td_loss");
+    s.grad_norm = number(object, "grad_norm");
+    s.max_q = number(object, "max_q");
+    s.q_mean = number(object, "q_mean");
+    s.tokens = number(object, "tokens");
+    s.decisions = number(object, "decisions");
+    steps.push_back(std::move(s));
+  }
+  if (bad > 1) {
+    problems.push_back(path + ": " + std::to_string(bad) + " lines in all are no such objects");
+  }
+  return steps;
+}
+
+std::string first_lines(std::string text, std::size_t most = 600) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
+  if (text.size() <= most) return text;
+  text.resize(most);
+  while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0) == 0x80) text.pop_back();
+  if (!text.empty() && static_cast<unsigned char>(text.back()) >= 0xC0) text.pop_back();
+  return text + " …";
+}
+
+void read_run(Run& run) {
+  const fs::path folder(run.path);
+  const auto file = [&](const char* name) { return (folder / name).string(); };
+  const bool done = present(folder / "DONE");
+  const auto failure = text_of(folder / "FAILED", run.problems);
+  run.state = done ? State::done : present(folder / "FAILED") ? State::failed : State::unfinished;
+  if (failure) {
+    run.reason = first_lines(*failure);
+    if (done) run.problems.push_back(run.path + ": both DONE and FAILED are there");
+  }
+
+  const auto need = [&](const char* name) {
+    if (!present(folder / name)) run.missing.push_back(name);
+  };
+  for (const char* name : {"config.yaml", "provenance.json", "metrics.jsonl", "predictions",
+                           "evaluation.json"}) {
+    need(name);
+  }
+
+  if (const auto text = text_of(file("config.yaml"), run.problems)) {
+    run.config = *text;
+    try {
+      flatten(config::parse_yaml(*text, file("config.yaml")), "", run.settings);
+    } catch (const Error& e) {
+      run.problems.push_back(e.what());
+    }
+  }
+  if (const auto text = text_of(file("provenance.json"), run.problems)) {
+    const auto json = nlohmann::ordered_json::parse(*text, nullptr, false);
+    if (json.is_discarded()) {
+      run.problems.push_back(file("provenance.json") + ": this is not valid JSON");
+      run.provenance = *text;
+    } else {
+      run.provenance = json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+    }
+  }
+  if (const auto text = text_of(file("metrics.jsonl"), run.problems)) {
+    run.steps = read_steps(file("metrics.jsonl"), *text, run.problems);
+  }
+  if (present(folder / "evaluation.json")) {
+    try {
+      run.evaluation = metrics::read_evaluation(file("evaluation.json"));
+    } catch (const Error& e) {
+      run.problems.push_back(e.what());
+    }
+  }
+}
+
+// Points and parameters that index.csv plans.
+std::vector<Run> read_index(const fs::path& path, std::vector<std::string>& problems) {
+  std::vector<Run> runs;
+  const auto text = text_of(path, problems);
+  if (!text) return runs;
+  const auto rows = parse_csv(*text);
+  if (rows.empty() || rows[0].fields.empty() || rows[0].fields[0] != "point") {
+    problems.push_back(at_line(path.string(), 1, "the first line must start with \"point\""));
+    return runs;
+  }
+  const auto& head = rows[0].fields;
+  std::set<std::string> seen;
+  for (std::size_t r = 1; r < rows.size(); ++r) {
+    const auto& fields = rows[r].fields;
+    const auto complain = [&](const std::string& message) {
+      problems.push_back(at_line(path.string(), rows[r].line, message));
+    };
+    if (fields.size() != head.size()) {
+      complain(std::to_string(fields.size()) + " fields, expected " + std::to_string(head.size()) +
+               "; the line is left out");
+      continue;
+    }
+    // A point is a folder's name; anything else would read outside the experiment.
+    if (fields[0].empty() || fields[0] == "." || fields[0] == ".." ||
+        fields[0].find('/') != std::string::npos) {
+      complain("\"" + fields[0] + "\" is no point's name; the line is left out");
+      continue;
+    }
+    if (!seen.insert(fields[0]).second) {
+      complain("the point " + fields[0] + " comes twice");
+      continue;
+    }
+    Run run;
+    run.point = fields[0];
+    for (std::size_t c = 1; c < head.size(); ++c) {
+      // State and reason are read from the point's own folder, which is never behind the index.
+      if (head[c] == "state" || head[c] == "reason") continue;
+      run.parameters.emplace_back(head[c], fields[c]);
+    }
+    runs.push_back(std::move(run));
+  }
+  return runs;
+}
+
+void read_experiment(const fs::path& folder, const std::string& name, Results& results) {
+  Experiment e;
+  e.name = name;
+  e.runs = read_index(folder / "index.csv", e.problems);
+  std::set<std::string> planned;
+  for (Run& run : e.runs) {
+    planned.insert(run.point);
+    if (is_folder(folder / run.point)) run.path = (folder / run.point).string();
+  }
+  for (const fs::path& child : child_folders(folder)) {
+    const std::string point = child.filename().string();
+    if (planned.count(point) > 0 || !is_run(child)) continue;
+    Run run;
+    run.point = point;
+    run.path = child.string();
+    e.runs.push_back(std::move(run));
+  }
+  for (Run& run : e.runs) {
+    run.experiment = e.name;
+    if (!run.path.empty()) read_run(run);
+  }
+  if (!e.runs.empty() || !e.problems.empty()) results.experiments.push_back(std::move(e));
+}
+
+void visit(const fs::path& folder, const std::string& name, int depth, Results& results) {
+  const auto children = child_folders(folder);
+  const bool has_runs = std::any_of(children.begin(), children.end(), is_run);
+  const bool indexed = present(folder / "index.csv");
+  if (indexed || has_runs) {
+    read_experiment(folder, name.empty() ? folder.filename().string() : name, results);
+  }
+  if (depth == 0 || indexed) return;
+  for (const fs::path& child : children) {
+    const std::string below = child.filename().string();
+    if (!is_run(child)) visit(child, name.empty() ? below : name + "/" + below, depth - 1, results);
+  }
+}
+
+}  // namespace
+
+std::string to_word(State state) {
+  switch (state) {
+    case State::done: return "done";
+    case State::failed: return "failed";
+    case State::unfinished: return "unfinished";
+    case State::not_started: return "not started";
+  }
+  return {};
+}
+
+std::optional<std::string> Run::parameter(const std::string& key) const {
+  for (const auto* list : {&parameters, &settings}) {
+    for (const auto& [k, v] : *list) {
+      if (k == key) return v;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> Run::seed() const {
+  for (const char* key : {"seed", "learn.seed", "train.seed"}) {
+    if (auto v = parameter(key)) return v;
+  }
+  return std::nullopt;
+}
+
+const metrics::SplitEvaluation* Run::split(const std::string& name) const {
+  if (!evaluation) return nullptr;
+  for (const auto& [split, e] : evaluation->splits) {
+    if (split == name) return &e;
+  }
+  return nullptr;
+}
+
+std::vector<const Run*> Results::runs() const {
+  std::vector<const Run*> out;
+  for (const auto& e : experiments) {
+    for (const auto& run : e.runs) out.push_back(&run);
+  }
+  return out;
+}
+
+std::vector<std::string> Results::splits() const {
+  std::vector<std::string> out;
+  for (const Run* run : runs()) {
+    if (!run->evaluation) continue;
+    for (const auto& [split, e] : run->evaluation->splits) {
+      if (std::find(out.begin(), out.end(), split) == out.end()) out.push_back(split);
+    }
+  }
+  std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
+    return a == "test" && b != "test";
+  });
+  return out;
+}
+
+Results read_results(const std::string& path) {
+  std::error_code ec;
+  const fs::path root = fs::weakly_canonical(path, ec);
+  if (ec || !is_folder(root)) {
+    fail_input("cannot report on " + path + ": it is no folder",
+               "name a results folder, one experiment or one run");
+  }
+  Results results;
+  results.name = root.filename().string();
+  if (is_run(root)) {
+    Experiment e;
+    e.name = root.parent_path().filename().string();
+    Run run;
+    run.experiment = e.name;
+    run.point = results.name;
+    run.path = root.string();
+    read_run(run);
+    e.runs.push_back(std::move(run));
+    results.experiments.push_back(std::move(e));
+  } else {
+    visit(root, "", kDepth, results);
+  }
+  if (results.runs().empty()) {
+    std::string message = "there is no run in " + path;
+    for (const auto& e : results.experiments) {
+      for (const auto& problem : e.problems) message += "; " + problem;
+    }
+    fail_input(message, "a run is a folder with config.yaml, metrics.jsonl or evaluation.json; "
+                        "`straq run` makes one");
+  }
+  // Messages name files from the results folder on: a report may travel, its machine's paths not.
+  const std::string prefix = root.parent_path().string() + "/";
+  const auto shorten = [&](std::vector<std::string>& messages) {
+    if (prefix == "/" || prefix == "//") return;
+    for (auto& m : messages) {
+      for (std::size_t at; (at = m.find(prefix)) != std::string::npos;) m.erase(at, prefix.size());
+    }
+  };
+  for (auto& e : results.experiments) {
+    shorten(e.problems);
+    for (auto& run : e.runs) shorten(run.problems);
+  }
+  return results;
+}
+
+}  // namespace straq::report

@@ -1,0 +1,86 @@
+// Combs and learners for the tests: random ones, and real dialogues as combs and as one prompt per
+// decision.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <memory>
+#include <vector>
+
+#include "comm/collectives.h"
+#include "core/rng.h"
+#include "learn/learner.h"
+#include "model/llama.h"
+#include "prompt/comb.h"
+
+namespace straq::learn::testing {
+
+inline constexpr int kVocab = 97;
+inline const std::vector<std::int64_t> kOptions = {3, 5, 7, 11, 13, 17, 19, 23};
+
+inline model::LlamaShape small_shape(std::int64_t vocab = kVocab) {
+  model::LlamaShape shape;
+  shape.vocab = vocab;
+  shape.hidden = 32;
+  shape.layers = 2;
+  shape.heads = 4;
+  shape.kv_heads = 2;
+  shape.inner = 48;
+  shape.max_positions = 4096;
+  return shape;
+}
+
+inline std::vector<prompt::TokenId> random_tokens(CounterRng& rng, std::size_t n) {
+  std::vector<prompt::TokenId> out;
+  for (std::size_t i = 0; i < n; ++i) out.push_back(static_cast<prompt::TokenId>(rng.below(kVocab)));
+  return out;
+}
+
+// Dialogues of 2 to 9 decisions with random tokens; every third one has a decision on a trunk of
+// its own, as a dialogue over the window has.
+inline std::vector<prompt::Comb> random_combs(int count, std::uint64_t seed) {
+  std::vector<prompt::Comb> combs;
+  for (int c = 0; c < count; ++c) {
+    CounterRng rng(seed, "combs", static_cast<std::uint64_t>(c));
+    prompt::Comb comb;
+    comb.id = "random/" + std::to_string(c);
+    const int n = 2 + static_cast<int>(rng.below(8));
+    comb.trunks.push_back({random_tokens(rng, 10), 4});
+    for (int d = 0; d < n; ++d) {
+      auto& main = comb.trunks.front().tokens;
+      const auto more = random_tokens(rng, 3 + rng.below(6));
+      main.insert(main.end(), more.begin(), more.end());
+      prompt::Probe probe{0, static_cast<std::int32_t>(main.size()), {29, 31}};
+      if (d == n - 1 && c % 3 == 0) {
+        comb.trunks.push_back({random_tokens(rng, 12), 4});
+        probe.trunk = 1;
+        probe.attach = 12;
+      }
+      comb.probes.push_back(probe);
+      comb.decisions.push_back({2 * d + 1, static_cast<std::int32_t>(rng.below(8)), -1, d == n - 1});
+    }
+    const auto tail = random_tokens(rng, 5);
+    comb.trunks.front().tokens.insert(comb.trunks.front().tokens.end(), tail.begin(), tail.end());
+    combs.push_back(std::move(comb));
+  }
+  return combs;
+}
+
+inline std::unique_ptr<model::Llama> random_model(std::int64_t vocab = kVocab,
+                                                  at::ScalarType dtype = at::kFloat) {
+  auto out = std::make_unique<model::Llama>(small_shape(vocab), dtype, at::kCPU, true);
+  // Large enough that attention patterns and Q gaps are far from uniform.
+  out->initialise(5, 0.2);
+  return out;
+}
+
+inline LearnConfig plain_config() {
+  LearnConfig config;
+  config.lr = 1e-3;
+  config.lr_min = 1;
+  config.warmup = 0;
+  config.clip = 0;
+  return config;
+}
+
+}  // namespace straq::learn::testing

@@ -1,0 +1,227 @@
+#include "learn/learner.h"
+
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "learn/td.h"
+#include "tests/learn/learn_helpers.h"
+
+namespace straq::learn {
+namespace {
+
+using testing::plain_config;
+using testing::random_combs;
+using testing::random_model;
+
+struct Fixture {
+  std::vector<prompt::Comb> combs = random_combs(12, 3);
+  std::unique_ptr<comm::Collectives> group = comm::make_local_collectives();
+  LearnConfig config = plain_config();
+  std::unique_ptr<Learner> learner;
+
+  void make() {
+    learner = std::make_unique<Learner>(random_model(), combs, testing::kOptions,
+                                        planner::Readout::mean_logit, config, *group);
+    learner->begin_stage(config, 100);
+  }
+  StepMetrics step(int n = 0) {
+    const auto batches = epoch_batches(combs, Batching::exact, 16, 1000, 1, 0);
+    return learner->step(batches[static_cast<std::size_t>(n) % batches.size()], 0,
+                         imitation_transitions(combs, config, 8, 1));
+  }
+};
+
+// The target network is a copy of its own that lags until it is told to follow. With target =
+// online this fails at once: its weights would have moved with the first step.
+TEST(Learner, TargetLagsUntilTheSync) {
+  Fixture f;
+  f.make();
+  const auto start = f.learner->target().parameters().checksum();
+  EXPECT_EQ(start, f.learner->online().parameters().checksum());
+  for (int i = 0; i < 9; ++i) f.step(i);
+  EXPECT_EQ(f.learner->target().parameters().checksum(), start);
+  EXPECT_NE(f.learner->online().parameters().checksum(), start);
+  const auto synced = f.learner->sync_target();
+  EXPECT_EQ(f.learner->target().parameters().checksum(), synced);
+  EXPECT_EQ(f.learner->online().parameters().checksum(), synced);
+}
+
+// The lag is not only kept but used: the targets of the next step come from the old weights.
+TEST(Learner, TargetsComeFromTheLaggingNetwork) {
+  Fixture lagging, following;
+  lagging.make();
+  following.config.target.every = 0;  // the online network itself
+  following.make();
+  EXPECT_EQ(lagging.step(0).target_mean, following.step(0).target_mean);  // equal weights so far
+  const auto a = lagging.step(1), b = following.step(1);
+  EXPECT_EQ(a.q_mean, b.q_mean);
+  EXPECT_NE(a.target_mean, b.target_mean);
+}
+
+TEST(Learner, LossFallsOnAFixedBatch) {
+  Fixture f;
+  f.config.neg.resample = Resample::fixed;
+  f.make();
+  const double first = f.step(0).td_loss;
+  double last = first;
+  for (int i = 0; i < 60; ++i) last = f.step(0).td_loss;
+  EXPECT_LT(last, 0.5 * first);
+}
+
+TEST(Learner, MicroBatchingDoesNotChangeTheStep) {
+  Fixture whole, cut;
+  cut.config.micro_tokens = 60;
+  whole.make();
+  cut.make();
+  const auto a = whole.step(0), b = cut.step(0);
+  EXPECT_NEAR(a.loss, b.loss, 1e-5 * std::abs(a.loss));
+  EXPECT_TRUE(at::allclose(whole.learner->online().parameters().flat_grad(),
+                           cut.learner->online().parameters().flat_grad(), 1e-4, 1e-5));
+}
+
+TEST(Learner, TextOfADialogueCountsOncePerEpochWhereverBatchesCut) {
+  Fixture f;
+  f.config.objective = {0, 0, 1};
+  f.make();
+  std::int64_t text = 0, expected = 0;
+  for (const auto& comb : f.combs) {
+    expected += static_cast<std::int64_t>(comb.trunks.front().tokens.size()) -
+                comb.trunks.front().header;
+  }
+  double sum = 0;
+  // With lr so small that weights do not move, the sum over the epoch's batches of loss times
+  // tokens is the loss over all text: compare with one batch that holds everything.
+  f.config.lr = 1e-30;
+  f.make();
+  for (const auto& batch : epoch_batches(f.combs, Batching::exact, 7, 1000, 1, 0)) {
+    const auto m = f.learner->step(batch, 0, imitation_transitions(f.combs, f.config, 8, 1));
+    std::int64_t here = 0;
+    for (const auto& item : batch) {
+      const auto& trunk = f.combs[static_cast<std::size_t>(item.comb)].trunks.front();
+      if (item.first == 0) here += static_cast<std::int64_t>(trunk.tokens.size()) - trunk.header;
+    }
+    text += here;
+    sum += m.lm_loss * static_cast<double>(here);
+  }
+  EXPECT_EQ(text, expected);
+  Fixture all;
+  all.config = f.config;
+  all.make();
+  const auto m = all.learner->step(epoch_batches(f.combs, Batching::exact, 100000, 1000, 1, 0).front(),
+                                   0, imitation_transitions(all.combs, all.config, 8, 1));
+  EXPECT_NEAR(m.lm_loss, sum / static_cast<double>(expected), 1e-4 * m.lm_loss);
+}
+
+TEST(Learner, CrossEntropyIsThatOfTheOptionTokenInTheVocabulary) {
+  Fixture f;
+  f.config.objective = {0, 1, 0};
+  f.make();
+  const Batch batch = {{1, 0, 2}};
+  const auto m = f.learner->step(batch, 0, imitation_transitions(f.combs, f.config, 8, 1));
+  // By hand, from the logits of each state's own prompt.
+  const auto fresh = random_model();
+  double expected = 0;
+  for (int d = 0; d < 2; ++d) {
+    const auto packed = model::pack({{&f.combs[1], {d}, false}}, at::kCPU);
+    const auto logits = fresh->logits(fresh->hidden(packed, packed.readout_rows)).to(at::kDouble);
+    const auto gold = testing::kOptions[static_cast<std::size_t>(f.combs[1].decisions[d].gold)];
+    expected -= at::log_softmax(logits, 1)[0][gold].item<double>() / 2;
+  }
+  EXPECT_NEAR(m.ce_loss, expected, 1e-5);
+  EXPECT_EQ(m.td_loss, 0);
+}
+
+TEST(Learner, NonFiniteGradientSkipsTheUpdate) {
+  Fixture f;
+  f.make();
+  f.learner->online().parameters().flat()[0].fill_(std::numeric_limits<float>::quiet_NaN());
+  const auto before = f.learner->online().parameters().flat().clone();
+  const auto m = f.step(0);
+  EXPECT_TRUE(m.skipped);
+  EXPECT_TRUE(at::equal(f.learner->online().parameters().flat().nan_to_num(), before.nan_to_num()));
+}
+
+TEST(Learner, EvaluationGivesEveryDecisionItsOwnRow) {
+  Fixture f;
+  f.config.micro_tokens = 100;
+  f.make();
+  const auto q = f.learner->evaluate(f.combs);
+  std::int64_t row = 0;
+  for (const auto& comb : f.combs) {
+    for (std::int32_t d = 0; d < static_cast<std::int32_t>(comb.decisions.size()); ++d, ++row) {
+      const auto packed = model::pack({{&comb, {d}, false}}, at::kCPU);
+      const auto alone = planner::q_values(f.learner->online(), packed,
+                                           at::tensor(testing::kOptions, at::kLong),
+                                           planner::Readout::mean_logit);
+      EXPECT_TRUE(at::allclose(q[row], alone[0], 1e-4, 1e-5)) << comb.id << " decision " << d;
+    }
+  }
+  EXPECT_EQ(row, q.size(0));
+}
+
+TEST(Optimizer, LearningRateWarmsUpThenFollowsTheCosine) {
+  StageConfig s;
+  s.lr = 1;
+  s.warmup = 0.1;
+  s.lr_min = 0.1;
+  EXPECT_NEAR(learning_rate(s, 0, 100), 0.1, 1e-12);
+  EXPECT_NEAR(learning_rate(s, 9, 100), 1.0, 1e-12);
+  EXPECT_NEAR(learning_rate(s, 10, 100), 1.0, 1e-12);
+  EXPECT_NEAR(learning_rate(s, 55, 100), 0.55, 1e-12);
+  EXPECT_NEAR(learning_rate(s, 100, 100), 0.1, 1e-12);
+}
+
+TEST(Optimizer, ClippingScalesToTheNormAndReportsItBefore) {
+  auto g = at::tensor({3.0f, 4.0f});
+  EXPECT_NEAR(clip_gradient(g, 1.0), 5.0, 1e-6);
+  EXPECT_NEAR(g.norm().item<double>(), 1.0, 1e-5);
+  auto small = at::tensor({0.3f, 0.4f});
+  clip_gradient(small, 1.0);
+  EXPECT_FLOAT_EQ(small[0].item<float>(), 0.3f);
+}
+
+// Two steps of AdamW by hand for one weight.
+TEST(Optimizer, AdamWByHand) {
+  StageConfig s;
+  s.beta1 = 0.9;
+  s.beta2 = 0.95;
+  s.eps = 1e-8;
+  s.weight_decay = 0.1;
+  auto w = at::full({1}, 2.0f);
+  AdamW adam(s, w);
+  double expected = 2.0, m = 0, v = 0;
+  for (int t = 1; t <= 2; ++t) {
+    const double g = t == 1 ? 0.5 : -1.0;
+    adam.step(at::full({1}, static_cast<float>(g)), 0.01);
+    expected -= 0.01 * 0.1 * expected;
+    m = 0.9 * m + 0.1 * g;
+    v = 0.95 * v + 0.05 * g * g;
+    expected -= 0.01 * (m / (1 - std::pow(0.9, t))) /
+                (std::sqrt(v / (1 - std::pow(0.95, t))) + 1e-8);
+  }
+  EXPECT_NEAR(w.item<double>(), expected, 1e-6);
+}
+
+TEST(LearnConfig, DocumentedButUnbuiltChoicesAreRefusedByKey) {
+  for (const char* text :
+       {"backup: expected", "terminal: bootstrap_on_final_seeker", "positions: all_turns_packed",
+        "planner: vhead", "reward: {kind: distill}", "reward: {map: zscore}", "kl_to_base: 0.1",
+        "target: {polyak: 0.005}"}) {
+    try {
+      config::read<LearnConfig>(config::parse_yaml(text, "learn.yaml"));
+      ADD_FAILURE() << text << " was accepted";
+    } catch (const Error& e) {
+      EXPECT_NE(std::string(e.what()).find("learn.yaml:1"), std::string::npos) << e.what();
+      EXPECT_NE(std::string(e.what()).find("not build"), std::string::npos) << e.what();
+    }
+  }
+}
+
+TEST(LearnConfig, AutoRegressivePlannerTrainsOnCrossEntropyAlone) {
+  const auto c = config::read<LearnConfig>(config::parse_yaml("planner: ce", "learn.yaml"));
+  EXPECT_EQ(c.objective.bellman, 0);
+  EXPECT_EQ(c.objective.ce, 1);
+}
+
+}  // namespace
+}  // namespace straq::learn

@@ -1,0 +1,98 @@
+// Several learners do what one does: the same loss curve and weights, also when a batch has nothing
+// for some of them; and a learner that went astray is noticed at the next target sync.
+#include <gtest/gtest.h>
+#include <mpi.h>
+
+#include "core/error.h"
+#include "learn/learner.h"
+#include "tests/learn/learn_helpers.h"
+
+namespace straq::learn {
+namespace {
+
+struct Run {
+  std::vector<double> losses;
+  at::Tensor weights;
+};
+
+Run train(comm::Collectives& group, const std::vector<prompt::Comb>& combs, std::int64_t batch,
+          int steps) {
+  LearnConfig config = testing::plain_config();
+  config.objective = {1, 0.5, 0.5};
+  Learner learner(testing::random_model(), combs, testing::kOptions, planner::Readout::mean_logit,
+                  config, group);
+  learner.begin_stage(config, steps);
+  const auto source = imitation_transitions(combs, config, 8, 1);
+  Run run;
+  std::int64_t epoch = -1;
+  std::vector<Batch> batches;
+  std::size_t at = 0;
+  for (int step = 0; step < steps; ++step) {
+    if (at == batches.size()) {
+      batches = epoch_batches(combs, Batching::exact, batch, 12000, 1, ++epoch);
+      at = 0;
+    }
+    run.losses.push_back(learner.step(batches[at++], epoch, source).loss);
+    if ((step + 1) % 10 == 0) learner.sync_target();
+  }
+  run.weights = learner.online().parameters().flat().clone();
+  return run;
+}
+
+TEST(Learners, AnyNumberGivesTheSameCurveAndWeights) {
+  const auto combs = testing::random_combs(30, 3);
+  const auto alone = comm::make_local_collectives();
+  const auto group = comm::make_mpi_collectives(MPI_COMM_WORLD);
+  const Run one = train(*alone, combs, 32, 25), many = train(*group, combs, 32, 25);
+  for (std::size_t i = 0; i < one.losses.size(); ++i) {
+    EXPECT_NEAR(one.losses[i], many.losses[i], 1e-5 * std::abs(one.losses[i])) << "step " << i;
+  }
+  const double scale = one.weights.abs().max().item<double>();
+  EXPECT_LT((one.weights - many.weights).abs().max().item<double>() / scale, 1e-5);
+}
+
+// One dialogue a batch: all but one learner have nothing, and must still take every collective.
+TEST(Learners, LearnersWithoutSamplesDoNotHang) {
+  const auto combs = testing::random_combs(3, 8);
+  const auto alone = comm::make_local_collectives();
+  const auto group = comm::make_mpi_collectives(MPI_COMM_WORLD);
+  const Run one = train(*alone, combs, 1, 12), many = train(*group, combs, 1, 12);
+  for (std::size_t i = 0; i < one.losses.size(); ++i) {
+    EXPECT_NEAR(one.losses[i], many.losses[i], 1e-5 * std::abs(one.losses[i])) << "step " << i;
+  }
+}
+
+TEST(Learners, EvaluationIsSharedAndComplete) {
+  const auto combs = testing::random_combs(9, 4);
+  const auto alone = comm::make_local_collectives();
+  const auto group = comm::make_mpi_collectives(MPI_COMM_WORLD);
+  const LearnConfig config = testing::plain_config();
+  Learner a(testing::random_model(), combs, testing::kOptions, planner::Readout::mean_logit, config,
+            *alone);
+  Learner b(testing::random_model(), combs, testing::kOptions, planner::Readout::mean_logit, config,
+            *group);
+  EXPECT_TRUE(at::allclose(a.evaluate(combs), b.evaluate(combs), 1e-5, 1e-6));
+}
+
+TEST(Learners, AllStartFromTheLeadersWeights) {
+  const auto combs = testing::random_combs(3, 4);
+  const auto group = comm::make_mpi_collectives(MPI_COMM_WORLD);
+  auto model = testing::random_model();
+  model->initialise(static_cast<std::uint64_t>(group->rank()), 0.2);
+  Learner learner(std::move(model), combs, testing::kOptions, planner::Readout::mean_logit,
+                  testing::plain_config(), *group);
+  EXPECT_TRUE(group->all_equal(learner.online().parameters().checksum()));
+}
+
+TEST(Learners, DriftIsNoticedAtTheSync) {
+  const auto combs = testing::random_combs(3, 4);
+  const auto group = comm::make_mpi_collectives(MPI_COMM_WORLD);
+  if (group->size() == 1) GTEST_SKIP() << "needs two learners to differ";
+  Learner learner(testing::random_model(), combs, testing::kOptions, planner::Readout::mean_logit,
+                  testing::plain_config(), *group);
+  if (group->rank() == 1) learner.online().parameters().flat()[0].add_(1e-3);
+  EXPECT_THROW(learner.sync_target(), Error);
+}
+
+}  // namespace
+}  // namespace straq::learn
