@@ -126,9 +126,8 @@ Command make_dataset(CLI::App& app, Common& common) {
     sub->add_option("--strategies", o->strategies, "the strategies file");
   }
   dataset->footer("Example: straq dataset stats --config configs/esconv_small.yaml --format json");
-  return {dataset, [=, &common] {
-            return stats_app->parsed() ? stats(*o, common) : validate(*o, common);
-          }};
+  return {dataset,
+          [=, &common] { return stats_app->parsed() ? stats(*o, common) : validate(*o, common); }};
 }
 
 }  // namespace straq::jobs

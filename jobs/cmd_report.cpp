@@ -24,8 +24,8 @@ int report_and_print(const Common& common, const std::string& results,
     return 0;
   }
   // Before anything is evaluated the overview says what there is instead.
-  print_tables(common, result.results.empty() ? std::vector<Table>{result.tables.front()}
-                                              : result.results);
+  print_tables(common,
+               result.results.empty() ? std::vector<Table>{result.tables.front()} : result.results);
   std::cout << "\nReport: " << result.html << "\n";
   return 0;
 }

@@ -14,8 +14,8 @@ Command make_simulate(CLI::App& app, Common& common) {
     std::string out;
   };
   auto o = std::make_shared<Options>();
-  auto* c = app.add_subcommand(
-      "simulate", "Generate a corpus of support dialogues from the seeker simulator");
+  auto* c = app.add_subcommand("simulate",
+                               "Generate a corpus of support dialogues from the seeker simulator");
   o->config.add_to(*c);
   c->add_option("--out", o->out, "folder for train.txt, valid.txt, test.txt and manifest.json")
       ->required();

@@ -4,8 +4,8 @@
 
 #include <functional>
 
-#include "command.h"
 #include "comm/world.h"
+#include "command.h"
 
 namespace straq::jobs {
 

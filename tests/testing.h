@@ -64,8 +64,9 @@ std::optional<Error> error_of(F&& f) {
 }  // namespace straq::testing
 
 // Skips the test with a reason when a file of the real data is absent; else defines `variable`.
-#define STRAQ_REQUIRE_DATA(variable, name)                                             \
-  const auto variable##_opt = ::straq::testing::data_path(name);                       \
-  if (!variable##_opt) GTEST_SKIP() << "real data absent: " << (name)                  \
-                                    << " (set STRAQ_DATA to the folder that holds it)"; \
+#define STRAQ_REQUIRE_DATA(variable, name)                           \
+  const auto variable##_opt = ::straq::testing::data_path(name);     \
+  if (!variable##_opt)                                               \
+    GTEST_SKIP() << "real data absent: " << (name)                   \
+                 << " (set STRAQ_DATA to the folder that holds it)"; \
   const std::string variable = *variable##_opt

@@ -22,9 +22,12 @@ class LocalCollectives : public Collectives {
 
 MPI_Datatype mpi_type(at::ScalarType type) {
   switch (type) {
-    case at::kFloat: return MPI_FLOAT;
-    case at::kDouble: return MPI_DOUBLE;
-    case at::kLong: return MPI_INT64_T;
+    case at::kFloat:
+      return MPI_FLOAT;
+    case at::kDouble:
+      return MPI_DOUBLE;
+    case at::kLong:
+      return MPI_INT64_T;
     default:
       fail_runtime(std::string("MPI cannot sum tensors of type ") + at::toString(type),
                    "reduce in fp32");
@@ -46,9 +49,8 @@ class MpiCollectives : public Collectives {
     });
   }
   void broadcast(at::Tensor tensor, int root) override {
-    in_pieces(tensor, [&](char* data, int n, MPI_Datatype type) {
-      MPI_Bcast(data, n, type, root, comm_);
-    });
+    in_pieces(tensor,
+              [&](char* data, int n, MPI_Datatype type) { MPI_Bcast(data, n, type, root, comm_); });
   }
   std::vector<double> allreduce_sum(std::vector<double> values) override {
     MPI_Allreduce(MPI_IN_PLACE, values.data(), static_cast<int>(values.size()), MPI_DOUBLE, MPI_SUM,
@@ -105,7 +107,9 @@ class FlatReducer : public GradientReducer {
 
 }  // namespace
 
-std::unique_ptr<Collectives> make_local_collectives() { return std::make_unique<LocalCollectives>(); }
+std::unique_ptr<Collectives> make_local_collectives() {
+  return std::make_unique<LocalCollectives>();
+}
 std::unique_ptr<Collectives> make_mpi_collectives(MPI_Comm comm) {
   return std::make_unique<MpiCollectives>(comm);
 }

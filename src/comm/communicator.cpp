@@ -10,7 +10,8 @@ namespace {
 
 constexpr int kControlTag = 17;
 
-// Sleeps longer the longer nothing happened; bounded so that a boundary costs at most a millisecond.
+// Sleeps longer the longer nothing happened; bounded so that a boundary costs at most a
+// millisecond.
 class Backoff {
  public:
   void pause() {

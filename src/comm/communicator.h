@@ -37,8 +37,8 @@ class Communicator {
 // millisecond between polls.
 void wait_softly(MPI_Request& request);
 
-// The order that the coordinator gives to a learner group at a lease boundary. Plain data, sent by a
-// non-blocking broadcast on both sides (blocking and non-blocking collectives do not match).
+// The order that the coordinator gives to a learner group at a lease boundary. Plain data, sent by
+// a non-blocking broadcast on both sides (blocking and non-blocking collectives do not match).
 struct Directive {
   std::int64_t run_until = 0;    // optimizer step at which the next boundary is
   std::int32_t sync_target = 0;  // copy the online network to the target network now

@@ -13,9 +13,12 @@ std::string count(int n, const char* what) {
 
 const char* name(Role role) {
   switch (role) {
-    case Role::coordinator: return "coordinator";
-    case Role::preprocessor: return "preprocessor";
-    case Role::learner: return "learner";
+    case Role::coordinator:
+      return "coordinator";
+    case Role::preprocessor:
+      return "preprocessor";
+    case Role::learner:
+      return "learner";
   }
   return "?";
 }
@@ -40,7 +43,8 @@ Layout plan_roles(int world_size, const RoleConfig& config, const RoleNeeds& nee
     return layout;
   }
   const int free_ranks = world_size - 1;
-  const std::string have = "the job has " + count(world_size, "rank") + ", one of which coordinates";
+  const std::string have =
+      "the job has " + count(world_size, "rank") + ", one of which coordinates";
   if (!needs.learn) {
     layout.preprocessors = free_ranks;
     return layout;

@@ -25,7 +25,8 @@ int promised_ranks() {
 void check_world_size(int actual, int promised) {
   if (promised <= 0 || actual == promised) return;
   fail_runtime("Slurm started " + std::to_string(promised) + " tasks, but MPI sees a world of " +
-                   std::to_string(actual) + (actual == 1 ? " (each task is a world of its own)" : ""),
+                   std::to_string(actual) +
+                   (actual == 1 ? " (each task is a world of its own)" : ""),
                "start with `srun --mpi=pmix`, or with `mpirun` inside the batch script; "
                "`srun --mpi=list` shows what this Slurm offers");
 }
@@ -33,7 +34,8 @@ void check_world_size(int actual, int promised) {
 World::World(int* argc, char*** argv) {
   int provided = 0;
   if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
-    fail_runtime("MPI could not start", "check the Open MPI installation with `mpirun -n 1 hostname`");
+    fail_runtime("MPI could not start",
+                 "check the Open MPI installation with `mpirun -n 1 hostname`");
   }
   MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
   MPI_Comm_size(MPI_COMM_WORLD, &size_);

@@ -178,7 +178,9 @@ Value Fields::to_value(const std::string& x) {
   return from_json(nlohmann::ordered_json(x));  // quotes what would read back as something else
 }
 
-Value Fields::to_value(double x) { return Value::make_scalar(number(x)); }
+Value Fields::to_value(double x) {
+  return Value::make_scalar(number(x));
+}
 
 std::string nearest(const std::string& word, const std::vector<std::string>& known) {
   std::string best;

@@ -1,6 +1,6 @@
 // Typed structs from config trees and back. A struct lists its keys once, in a member
-// `void fields(config::Fields& f)`; the same list reads a file (strictly: an unknown key is an error
-// that names the nearest known one), writes the resolved config and prints the known keys.
+// `void fields(config::Fields& f)`; the same list reads a file (strictly: an unknown key is an
+// error that names the nearest known one), writes the resolved config and prints the known keys.
 //
 //   struct TargetConfig {
 //     int every = 10;
@@ -115,9 +115,9 @@ class Fields {
                            std::int64_t low, std::int64_t high);
 
   template <std::integral T>
-    requires(!std::same_as<T, bool>)
-  static void read_value(const Value& v, const std::string& path, T& out,
-                         const std::optional<Limit>& limit) {
+  requires(!std::same_as<T, bool>) static void read_value(const Value& v, const std::string& path,
+                                                          T& out,
+                                                          const std::optional<Limit>& limit) {
     std::int64_t x = 0;
     const auto high = std::numeric_limits<T>::max();
     read_integer(v, path, x, static_cast<std::int64_t>(std::numeric_limits<T>::min()),
@@ -161,7 +161,7 @@ class Fields {
     }
   }
   template <class T>
-    requires requires(T t, Fields f) { t.fields(f); }
+  requires requires(T t, Fields f) { t.fields(f); }
   static void read_value(const Value& v, const std::string& path, T& out,
                          const std::optional<Limit>&) {
     if (v.kind != Value::Kind::map && v.kind != Value::Kind::null) {
@@ -176,8 +176,7 @@ class Fields {
   static Value to_value(const std::string& x);
   static Value to_value(double x);
   template <std::integral T>
-    requires(!std::same_as<T, bool>)
-  static Value to_value(T x) {
+  requires(!std::same_as<T, bool>) static Value to_value(T x) {
     return Value::make_scalar(std::to_string(x));
   }
   template <class T>
@@ -197,7 +196,7 @@ class Fields {
     return v;
   }
   template <class T>
-    requires requires(T t, Fields f) { t.fields(f); }
+  requires requires(T t, Fields f) { t.fields(f); }
   static Value to_value(const T& x) {
     Fields f = dumper();
     const_cast<T&>(x).fields(f);  // dumping reads only

@@ -41,8 +41,9 @@ Value convert(const YAML::Node& node, const std::string& file, int depth = 0) {
         }
         const std::string key = item.first.Scalar();
         if (!seen.insert(key).second) {
-          fail_input(at_line(file, item.first.Mark().line + 1, "the key \"" + key + "\" appears twice"),
-                     "keep one of the two");
+          fail_input(
+              at_line(file, item.first.Mark().line + 1, "the key \"" + key + "\" appears twice"),
+              "keep one of the two");
         }
         Value child = convert(item.second, file, depth + 1);
         child.line = item.first.Mark().line + 1;  // the key's line is where a reader looks
@@ -50,7 +51,8 @@ Value convert(const YAML::Node& node, const std::string& file, int depth = 0) {
       }
       break;
     }
-    default: break;
+    default:
+      break;
   }
   return v;
 }
@@ -69,7 +71,8 @@ Value load_with_bases(const std::string& path, std::vector<std::string>& open) {
   Value merged = Value::make_map();
   merged.file = path;
   if (const Value* base = own.find("base")) {
-    std::vector<Value> bases = base->kind == Value::Kind::list ? base->list : std::vector<Value>{*base};
+    std::vector<Value> bases =
+        base->kind == Value::Kind::list ? base->list : std::vector<Value>{*base};
     for (const Value& b : bases) {
       if (b.kind != Value::Kind::scalar) {
         fail_input(base->where() + ": base: expected a path or a list of paths");
@@ -89,7 +92,9 @@ Value load_with_bases(const std::string& path, std::vector<std::string>& open) {
 
 void emit(YAML::Emitter& out, const Value& v) {
   switch (v.kind) {
-    case Value::Kind::null: out << YAML::Null; break;
+    case Value::Kind::null:
+      out << YAML::Null;
+      break;
     case Value::Kind::scalar:
       if (v.quoted) out << YAML::DoubleQuoted;
       out << v.scalar;
@@ -173,7 +178,9 @@ Value parse_yaml(const std::string& text, const std::string& name) {
   }
 }
 
-Value load_yaml(const std::string& path) { return parse_yaml(read_file(path), path); }
+Value load_yaml(const std::string& path) {
+  return parse_yaml(read_file(path), path);
+}
 
 Value load_config(const std::string& path) {
   std::vector<std::string> open;
@@ -195,7 +202,8 @@ Value merge(const Value& base, const Value& over) {
 void apply_set(Value& root, const std::string& assignment) {
   const auto eq = assignment.find('=');
   if (eq == std::string::npos || eq == 0) {
-    fail_input("--set " + assignment + ": expected key.path=value", "for example --set learn.gamma=0.9");
+    fail_input("--set " + assignment + ": expected key.path=value",
+               "for example --set learn.gamma=0.9");
   }
   Value value = parse_yaml(assignment.substr(eq + 1), "--set " + assignment);
   value.line = 0;
@@ -230,7 +238,8 @@ std::string to_yaml(const Value& value) {
 nlohmann::ordered_json to_json(const Value& value) {
   using nlohmann::ordered_json;
   switch (value.kind) {
-    case Value::Kind::null: return nullptr;
+    case Value::Kind::null:
+      return nullptr;
     case Value::Kind::list: {
       ordered_json out = ordered_json::array();
       for (const auto& x : value.list) out.push_back(to_json(x));
@@ -241,7 +250,8 @@ nlohmann::ordered_json to_json(const Value& value) {
       for (const auto& [k, x] : value.map) out[k] = to_json(x);
       return out;
     }
-    case Value::Kind::scalar: break;
+    case Value::Kind::scalar:
+      break;
   }
   const std::string& s = value.scalar;
   if (value.quoted) return s;
@@ -252,7 +262,8 @@ nlohmann::ordered_json to_json(const Value& value) {
   long long n = 0;
   if (auto r = std::from_chars(s.data(), end, n); r.ec == std::errc() && r.ptr == end) return n;
   double d = 0;
-  if (auto r = std::from_chars(s.data(), end, d); r.ec == std::errc() && r.ptr == end &&
+  if (auto r = std::from_chars(s.data(), end, d);
+      r.ec == std::errc() && r.ptr == end &&
       std::isfinite(d)) {  // "inf" and "nan" are words here: JSON has no such numbers
     return d;
   }

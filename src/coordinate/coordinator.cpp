@@ -56,8 +56,8 @@ void Coordinator::handle_preprocessor(const comm::Message& message) {
     DatasetProgress& progress = ledger_.datasets()[dataset];
     --progress.in_flight;
     if (type == "record") {
-      progress.job->add(shard::record_from_json(message.body.at("record"),
-                                                "record of rank " + std::to_string(message.source)));
+      progress.job->add(shard::record_from_json(
+          message.body.at("record"), "record of rank " + std::to_string(message.source)));
     } else {
       const std::string reason = message.body.at("reason");
       log::error("coordinate", "{}: {}", item.file(), reason);
@@ -121,7 +121,8 @@ void Coordinator::feed_groups() {
       const auto& data = ledger_.datasets()[ledger_.points()[group.point].dataset];
       if (data.complete() || !data.failure.empty()) {
         group.awaiting = false;
-        to_group(g, {{"type", data.complete() ? "complete" : "incomplete"}, {"reason", data.failure}});
+        to_group(g,
+                 {{"type", data.complete() ? "complete" : "incomplete"}, {"reason", data.failure}});
       }
     }
     if (group.waiting && !group.finished) assign_point(g);
@@ -184,9 +185,10 @@ int run_preprocessor(const comm::World& world) {
             read_experiment(config::parse_yaml(body.at("config").get<std::string>(), "config")));
       }
       if (job->key() != body.at("key").get<std::string>()) {
-        fail_runtime("this rank sees other corpora or templates than the coordinator (data set key " +
-                         job->key().substr(0, 12) + ")",
-                     "start all ranks in the same folder on a shared filesystem");
+        fail_runtime(
+            "this rank sees other corpora or templates than the coordinator (data set key " +
+                job->key().substr(0, 12) + ")",
+            "start all ranks in the same folder on a shared filesystem");
       }
       const auto record = job->process(item);
       log::debug("preprocess", "{}: {} decisions", item.file(), record.decisions);
@@ -260,7 +262,8 @@ int run_job(const comm::World& world, const JobPlan& plan) {
       } catch (const Error& e) {
         // Nobody works yet: the others wait for their first message, which is the last one.
         for (int rank = 1; rank < layout.world; ++rank) {
-          comm::Communicator(world.comm()).send(rank, {{"type", "finish"}, {"code", e.exit_code()}});
+          comm::Communicator(world.comm())
+              .send(rank, {{"type", "finish"}, {"code", e.exit_code()}});
         }
         throw;
       }
@@ -268,8 +271,10 @@ int run_job(const comm::World& world, const JobPlan& plan) {
       ledger->log_summary();
       return code;
     }
-    case comm::Role::preprocessor: return run_preprocessor(world);
-    case comm::Role::learner: return run_learner(world, layout, groups);
+    case comm::Role::preprocessor:
+      return run_preprocessor(world);
+    case comm::Role::learner:
+      return run_learner(world, layout, groups);
   }
   return 1;
 }

@@ -20,9 +20,9 @@ namespace straq::coordinate {
 
 // What a job is asked to do.
 struct JobPlan {
-  config::Value config;   // the whole config file, with its sweep section
-  bool preprocess = true; // make the shards that are missing
-  bool learn = true;      // train the points
+  config::Value config;    // the whole config file, with its sweep section
+  bool preprocess = true;  // make the shards that are missing
+  bool learn = true;       // train the points
 };
 
 // One point on its way: its config, its data set and how it ended.
@@ -108,7 +108,8 @@ class Coordinator {
 int run_preprocessor(const comm::World& world);
 int run_learner(const comm::World& world, const comm::Layout& layout, const comm::Groups& groups);
 
-// A job on this world: plans the roles, runs this rank's, returns the job's exit code on every rank.
+// A job on this world: plans the roles, runs this rank's, returns the job's exit code on every
+// rank.
 int run_job(const comm::World& world, const JobPlan& plan);
 
 }  // namespace straq::coordinate

@@ -2,8 +2,6 @@
 
 #include "core/error.h"
 #include "core/files.h"
-#include "core/hash.h"
-#include "core/log.h"
 
 namespace straq::coordinate {
 namespace {
@@ -29,17 +27,13 @@ std::vector<std::string> training_texts(const ExperimentConfig& config,
   return texts;
 }
 
-std::string source_hash(const dialogue::Splits& splits) {
-  Sha256 hash;
-  for (const auto& split : splits.splits) hash.update(split.name).update(split.corpus.sha256);
-  return hash.hex();
-}
-
 }  // namespace
 
 std::string dataset_signature(const ExperimentConfig& config) {
-  return config::to_yaml(config::dump(config.data)) + config::to_yaml(config::dump(config.tokenizer)) +
-         config::to_yaml(config::dump(config.prompt)) + config::to_yaml(config::dump(config.shards));
+  return config::to_yaml(config::dump(config.data)) +
+         config::to_yaml(config::dump(config.tokenizer)) +
+         config::to_yaml(config::dump(config.prompt)) +
+         config::to_yaml(config::dump(config.shards));
 }
 
 DatasetJob::DatasetJob(const ExperimentConfig& config)
@@ -50,7 +44,8 @@ DatasetJob::DatasetJob(const ExperimentConfig& config)
       config.tokenizer.train ? training_texts(config, splits_) : std::vector<std::string>{},
       config.shards.folder + "/tokenizers");
   tokenizer_ = text::open_tokenizer(tokenizer_path);
-  prompts_ = std::make_unique<prompt::PromptBuilder>(config.prompt, splits_.strategies, *tokenizer_);
+  prompts_ =
+      std::make_unique<prompt::PromptBuilder>(config.prompt, splits_.strategies, *tokenizer_);
 
   shard::SplitSizes sizes;
   std::int64_t decisions = 0;
@@ -61,16 +56,12 @@ DatasetJob::DatasetJob(const ExperimentConfig& config)
     }
   }
   if (decisions == 0) {
-    fail_input("data." + config.data.name + ": no dialogue has a labelled supporter turn to learn from",
-               "check data.train and the strategy labels with `straq dataset stats`");
+    fail_input(
+        "data." + config.data.name + ": no dialogue has a labelled supporter turn to learn from",
+        "check data.train and the strategy labels with `straq dataset stats`");
   }
-  shard::ShardKey key;
-  key.source = source_hash(splits_);
-  key.tokenizer = tokenizer_->fingerprint();
-  key.prompt = prompts_->fingerprint();
-  key.window = config.prompt.window;
-  key.data = sha256_hex(config::to_yaml(config::dump(config.data)));
-  key.dialogues_per_shard = config.shards.dialogues_per_shard;
+  const shard::ShardKey key = shard::make_key(config.data, splits_, *prompts_, *tokenizer_,
+                                              config.shards.dialogues_per_shard);
   manifest_ = shard::plan_manifest(config.data.name, key, *prompts_, splits_.strategies,
                                    tokenizer_->vocab_size(), sizes);
   folder_ = shard::shard_folder(config.shards.folder, manifest_.key);
@@ -78,6 +69,7 @@ DatasetJob::DatasetJob(const ExperimentConfig& config)
 
 std::vector<shard::MissingItem> DatasetJob::survey() {
   make_folders(folder_);
+  manifest_ = shard::resume_manifest(std::move(manifest_), folder_);
   auto missing = shard::missing_items(manifest_, folder_);
   manifest_.write(folder_);
   return missing;

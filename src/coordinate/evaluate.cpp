@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <iterator>
 
 #include "core/error.h"
 #include "core/files.h"
@@ -56,7 +58,8 @@ void evaluate_splits(learn::Learner& learner, const shard::DatasetView& data,
       const auto r = table[static_cast<std::int64_t>(i)];
       auto& out = rows[i].q;
       for (int a = 0; a < strategies; ++a) out.push_back(r[a]);
-      const bool finite = std::all_of(out.begin(), out.end(), [](double x) { return std::isfinite(x); });
+      const bool finite =
+          std::all_of(out.begin(), out.end(), [](double x) { return std::isfinite(x); });
       rows[i].chosen =
           finite ? static_cast<int>(std::max_element(out.begin(), out.end()) - out.begin()) : -1;
     }
@@ -78,7 +81,21 @@ void evaluate_splits(learn::Learner& learner, const shard::DatasetView& data,
     evaluation.splits.emplace_back(split, std::move(result));
     evaluation.baselines.emplace_back(split, metrics::baseline_reports(fit, rows, options));
   }
-  if (leader) metrics::write_evaluation(folder.file("evaluation.json"), evaluation);
+  if (!leader) return;
+  // Splits that were evaluated before and are not asked for now keep their results.
+  const std::string file = folder.file("evaluation.json");
+  if (std::filesystem::exists(file)) {
+    auto before = metrics::read_evaluation(file);
+    const auto asked = [&](const auto& entry) {
+      return std::find(splits.begin(), splits.end(), entry.first) != splits.end();
+    };
+    std::erase_if(before.splits, asked);
+    std::erase_if(before.baselines, asked);
+    std::move(before.splits.begin(), before.splits.end(), std::back_inserter(evaluation.splits));
+    std::move(before.baselines.begin(), before.baselines.end(),
+              std::back_inserter(evaluation.baselines));
+  }
+  metrics::write_evaluation(file, evaluation);
 }
 
 void save_planner(const model::Llama& model, const shard::DatasetView& data,

@@ -37,7 +37,8 @@ void ExperimentConfig::fields(config::Fields& f) {
                "pretrain with lm and ce");
   }
   if (!learn.objective.any()) {
-    fail_input(f.where("learn") + ": every part of learn.objective is 0", "set bellman or ce above 0");
+    fail_input(f.where("learn") + ": every part of learn.objective is 0",
+               "set bellman or ce above 0");
   }
 }
 

@@ -33,8 +33,9 @@ struct ModelConfig {
              {{"auto", DeviceKind::automatic},
               {"cpu", DeviceKind::cpu},
               {"cuda", DeviceKind::cuda, kCudaBuilt}});
-    f.choice("precision", precision,
-             {{"fp32", Precision::fp32}, {"fp64", Precision::fp64}, {"bf16", Precision::bf16, false}});
+    f.choice(
+        "precision", precision,
+        {{"fp32", Precision::fp32}, {"fp64", Precision::fp64}, {"bf16", Precision::bf16, false}});
   }
 #ifdef STRAQ_CUDA
   static constexpr bool kCudaBuilt = true;

@@ -97,7 +97,8 @@ void Ledger::log_summary() const {
       decisions += s.record->decisions;
       tokens += s.record->trunk_tokens + s.record->probe_tokens;
     }
-    log::info("coordinate", "data set {}: {} decisions, {} tokens", d.job->folder(), decisions, tokens);
+    log::info("coordinate", "data set {}: {} decisions, {} tokens", d.job->folder(), decisions,
+              tokens);
   }
   if (!learn_) return;
   int done = 0, failed = 0;
@@ -105,7 +106,8 @@ void Ledger::log_summary() const {
     done += job.state == PointState::done;
     failed += job.state == PointState::failed;
   }
-  log::info("coordinate", "{}: {} of {} points done, {} failed", folder_, done, points_.size(), failed);
+  log::info("coordinate", "{}: {} of {} points done, {} failed", folder_, done, points_.size(),
+            failed);
 }
 
 }  // namespace straq::coordinate

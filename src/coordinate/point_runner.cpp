@@ -29,11 +29,12 @@ at::ScalarType dtype_of(const ModelConfig& config) {
 at::Device device_of(const ModelConfig& config, const comm::Collectives& group) {
 #ifdef STRAQ_CUDA
   if (config.device != DeviceKind::cpu && at::hasCUDA()) {
-    return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(group.rank() %
-                                                              at::detail::getCUDAHooks().deviceCount()));
+    return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(
+                                     group.rank() % at::detail::getCUDAHooks().deviceCount()));
   }
   if (config.device == DeviceKind::cuda) {
-    fail_runtime("model.device: cuda, but this node shows no GPU", "set model.device to auto or cpu");
+    fail_runtime("model.device: cuda, but this node shows no GPU",
+                 "set model.device to auto or cpu");
   }
 #else
   (void)config;
@@ -67,8 +68,9 @@ std::unique_ptr<model::Llama> make_model(const ExperimentConfig& config, std::in
     out->initialise(static_cast<std::uint64_t>(config.seed));
   }
   if (out->shape().max_positions < config.prompt.window) {
-    fail_input("prompt.window is " + std::to_string(config.prompt.window) + ", but the model ends at " +
-                   std::to_string(out->shape().max_positions) + " positions",
+    fail_input("prompt.window is " + std::to_string(config.prompt.window) +
+                   ", but the model ends at " + std::to_string(out->shape().max_positions) +
+                   " positions",
                "lower prompt.window or raise max_positions in the model's shape");
   }
   return out;
@@ -114,8 +116,8 @@ std::int64_t steps_of(const learn::StageConfig& stage, std::int64_t batches) {
 
 nlohmann::ordered_json metrics_line(std::int64_t step, std::int64_t epoch, const Stage& stage,
                                     const learn::StepMetrics& m) {
-  nlohmann::ordered_json j = {{"step", step}, {"stage", stage.name}, {"epoch", epoch},
-                              {"loss", m.loss}};
+  nlohmann::ordered_json j = {
+      {"step", step}, {"stage", stage.name}, {"epoch", epoch}, {"loss", m.loss}};
   const auto& o = stage.config.objective;
   if (o.bellman > 0) {
     j["td_loss"] = m.td_loss;
@@ -136,8 +138,12 @@ nlohmann::ordered_json metrics_line(std::int64_t step, std::int64_t epoch, const
 }
 
 nlohmann::ordered_json timings_line(std::int64_t step, const learn::StepSeconds& s) {
-  return {{"step", step},           {"seconds", s.total},       {"target", s.target},
-          {"forward", s.forward},   {"backward", s.backward},   {"reduce", s.reduce},
+  return {{"step", step},
+          {"seconds", s.total},
+          {"target", s.target},
+          {"forward", s.forward},
+          {"backward", s.backward},
+          {"reduce", s.reduce},
           {"optimizer", s.optimizer}};
 }
 
@@ -155,14 +161,19 @@ void together(comm::Collectives& group, F&& f) {
   }
   const double worst = group.allreduce_max(mine ? mine->exit_code() : 0);
   if (mine) throw *mine;
-  if (worst > 0) throw Error(static_cast<ErrorKind>(static_cast<int>(worst)), "another learner failed");
+  if (worst > 0)
+    throw Error(static_cast<ErrorKind>(static_cast<int>(worst)), "another learner failed");
 }
 
 class PointRun {
  public:
   PointRun(const PointTask& task, comm::Collectives& group, Director& director,
            const comm::Layout& layout)
-      : task_(task), group_(group), director_(director), layout_(layout), folder_(task.run_folder) {}
+      : task_(task),
+        group_(group),
+        director_(director),
+        layout_(layout),
+        folder_(task.run_folder) {}
 
   void run() {
     together(group_, [&] { prepare(); });
@@ -183,12 +194,13 @@ class PointRun {
     combs_ = &train;
     // A dialogue without decisions still has text for the language-model objective.
     const std::int64_t decisions = dataset_.decision_count("train");
-    if (decisions == 0) fail_input("the train split of " + task_.shard_folder + " has no decisions");
+    if (decisions == 0)
+      fail_input("the train split of " + task_.shard_folder + " has no decisions");
     auto online = make_model(config_, dataset_.vocab_size(), device_of(config_.model, group_));
     std::vector<std::int64_t> ids(dataset_.option_ids().begin(), dataset_.option_ids().end());
     parameters_ = online->parameters().size();
-    learner_.reset(new learn::Learner(std::move(online), train, ids, config_.q.readout, config_.learn,
-                                      group_));
+    learner_.reset(new learn::Learner(std::move(online), train, ids, config_.q.readout,
+                                      config_.learn, group_));
     const auto seed = static_cast<std::uint64_t>(config_.seed);
     const auto batches = static_cast<std::int64_t>(
         learn::epoch_batches(train, config_.learn.replay.mode, config_.learn.batch,
@@ -201,7 +213,8 @@ class PointRun {
     stages_.push_back({bellman ? "q" : "ce", config_.learn, steps_of(config_.learn, batches),
                        bellman && config_.learn.target.every > 0});
     if (leader()) {
-      log::info("learn", "{}: {} parameters, {} train decisions, {} batches an epoch, {} thread{} a learner",
+      log::info("learn",
+                "{}: {} parameters, {} train decisions, {} batches an epoch, {} thread{} a learner",
                 task_.name, parameters_, decisions, batches, at::get_num_threads(),
                 at::get_num_threads() == 1 ? "" : "s");
     }
@@ -232,7 +245,9 @@ class PointRun {
         const comm::Directive directive = director_.boundary(status);
         if (directive.sync_target) {
           const std::string checksum = learner_->sync_target();
-          if (leader()) log::debug("learn", "step {}: target := online ({})", status.step, checksum.substr(0, 12));
+          if (leader())
+            log::debug("learn", "step {}: target := online ({})", status.step,
+                       checksum.substr(0, 12));
         }
         if (directive.stop) {
           throw Error(ErrorKind::diverged,
@@ -369,7 +384,8 @@ void evaluate_run(const std::string& run_folder, const std::vector<std::string>&
     config.model.from = folder.planner();
     auto model = make_model(config, data.vocab_size(), device_of(config.model, group));
     std::vector<std::int64_t> ids(data.option_ids().begin(), data.option_ids().end());
-    learner.reset(new learn::Learner(std::move(model), none, ids, config.q.readout, config.learn, group));
+    learner.reset(
+        new learn::Learner(std::move(model), none, ids, config.q.readout, config.learn, group));
   });
   evaluate_splits(*learner, data, config, splits.empty() ? config.evaluate.splits : splits, folder,
                   group);

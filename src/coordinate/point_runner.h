@@ -13,10 +13,10 @@ namespace straq::coordinate {
 
 struct PointTask {
   std::string name;
-  config::Value config;       // resolved
+  config::Value config;  // resolved
   std::string run_folder;
-  std::string shard_folder;   // of its data set
-  std::string key;            // ShardKey::hex()
+  std::string shard_folder;  // of its data set
+  std::string key;           // ShardKey::hex()
   nlohmann::json to_json() const;
   static PointTask from_json(const nlohmann::json& json);
 };

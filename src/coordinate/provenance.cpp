@@ -32,7 +32,9 @@ std::vector<std::string>& command_line() {
 
 }  // namespace
 
-void remember_command_line(int argc, char** argv) { command_line().assign(argv, argv + argc); }
+void remember_command_line(int argc, char** argv) {
+  command_line().assign(argv, argv + argc);
+}
 
 std::string utc_now() {
   const std::time_t t = std::time(nullptr);
@@ -53,15 +55,16 @@ nlohmann::ordered_json environment_provenance(const comm::Layout& layout) {
   MPI_Get_library_version(mpi, &length);
   std::string mpi_version(mpi, static_cast<std::size_t>(length));
   mpi_version = mpi_version.substr(0, mpi_version.find(','));
-  j["libraries"] = {{"libtorch", STRAQ_TORCH_VERSION}, {"mpi", mpi_version}, {"hdf5", H5_VERS_INFO}};
+  j["libraries"] = {
+      {"libtorch", STRAQ_TORCH_VERSION}, {"mpi", mpi_version}, {"hdf5", H5_VERS_INFO}};
   j["command"] = command_line();
   j["host"] = comm::World::host();
   j["roles"] = layout.describe();
   j["cpu"] = at::get_cpu_capability();
   nlohmann::ordered_json slurm = nlohmann::ordered_json::object();
-  for (const char* name : {"SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID",
-                           "SLURM_JOB_NAME", "SLURM_JOB_PARTITION", "SLURM_JOB_NODELIST",
-                           "SLURM_NTASKS", "SLURM_RESTART_COUNT"}) {
+  for (const char* name :
+       {"SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_JOB_NAME",
+        "SLURM_JOB_PARTITION", "SLURM_JOB_NODELIST", "SLURM_NTASKS", "SLURM_RESTART_COUNT"}) {
     if (const char* value = std::getenv(name)) slurm[name] = value;
   }
   if (!slurm.empty()) j["slurm"] = slurm;

@@ -1,5 +1,5 @@
-// The folder of one run (one sweep point): where everything in it lies, and the markers that say how
-// it ended. docs/formats.md describes every file.
+// The folder of one run (one sweep point): where everything in it lies, and the markers that say
+// how it ended. docs/formats.md describes every file.
 #pragma once
 
 #include <nlohmann/json.hpp>

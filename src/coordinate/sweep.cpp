@@ -31,10 +31,14 @@ struct Axis {
 
 const char* name(PointState state) {
   switch (state) {
-    case PointState::missing: return "missing";
-    case PointState::running: return "running";
-    case PointState::done: return "done";
-    case PointState::failed: return "failed";
+    case PointState::missing:
+      return "missing";
+    case PointState::running:
+      return "running";
+    case PointState::done:
+      return "done";
+    case PointState::failed:
+      return "failed";
   }
   return "?";
 }

@@ -15,7 +15,7 @@ enum class PointState { missing, running, done, failed };
 const char* name(PointState state);
 
 struct Point {
-  std::string name;     // folder name: "gamma-0.85_seed-1"
+  std::string name;                                             // folder name: "gamma-0.85_seed-1"
   std::vector<std::pair<std::string, std::string>> parameters;  // dotted key → value, "seed" last
   config::Value config;  // the whole config of this point, without the sweep section
 };

@@ -10,10 +10,10 @@ namespace straq {
 
 // The value is the process's exit code.
 enum class ErrorKind : int {
-  failure = 1,    // the environment failed: disk full, a rank died, a file vanished
-  input = 2,      // bad usage, bad config, bad data
-  diverged = 3,   // training diverged
-  stopped = 75,   // stopped on request with a checkpoint; rerunning goes on (EX_TEMPFAIL)
+  failure = 1,   // the environment failed: disk full, a rank died, a file vanished
+  input = 2,     // bad usage, bad config, bad data
+  diverged = 3,  // training diverged
+  stopped = 75,  // stopped on request with a checkpoint; rerunning goes on (EX_TEMPFAIL)
 };
 
 class Error : public std::runtime_error {

@@ -19,14 +19,20 @@ namespace {
 std::string hint_for(int code) {
   switch (code) {
     case ENOSPC:
-    case EDQUOT: return "free space on that filesystem or choose another folder, then rerun";
+    case EDQUOT:
+      return "free space on that filesystem or choose another folder, then rerun";
     case EACCES:
     case EPERM:
-    case EROFS: return "choose a folder that you may write to";
-    case ENOENT: return "check the path; relative paths start at the current folder";
-    case ENOTDIR: return "a part of that path is a file; choose a folder or remove the file";
-    case EISDIR: return "a folder has that name; name a file";
-    default: return {};
+    case EROFS:
+      return "choose a folder that you may write to";
+    case ENOENT:
+      return "check the path; relative paths start at the current folder";
+    case ENOTDIR:
+      return "a part of that path is a file; choose a folder or remove the file";
+    case EISDIR:
+      return "a folder has that name; name a file";
+    default:
+      return {};
   }
 }
 
@@ -75,7 +81,8 @@ class TemporaryFile {
 
 std::string read_file(const std::string& path) {
   std::error_code ec;
-  if (fs::is_directory(path, ec)) fail_input("cannot read " + path + ": it is a folder", "name a file");
+  if (fs::is_directory(path, ec))
+    fail_input("cannot read " + path + ": it is a folder", "name a file");
   std::ifstream in(path, std::ios::binary);
   if (!in) {
     const int code = errno;

@@ -44,11 +44,14 @@ std::string Sha256::hex() {
   return out;
 }
 
-std::string sha256_hex(std::string_view bytes) { return Sha256().update(bytes).hex(); }
+std::string sha256_hex(std::string_view bytes) {
+  return Sha256().update(bytes).hex();
+}
 
 std::string sha256_file(const std::string& path) {
   std::error_code ec;  // a folder opens like a file and would hash as an empty one
-  if (std::filesystem::is_directory(path, ec)) fail_runtime("cannot read " + path + ": it is a folder");
+  if (std::filesystem::is_directory(path, ec))
+    fail_runtime("cannot read " + path + ": it is a folder");
   std::ifstream in(path, std::ios::binary);
   if (!in) fail_runtime("cannot read " + path + ": " + std::strerror(errno));
   Sha256 hash;

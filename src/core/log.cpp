@@ -20,8 +20,8 @@ struct State {
   std::shared_ptr<spdlog::logger> logger;
 
   State() {
-    logger = std::make_shared<spdlog::logger>("straq",
-                                              std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+    logger = std::make_shared<spdlog::logger>(
+        "straq", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
     logger->set_level(spdlog::level::trace);
     logger->flush_on(spdlog::level::info);
     logger->set_pattern(text_pattern);
@@ -35,19 +35,27 @@ State& state() {
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
-    case Level::debug: return spdlog::level::debug;
-    case Level::info: return spdlog::level::info;
-    case Level::warn: return spdlog::level::warn;
-    default: return spdlog::level::err;
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::warn:
+      return spdlog::level::warn;
+    default:
+      return spdlog::level::err;
   }
 }
 
 const char* name(Level level) {
   switch (level) {
-    case Level::debug: return "debug";
-    case Level::info: return "info";
-    case Level::warn: return "warn";
-    default: return "error";
+    case Level::debug:
+      return "debug";
+    case Level::info:
+      return "info";
+    case Level::warn:
+      return "warn";
+    default:
+      return "error";
   }
 }
 
@@ -66,12 +74,15 @@ void set_rank(int rank, int size) {
   state().width = static_cast<int>(std::to_string(std::max(size - 1, 0)).size());
 }
 
-bool enabled(Level level) { return level >= state().level && state().level != Level::quiet; }
+bool enabled(Level level) {
+  return level >= state().level && state().level != Level::quiet;
+}
 
 void write(Level level, std::string_view subsystem, const std::string& message) {
   State& s = state();
   if (s.format == Format::json) {
-    const auto now = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch());
+    const auto now =
+        std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch());
     nlohmann::json line = {{"time", now.count()},
                            {"level", name(level)},
                            {"rank", s.rank},
@@ -81,7 +92,8 @@ void write(Level level, std::string_view subsystem, const std::string& message) 
                   line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
     return;
   }
-  s.logger->log(to_spdlog(level), fmt::format("[{:>{}}] [{}] {}", s.rank, s.width, subsystem, message));
+  s.logger->log(to_spdlog(level),
+                fmt::format("[{:>{}}] [{}] {}", s.rank, s.width, subsystem, message));
 }
 
 }  // namespace straq::log

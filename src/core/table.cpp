@@ -50,7 +50,8 @@ Cell Cell::real(double x, int decimals) {
   std::snprintf(buffer, sizeof buffer, "%.*f", decimals, x);
   c.text = buffer;
   // What rounds to zero is shown without the sign that it loses in meaning.
-  if (c.text[0] == '-' && c.text.find_first_of("123456789") == std::string::npos) c.text.erase(0, 1);
+  if (c.text[0] == '-' && c.text.find_first_of("123456789") == std::string::npos)
+    c.text.erase(0, 1);
   c.value = x;
   return c;
 }

@@ -8,9 +8,9 @@
 namespace straq {
 
 struct Cell {
-  std::string text;                     // as people read it
-  nlohmann::ordered_json value;         // as programs read it (number, string, null)
-  bool numeric = false;                 // right-aligned
+  std::string text;              // as people read it
+  nlohmann::ordered_json value;  // as programs read it (number, string, null)
+  bool numeric = false;          // right-aligned
 
   Cell() = default;
   Cell(std::string s) : text(s), value(std::move(s)) {}  // NOLINT: implicit on purpose
@@ -25,7 +25,7 @@ struct Cell {
 };
 
 struct Table {
-  std::string id;       // "table8": file names and JSON keys
+  std::string id;  // "table8": file names and JSON keys
   std::string title;
   std::vector<std::string> columns;
   std::vector<std::vector<Cell>> rows;
@@ -34,7 +34,7 @@ struct Table {
   void add(std::vector<Cell> row);  // throws std::logic_error when the width differs
   std::string to_text() const;      // aligned columns, UTF-8 aware
   std::string to_markdown() const;
-  std::string to_csv() const;       // RFC 4180; full-precision values
+  std::string to_csv() const;  // RFC 4180; full-precision values
   nlohmann::ordered_json to_json() const;
 };
 

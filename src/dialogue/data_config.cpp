@@ -71,9 +71,8 @@ Splits load_drawn(const DataConfig& config, const StrategySet& strategies) {
   Corpus all = read_corpora(paths, config.format, strategies);
   all.name = config.name;
 
-  const Shares shares = {{"train", config.ratios.train},
-                         {"valid", config.ratios.valid},
-                         {"test", config.ratios.test}};
+  const Shares shares = {
+      {"train", config.ratios.train}, {"valid", config.ratios.valid}, {"test", config.ratios.test}};
   const bool by_sample = config.split == SplitMode::sample_level;
   std::vector<Episode> episodes;
   if (by_sample) episodes = build_episodes(all.dialogues, config.merge_label);

@@ -53,9 +53,9 @@ struct DataConfig {
 std::string expand_variables(const std::string& text, const std::string& where);
 
 struct Split {
-  std::string name;                // train, valid, test
-  Corpus corpus;                   // the split's dialogues
-  std::vector<Episode> episodes;   // one a dialogue, in the same order
+  std::string name;               // train, valid, test
+  Corpus corpus;                  // the split's dialogues
+  std::vector<Episode> episodes;  // one a dialogue, in the same order
   // sample_level only: the decisions of the dialogue that the split owns; `episodes` hold just
   // those.
   std::vector<std::vector<std::uint8_t>> owned;

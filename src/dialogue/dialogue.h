@@ -26,7 +26,7 @@ struct Dialogue {
   std::string situation;  // the seeker's description
   std::vector<Utterance> utterances;
   int initial_intensity = 0, final_intensity = 0;  // survey, 1..5; 0 when there is none
-  long line = 0;  // where it starts in its file, for messages
+  long line = 0;                                   // where it starts in its file, for messages
 };
 
 // A run of one speaker's utterances, joined with one blank (or one utterance when unmerged).
@@ -39,9 +39,10 @@ struct Turn {
 
 // A supporter turn at which a strategy is chosen: the state is everything before `turn`.
 struct Decision {
-  int turn = 0;           // index into Episode::turns
-  int gold = 0;           // the strategy that the human supporter used
-  int previous = -1;      // strategy of the supporter turn before (also a dropped opening one); -1 at the start
+  int turn = 0;  // index into Episode::turns
+  int gold = 0;  // the strategy that the human supporter used
+  int previous =
+      -1;  // strategy of the supporter turn before (also a dropped opening one); -1 at the start
   bool terminal = false;  // the dialogue's last decision: no next state
 };
 

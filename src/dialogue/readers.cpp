@@ -21,7 +21,9 @@ constexpr std::array<std::pair<const char*, Format>, 4> kFormats = {{
     {"empathetic_csv", Format::empathetic_csv},
 }};
 
-std::string stem_of(const std::string& path) { return std::filesystem::path(path).stem().string(); }
+std::string stem_of(const std::string& path) {
+  return std::filesystem::path(path).stem().string();
+}
 
 Format detect(std::string_view bytes, const std::string& path) {
   std::size_t i = 0;
@@ -52,9 +54,15 @@ Corpus parse_named(std::string_view bytes, const std::string& path, Format forma
     if (source.bytes.substr(0, 3) == "\xEF\xBB\xBF") source.bytes.remove_prefix(3);
     if (format == Format::automatic) format = detect(source.bytes, path);
     switch (format) {
-      case Format::esconv_json: corpus.dialogues = internal::read_json_list(source); break;
-      case Format::esconv_jsonl: corpus.dialogues = internal::read_json_lines(source); break;
-      default: corpus.dialogues = internal::read_empathetic_csv(source); break;
+      case Format::esconv_json:
+        corpus.dialogues = internal::read_json_list(source);
+        break;
+      case Format::esconv_jsonl:
+        corpus.dialogues = internal::read_json_lines(source);
+        break;
+      default:
+        corpus.dialogues = internal::read_empathetic_csv(source);
+        break;
     }
     if (corpus.dialogues.empty() && !source.reported) {
       source.problem(1, "the file holds no dialogues", "");
@@ -120,8 +128,9 @@ Corpus read_corpora(const std::vector<std::string>& paths, Format format,
   std::set<std::string> stems;
   for (const std::string& path : paths) {
     if (!stems.insert(stem_of(path)).second) {
-      fail_input(path + ": another file of this corpus has the same name, so their dialogues would "
-                        "have the same ids",
+      fail_input(path +
+                     ": another file of this corpus has the same name, so their dialogues would "
+                     "have the same ids",
                  "rename one of the files");
     }
     const std::string bytes = read_file(path);

@@ -92,8 +92,9 @@ std::vector<Dialogue> read_empathetic_csv(Source& source) {
     const std::string_view digits = fields[columns.index];
     const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), index);
     if (parsed.ec != std::errc() || parsed.ptr != digits.data() + digits.size()) {
-      source.problem(line_number, "utterance_idx: expected a whole number, found \"" +
-                                      std::string(digits) + "\"", "");
+      source.problem(
+          line_number,
+          "utterance_idx: expected a whole number, found \"" + std::string(digits) + "\"", "");
       continue;
     }
     if (out.empty() || fields[columns.conversation] != conversation) {
@@ -124,8 +125,8 @@ std::vector<Dialogue> read_empathetic_csv(Source& source) {
     auto who = std::find(speakers.begin(), speakers.end(), speaker);
     if (who == speakers.end()) {
       if (speakers.size() == 2) {
-        source.problem(line_number,
-                       "a third speaker, \"" + speaker + "\", in one conversation", "");
+        source.problem(line_number, "a third speaker, \"" + speaker + "\", in one conversation",
+                       "");
         continue;
       }
       speakers.push_back(speaker);

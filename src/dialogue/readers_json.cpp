@@ -14,7 +14,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-bool is_json_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool is_json_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 struct Record {
   std::string_view text;
@@ -76,8 +78,8 @@ int strategy_of(const StrategySet& strategies, const std::string& label,
 
 std::optional<Utterance> read_utterance(Source& source, const Record& record, std::size_t number,
                                         const Json& json) {
-  const std::string place = "dialogue " + std::to_string(record.index) + ", utterance " +
-                            std::to_string(number) + ": ";
+  const std::string place =
+      "dialogue " + std::to_string(record.index) + ", utterance " + std::to_string(number) + ": ";
   const auto complain = [&](const std::string& message, const std::string& hint = {}) {
     source.problem(record.line, place + message, hint);
   };
@@ -138,9 +140,9 @@ std::optional<Dialogue> read_dialogue(Source& source, const Record& record) {
   d.emotion = text_of(json, "emotion_type");
   d.problem = text_of(json, "problem_type");
   d.situation = text_of(json, "situation");
-  if (const auto survey = json.find("survey_score");
-      survey != json.end() && survey->is_object() && survey->contains("seeker") &&
-      (*survey)["seeker"].is_object()) {
+  if (const auto survey = json.find("survey_score"); survey != json.end() && survey->is_object() &&
+                                                     survey->contains("seeker") &&
+                                                     (*survey)["seeker"].is_object()) {
     const auto complain = [&](std::string m) { source.problem(record.line, place + m, ""); };
     const Json& seeker = (*survey)["seeker"];
     d.initial_intensity = score_of(seeker, "initial_emotion_intensity", complain);
@@ -220,8 +222,9 @@ std::vector<Record> cut_list(Source& source) {
       }
     }
     if (i >= s.size()) {
-      source.problem(line, "the list of dialogues is not closed: the file ends inside dialogue " +
-                               std::to_string(out.size()),
+      source.problem(line,
+                     "the list of dialogues is not closed: the file ends inside dialogue " +
+                         std::to_string(out.size()),
                      "is the file truncated? the dialogue starts at this line");
       return out;
     }

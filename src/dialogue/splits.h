@@ -19,8 +19,8 @@ enum class SplitMode {
 
 // A dialogue's part in a split.
 struct SplitMember {
-  std::size_t dialogue = 0;          // index into the corpus
-  std::vector<std::uint8_t> owned;   // per decision, 1 when it belongs; empty: all of them
+  std::size_t dialogue = 0;         // index into the corpus
+  std::vector<std::uint8_t> owned;  // per decision, 1 when it belongs; empty: all of them
 };
 
 struct SplitPlan {

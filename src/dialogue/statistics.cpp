@@ -75,9 +75,12 @@ Table count_table(const std::vector<SplitView>& splits, const std::string& what,
 
 const char* merge_label_name(MergeLabel merge) {
   switch (merge) {
-    case MergeLabel::first: return "first";
-    case MergeLabel::last: return "last";
-    default: return "none";
+    case MergeLabel::first:
+      return "first";
+    case MergeLabel::last:
+      return "last";
+    default:
+      return "none";
   }
 }
 

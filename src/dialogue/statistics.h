@@ -52,10 +52,10 @@ struct DecisionStatistics {
 DecisionStatistics decision_statistics(const std::vector<const std::vector<Episode>*>& parts,
                                        int strategies);
 
-Table strategy_table(const StrategySet& strategies);            // Table 7
-Table emotion_table(const std::vector<SplitView>& splits);      // Table 8, all splits in one
+Table strategy_table(const StrategySet& strategies);        // Table 7
+Table emotion_table(const std::vector<SplitView>& splits);  // Table 8, all splits in one
 Table problem_table(const std::vector<SplitView>& splits);
-Table size_table(const std::vector<SplitView>& splits);         // Table 10, a column per corpus
+Table size_table(const std::vector<SplitView>& splits);  // Table 10, a column per corpus
 // A row per strategy and per total, a column per split and one for all.
 Table decision_table(const std::vector<SplitView>& splits, const StrategySet& strategies,
                      MergeLabel merge);

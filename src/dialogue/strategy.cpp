@@ -13,7 +13,9 @@ struct StrategyFile {
   void fields(config::Fields& f) { f.required("strategies", strategies); }
 };
 
-std::string key_of(const std::string& label) { return to_lower(normalise_space(label)); }
+std::string key_of(const std::string& label) {
+  return to_lower(normalise_space(label));
+}
 
 // Every spelling that stands for a strategy, its own name first.
 std::vector<std::string> spellings(const Strategy& s) {

@@ -11,9 +11,9 @@
 namespace straq::dialogue {
 
 struct Strategy {
-  std::string name;          // "Reflection of feelings"
-  std::string abbreviation;  // "Ref."
-  std::string definition;    // one sentence of our own
+  std::string name;                  // "Reflection of feelings"
+  std::string abbreviation;          // "Ref."
+  std::string definition;            // one sentence of our own
   std::vector<std::string> aliases;  // other spellings, compared without case
 
   void fields(config::Fields& f) {

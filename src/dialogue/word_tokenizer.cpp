@@ -11,7 +11,9 @@ namespace {
 using Text = std::u32string;
 using View = std::u32string_view;
 
-bool any_of(char32_t c, View set) { return set.find(c) != View::npos; }
+bool any_of(char32_t c, View set) {
+  return set.find(c) != View::npos;
+}
 
 bool is_digit(char32_t c) {
   return (c >= '0' && c <= '9') || (c >= 0x660 && c <= 0x669) || (c >= 0x966 && c <= 0x96F) ||
@@ -31,14 +33,14 @@ bool is_word(char32_t c) {
     char32_t first, last;
   };
   static constexpr std::array<Block, 13> kNotWords = {{
-      {0x02C2, 0x02C5},    // modifier arrows
-      {0x0300, 0x036F},    // combining marks
-      {0x2000, 0x206F},    // general punctuation
-      {0x20A0, 0x20FF},    // currency, combining marks for symbols
-      {0x2190, 0x245F},    // arrows, mathematics, technical
-      {0x2500, 0x2775},    // boxes, shapes, dingbats
-      {0x2794, 0x2BFF},    // dingbats, arrows
-      {0x3000, 0x3004},    // ideographic punctuation
+      {0x02C2, 0x02C5},  // modifier arrows
+      {0x0300, 0x036F},  // combining marks
+      {0x2000, 0x206F},  // general punctuation
+      {0x20A0, 0x20FF},  // currency, combining marks for symbols
+      {0x2190, 0x245F},  // arrows, mathematics, technical
+      {0x2500, 0x2775},  // boxes, shapes, dingbats
+      {0x2794, 0x2BFF},  // dingbats, arrows
+      {0x3000, 0x3004},  // ideographic punctuation
       {0x3008, 0x3020},
       {0xE000, 0xF8FF},    // private use
       {0xFE00, 0xFE6F},    // variation selectors, small forms
@@ -237,9 +239,9 @@ Text part_fused(const Text& s, const Fused& word) {
   const bool needs_space = word.first == "wan";
   Text out;
   for (std::size_t i = 0; i < s.size();) {
-    const bool here =
-        matches(s, i, word.first) && matches(s, i + word.first.size(), word.second) && edge(s, i) &&
-        (needs_space ? i + n < s.size() && is_space(s[i + n]) : edge(s, i + n));
+    const bool here = matches(s, i, word.first) && matches(s, i + word.first.size(), word.second) &&
+                      edge(s, i) &&
+                      (needs_space ? i + n < s.size() && is_space(s[i + n]) : edge(s, i + n));
     if (!here) {
       out += s[i++];
       continue;
@@ -310,7 +312,7 @@ Text treebank(Text s) {
 // Words before a full stop that do not end the sentence, without that stop.
 bool is_abbreviation(const Text& word) {
   static constexpr std::array<std::string_view, 16> kKnown = {
-      "mr", "mrs", "ms", "dr", "st", "vs", "etc", "e.g",
+      "mr",  "mrs", "ms",  "dr",  "st", "vs", "etc",  "e.g",
       "i.e", "u.s", "a.m", "p.m", "jr", "sr", "prof", {}};
   std::string ascii;
   for (char32_t c : word) {

@@ -5,7 +5,8 @@
 namespace straq::learn {
 
 void TargetConfig::not_built(const std::string& where, const char* what, const char* hint) {
-  fail_input(where + ": " + what + " are documented but this version does not build them yet", hint);
+  fail_input(where + ": " + what + " are documented but this version does not build them yet",
+             hint);
 }
 
 void LearnConfig::fields(config::Fields& f) {

@@ -27,11 +27,11 @@ enum class Optimizer { adamw };
 
 struct StageConfig {
   ObjectiveConfig objective;
-  double epochs = 0;         // passes over the train split; a fraction is allowed
-  std::int64_t steps = 0;    // optimizer steps; overrides epochs when above 0
+  double epochs = 0;       // passes over the train split; a fraction is allowed
+  std::int64_t steps = 0;  // optimizer steps; overrides epochs when above 0
   double lr = 5e-6;
-  double lr_min = 0.1;       // fraction of lr at the end of the cosine
-  double warmup = 0.03;      // fraction of the steps with a linear warm-up
+  double lr_min = 0.1;   // fraction of lr at the end of the cosine
+  double warmup = 0.03;  // fraction of the steps with a linear warm-up
   double beta1 = 0.9, beta2 = 0.95, eps = 1e-8;
   double weight_decay = 0.0;  // decoupled, on all parameters
   double clip = 1.0;          // global gradient norm; 0 = off
@@ -62,8 +62,8 @@ enum class Batching { exact, whole, uniform };
 enum class PlannerKind { q, ce, vhead };
 
 struct TargetConfig {
-  int every = 10;       // hard copy every so many optimizer steps; 0 = the online network (no lag)
-  double polyak = 0;    // soft update instead of hard copies
+  int every = 10;     // hard copy every so many optimizer steps; 0 = the online network (no lag)
+  double polyak = 0;  // soft update instead of hard copies
   void fields(config::Fields& f) {
     f("every", every, config::at_least(0));
     f("polyak", polyak, config::between(0, 1));
@@ -73,7 +73,7 @@ struct TargetConfig {
 };
 
 struct NegativeConfig {
-  double ratio = 1;              // sampled other actions per expert action
+  double ratio = 1;  // sampled other actions per expert action
   double reward = -1;
   NextState next = NextState::same;
   Resample resample = Resample::epoch;
@@ -111,8 +111,9 @@ struct ReplayConfig {
   Batching mode = Batching::exact;
   void fields(config::Fields& f) {
     f("capacity", capacity, config::at_least(1));
-    f.choice("mode", mode,
-             {{"exact", Batching::exact}, {"whole", Batching::whole}, {"uniform", Batching::uniform}});
+    f.choice(
+        "mode", mode,
+        {{"exact", Batching::exact}, {"whole", Batching::whole}, {"uniform", Batching::uniform}});
   }
 };
 
@@ -128,7 +129,7 @@ struct CqlConfig {
 // The Q-learning stage: a stage with everything that the Bellman equation needs.
 struct LearnConfig : StageConfig {
   PlannerKind planner = PlannerKind::q;
-  std::int64_t batch = 64;        // decisions per optimizer step, over all learners
+  std::int64_t batch = 64;           // decisions per optimizer step, over all learners
   std::int64_t micro_tokens = 8192;  // tokens of one forward pass on one learner
   double gamma = 0.85;
   Backup backup = Backup::max;

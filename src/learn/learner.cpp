@@ -30,7 +30,9 @@ model::CombSelection select(const std::vector<prompt::Comb>& combs, const BatchI
 
 // The text of a dialogue counts once per epoch, also where batches cut the dialogue: with the part
 // that holds its first decision.
-bool carries_text(const BatchItem& item) { return item.first == 0; }
+bool carries_text(const BatchItem& item) {
+  return item.first == 0;
+}
 
 std::int64_t text_tokens(const prompt::Comb& comb) {
   const auto& trunk = comb.trunks.front();
@@ -132,8 +134,8 @@ StepMetrics Learner::step(const Batch& batch, std::int64_t epoch,
   return m;
 }
 
-void Learner::accumulate(const Batch& micro, std::int64_t epoch, const TransitionSource& transitions,
-                         const Counts& counts, Sums& sums) {
+void Learner::accumulate(const Batch& micro, std::int64_t epoch,
+                         const TransitionSource& transitions, const Counts& counts, Sums& sums) {
   const auto& objective = stage_.objective;
   const double start = now();
   const at::Device device = online_->device();
@@ -148,8 +150,8 @@ void Learner::accumulate(const Batch& micro, std::int64_t epoch, const Transitio
     const auto& comb = comb_of(combs_, item);
     states.push_back(select(combs_, item, item.first, item.last));
     states.back().whole_trunk = objective.lm > 0 && carries_text(item);
-    const auto next_last = std::min<std::int32_t>(
-        item.last + 1, static_cast<std::int32_t>(comb.decisions.size()));
+    const auto next_last =
+        std::min<std::int32_t>(item.last + 1, static_cast<std::int32_t>(comb.decisions.size()));
     const bool has_next = next_last > item.first + 1;
     if (has_next) next_states.push_back(select(combs_, item, item.first + 1, next_last));
     for (auto d = item.first; d < item.last; ++d) {
@@ -164,15 +166,17 @@ void Learner::accumulate(const Batch& micro, std::int64_t epoch, const Transitio
         continues.push_back(bootstraps ? 1.0 : 0.0);
         // Without a next state any row will do: its weight is zero.
         next_row.push_back(bootstraps ? next_probes + d - item.first : 0);
-        next_action.push_back(
-            bootstraps ? comb.decisions[static_cast<std::size_t>(d) + 1].gold : 0);
+        next_action.push_back(bootstraps ? comb.decisions[static_cast<std::size_t>(d) + 1].gold
+                                         : 0);
       }
     }
     probes += item.count();
     if (has_next) next_probes += next_last - item.first - 1;
   }
 
-  auto index = [&](const std::vector<std::int64_t>& v) { return at::tensor(v, at::kLong).to(device); };
+  auto index = [&](const std::vector<std::int64_t>& v) {
+    return at::tensor(v, at::kLong).to(device);
+  };
   const bool bellman = objective.bellman > 0;
   at::Tensor target_next, online_next;
   if (bellman && next_probes > 0) {
@@ -218,12 +222,13 @@ void Learner::accumulate(const Batch& micro, std::int64_t epoch, const Transitio
     at::Tensor value = at::zeros({static_cast<std::int64_t>(row.size())}, real);
     if (target_next.defined()) {
       const at::Tensor at_next = index(next_row);
-      value = next_values(config_.backup, target_next.index_select(0, at_next),
-                          online_next.defined() ? online_next.index_select(0, at_next) : online_next,
-                          index(next_action));
+      value =
+          next_values(config_.backup, target_next.index_select(0, at_next),
+                      online_next.defined() ? online_next.index_select(0, at_next) : online_next,
+                      index(next_action));
     }
-    const at::Tensor y = td_targets(at::tensor(reward, real), value, at::tensor(continues, real),
-                                    config_.gamma);
+    const at::Tensor y =
+        td_targets(at::tensor(reward, real), value, at::tensor(continues, real), config_.gamma);
     const at::Tensor td = td_loss_sum(config_.loss, chosen, y, config_.huber_delta);
     add(td * (objective.bellman / counts.transitions));
     sums.td += td.item<double>();
@@ -231,25 +236,25 @@ void Learner::accumulate(const Batch& micro, std::int64_t epoch, const Transitio
     sums.q += chosen.detach().sum().item<double>();
     sums.y += y.sum().item<double>();
     if (config_.cql.alpha > 0) {
-      const at::Tensor cql = at::cross_entropy_loss(q / config_.cql.temp, index(gold), {},
-                                                    at::Reduction::Sum);
+      const at::Tensor cql =
+          at::cross_entropy_loss(q / config_.cql.temp, index(gold), {}, at::Reduction::Sum);
       add(cql * (objective.bellman * config_.cql.alpha / counts.decisions));
       sums.cql += cql.item<double>();
     }
   }
   if (objective.ce > 0) {
     // Auto-regressive: the option token is predicted against the whole vocabulary.
-    const at::Tensor ce = at::cross_entropy_loss(
-        online_->logits(at_probes).to(q.scalar_type()), option_ids_.index_select(0, index(gold)), {},
-        at::Reduction::Sum);
+    const at::Tensor ce =
+        at::cross_entropy_loss(online_->logits(at_probes).to(q.scalar_type()),
+                               option_ids_.index_select(0, index(gold)), {}, at::Reduction::Sum);
     add(ce * (objective.ce / counts.decisions));
     sums.ce += ce.item<double>();
   }
   if (!text_rows.empty()) {
     const auto n = static_cast<std::int64_t>(text_rows.size());
-    const at::Tensor lm = at::cross_entropy_loss(
-        online_->logits(hidden.narrow(0, probes, n)).to(q.scalar_type()), index(text_next), {},
-        at::Reduction::Sum);
+    const at::Tensor lm =
+        at::cross_entropy_loss(online_->logits(hidden.narrow(0, probes, n)).to(q.scalar_type()),
+                               index(text_next), {}, at::Reduction::Sum);
     add(lm * (objective.lm / counts.text));
     sums.lm += lm.item<double>();
   }

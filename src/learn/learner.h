@@ -36,7 +36,7 @@ struct StepMetrics {
   double grad_norm = 0;    // before clipping
   double lr = 0;
   std::int64_t decisions = 0, transitions = 0, tokens = 0;
-  bool skipped = false;    // the gradient was not finite: no update
+  bool skipped = false;  // the gradient was not finite: no update
 };
 
 // Seconds by phase of one step on this learner.

@@ -9,8 +9,8 @@ namespace straq::learn {
 double learning_rate(const StageConfig& stage, std::int64_t step, std::int64_t total) {
   const auto warm = static_cast<std::int64_t>(std::ceil(stage.warmup * static_cast<double>(total)));
   if (step < warm) return stage.lr * static_cast<double>(step + 1) / static_cast<double>(warm);
-  const double progress =
-      static_cast<double>(step - warm) / static_cast<double>(std::max<std::int64_t>(1, total - warm));
+  const double progress = static_cast<double>(step - warm) /
+                          static_cast<double>(std::max<std::int64_t>(1, total - warm));
   const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * std::min(1.0, progress)));
   return stage.lr * (stage.lr_min + (1 - stage.lr_min) * cosine);
 }
@@ -21,8 +21,8 @@ AdamW::AdamW(const StageConfig& stage, at::Tensor flat)
 void AdamW::step(const at::Tensor& grad, double lr) {
   ++steps_;
   // The kernel counts steps itself, from a tensor that holds the number of this update.
-  const at::Tensor count =
-      at::full({}, static_cast<double>(steps_), at::TensorOptions().device(flat_.device()).dtype(at::kFloat));
+  const at::Tensor count = at::full({}, static_cast<double>(steps_),
+                                    at::TensorOptions().device(flat_.device()).dtype(at::kFloat));
   at::Tensor g = grad;
   at::_fused_adamw_(flat_, g, m_, v_, {}, count, lr, stage_.beta1, stage_.beta2,
                     stage_.weight_decay, stage_.eps, /*amsgrad=*/false, /*maximize=*/false);

@@ -10,8 +10,8 @@
 
 namespace straq::learn {
 
-// Linear warm-up over warmup * total steps, then a half cosine from lr to lr_min * lr. `step` counts
-// from 0.
+// Linear warm-up over warmup * total steps, then a half cosine from lr to lr_min * lr. `step`
+// counts from 0.
 double learning_rate(const StageConfig& stage, std::int64_t step, std::int64_t total);
 
 // Decoupled weight decay (Loshchilov and Hutter 2019), bias-corrected moments in fp32.
@@ -32,8 +32,8 @@ class AdamW {
   std::int64_t steps_ = 0;
 };
 
-// The gradient's global L2 norm before clipping; scales `grad` in place to at most `clip` (0 = off).
-// A norm that is not finite leaves the gradient as it is.
+// The gradient's global L2 norm before clipping; scales `grad` in place to at most `clip` (0 =
+// off). A norm that is not finite leaves the gradient as it is.
 double clip_gradient(at::Tensor grad, double clip);
 
 }  // namespace straq::learn

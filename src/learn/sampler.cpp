@@ -66,8 +66,8 @@ std::vector<Batch> epoch_batches(const std::vector<prompt::Comb>& combs, Batchin
     }
     while (item.count() > 0) {
       BatchItem part = item;
-      part.last = static_cast<std::int32_t>(
-          std::min<std::int64_t>(item.last, item.first + (batch - size)));
+      part.last =
+          static_cast<std::int32_t>(std::min<std::int64_t>(item.last, item.first + (batch - size)));
       current.push_back(part);
       size += part.count();
       item.first = part.last;

@@ -20,13 +20,16 @@ struct BatchItem {
 using Batch = std::vector<BatchItem>;
 
 // All batches of one epoch.
-//   exact    dialogues in shuffled order laid end to end, cut every `batch` decisions; a dialogue on
+//   exact    dialogues in shuffled order laid end to end, cut every `batch` decisions; a dialogue
+//   on
 //            a cut is in both batches. The epoch's last batch may be smaller.
-//   whole    dialogues stay whole; a batch closes when the next dialogue would move its size further
+//   whole    dialogues stay whole; a batch closes when the next dialogue would move its size
+//   further
 //            from `batch`.
 //   uniform  single decisions in shuffled order, as a replay buffer of transitions draws them.
-// The order passes through a shuffle buffer of `capacity` decisions: with a capacity of at least the
-// split's size it is a uniform shuffle, with a smaller one a sliding window over the file order.
+// The order passes through a shuffle buffer of `capacity` decisions: with a capacity of at least
+// the split's size it is a uniform shuffle, with a smaller one a sliding window over the file
+// order.
 std::vector<Batch> epoch_batches(const std::vector<prompt::Comb>& combs, Batching mode,
                                  std::int64_t batch, std::int64_t capacity, std::uint64_t seed,
                                  std::int64_t epoch);
@@ -34,8 +37,8 @@ std::vector<Batch> epoch_batches(const std::vector<prompt::Comb>& combs, Batchin
 // Tokens that a forward pass over an item costs: its trunk up to the last probe, and the probes.
 std::int64_t item_tokens(const prompt::Comb& comb, const BatchItem& item);
 
-// The items of `batch` that learner `rank` of `size` takes: the longest item to the learner with the
-// fewest tokens so far. Every item goes to exactly one learner; a learner may get none.
+// The items of `batch` that learner `rank` of `size` takes: the longest item to the learner with
+// the fewest tokens so far. Every item goes to exactly one learner; a learner may get none.
 Batch share_of(const Batch& batch, const std::vector<prompt::Comb>& combs, int rank, int size);
 
 // Cuts a share into forward passes of at most `tokens` tokens (an item larger than that alone).

@@ -10,12 +10,15 @@ TransitionSource imitation_transitions(const std::vector<prompt::Comb>& combs,
                                        std::uint64_t seed) {
   return [&combs, config, strategies, seed](std::int32_t comb, std::int32_t d, std::int64_t epoch,
                                             std::vector<Transition>& out) {
-    const auto& decision = combs[static_cast<std::size_t>(comb)].decisions[static_cast<std::size_t>(d)];
+    const auto& decision =
+        combs[static_cast<std::size_t>(comb)].decisions[static_cast<std::size_t>(d)];
     if (decision.terminal && config.terminal == Terminal::drop) return;
     out.push_back({d, decision.gold, config.reward.expert, !decision.terminal});
-    const auto round = static_cast<std::uint64_t>(config.neg.resample == Resample::epoch ? epoch : 0);
-    CounterRng rng(seed, "negatives",
-                   round << 40 ^ static_cast<std::uint64_t>(comb) << 12 ^ static_cast<std::uint64_t>(d));
+    const auto round =
+        static_cast<std::uint64_t>(config.neg.resample == Resample::epoch ? epoch : 0);
+    CounterRng rng(
+        seed, "negatives",
+        round << 40 ^ static_cast<std::uint64_t>(comb) << 12 ^ static_cast<std::uint64_t>(d));
     for (int i = 0; i < static_cast<int>(config.neg.ratio); ++i) {
       int action;
       if (config.neg.exclude_expert) {
@@ -37,11 +40,14 @@ std::int64_t transitions_per_decision(const LearnConfig& config) {
 at::Tensor next_values(Backup backup, const at::Tensor& target_next, const at::Tensor& online_next,
                        const at::Tensor& next_action) {
   switch (backup) {
-    case Backup::max: return target_next.amax(1);
+    case Backup::max:
+      return target_next.amax(1);
     case Backup::double_q:
       return target_next.gather(1, online_next.argmax(1, /*keepdim=*/true)).squeeze(1);
-    case Backup::sarsa: return target_next.gather(1, next_action.unsqueeze(1)).squeeze(1);
-    case Backup::expected: break;
+    case Backup::sarsa:
+      return target_next.gather(1, next_action.unsqueeze(1)).squeeze(1);
+    case Backup::expected:
+      break;
   }
   fail_input("learn.backup: \"expected\" is not built");
 }

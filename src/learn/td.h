@@ -18,7 +18,7 @@ struct Transition {
   std::int32_t decision = 0;  // index into the comb's decisions: the state s
   std::int32_t action = 0;
   double reward = 0;
-  bool continues = true;      // false: y = r (no next state)
+  bool continues = true;  // false: y = r (no next state)
 };
 
 // Makes the transitions of decision `d` of `combs[comb]` in an epoch; the same on every rank.
@@ -35,9 +35,9 @@ TransitionSource imitation_transitions(const std::vector<prompt::Comb>& combs,
 // Transitions that one decision makes, or 0 where terminal decisions are dropped.
 std::int64_t transitions_per_decision(const LearnConfig& config);
 
-// V(s') of each next state [n]. `target_next` [n, K]: Q of the target network; `online_next` [n, K]:
-// Q of the online network (backup = double only); `next_action` int64 [n]: the corpus's own next
-// action (backup = sarsa only).
+// V(s') of each next state [n]. `target_next` [n, K]: Q of the target network; `online_next` [n,
+// K]: Q of the online network (backup = double only); `next_action` int64 [n]: the corpus's own
+// next action (backup = sarsa only).
 at::Tensor next_values(Backup backup, const at::Tensor& target_next, const at::Tensor& online_next,
                        const at::Tensor& next_action);
 

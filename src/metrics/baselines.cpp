@@ -51,18 +51,24 @@ std::vector<int> markov_table(std::span<const Prediction> fit, int strategies) {
 
 std::string to_word(Baseline baseline) {
   switch (baseline) {
-    case Baseline::majority: return "majority";
-    case Baseline::repeat_last: return "repeat_last";
-    case Baseline::markov1: return "markov1";
+    case Baseline::majority:
+      return "majority";
+    case Baseline::repeat_last:
+      return "repeat_last";
+    case Baseline::markov1:
+      return "markov1";
   }
   return {};
 }
 
 std::string title_of(Baseline baseline) {
   switch (baseline) {
-    case Baseline::majority: return "Majority strategy";
-    case Baseline::repeat_last: return "Repeat last strategy";
-    case Baseline::markov1: return "Markov-1";
+    case Baseline::majority:
+      return "Majority strategy";
+    case Baseline::repeat_last:
+      return "Repeat last strategy";
+    case Baseline::markov1:
+      return "Markov-1";
   }
   return {};
 }
@@ -80,11 +86,15 @@ std::vector<Prediction> baseline_predictions(Baseline baseline, std::span<const 
     row.q.clear();
     row.mc_return.reset();
     switch (baseline) {
-      case Baseline::majority: row.chosen = majority; break;
+      case Baseline::majority:
+        row.chosen = majority;
+        break;
       case Baseline::repeat_last:
         row.chosen = row.previous < 0 ? options.question : row.previous;
         break;
-      case Baseline::markov1: row.chosen = table[static_cast<std::size_t>(row.previous + 1)]; break;
+      case Baseline::markov1:
+        row.chosen = table[static_cast<std::size_t>(row.previous + 1)];
+        break;
     }
   }
   return out;

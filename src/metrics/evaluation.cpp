@@ -77,8 +77,8 @@ std::vector<BaselineEvaluation> baseline_reports(std::span<const Prediction> fit
   std::vector<BaselineEvaluation> out;
   for (const Baseline baseline : kBaselines) {
     if (baseline == Baseline::markov1 && fit.empty()) continue;
-    const auto predicted = baseline_predictions(
-        baseline, fit, rows, {options.strategy.strategies, options.question});
+    const auto predicted =
+        baseline_predictions(baseline, fit, rows, {options.strategy.strategies, options.question});
     Scored s = score(predicted, options);
     out.push_back({to_word(baseline), std::move(s.strategy), s.intervals});
   }
@@ -160,9 +160,8 @@ Evaluation Evaluation::from_json(const ordered_json& json, const std::string& wh
         BaselineEvaluation b;
         b.name = name;
         b.strategy = StrategyReport::from_json(report, place + "." + name);
-        b.intervals =
-            intervals_from_json(JsonFields(report, place + "." + name).at("intervals"),
-                                place + "." + name + ".intervals");
+        b.intervals = intervals_from_json(JsonFields(report, place + "." + name).at("intervals"),
+                                          place + "." + name + ".intervals");
         list.push_back(std::move(b));
       }
       e.baselines.emplace_back(split, std::move(list));
@@ -185,9 +184,9 @@ Evaluation read_evaluation(const std::string& path) {
 }
 
 void write_evaluation(const std::string& path, const Evaluation& evaluation) {
-  write_file_atomic(path, evaluation.to_json().dump(1, ' ', false,
-                                                    nlohmann::json::error_handler_t::replace) +
-                              "\n");
+  write_file_atomic(
+      path,
+      evaluation.to_json().dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace straq::metrics

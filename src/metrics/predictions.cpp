@@ -61,9 +61,9 @@ Prediction parse_row(const std::string& file, long line, std::string_view text, 
                      bool ends_with_newline) {
   const json object = json::parse(text, nullptr, false);
   if (!object.is_object()) {
-    fail_input(at_line(file, line, ends_with_newline
-                                       ? "expected one JSON object a line"
-                                       : "the last line is incomplete (no newline at its end)"),
+    fail_input(at_line(file, line,
+                       ends_with_newline ? "expected one JSON object a line"
+                                         : "the last line is incomplete (no newline at its end)"),
                kHint);
   }
   const LineReader in(file, line, object);

@@ -61,8 +61,8 @@ StrategyIntervals bootstrap_strategy(std::span<const CountMatrix> by_dialogue,
 // with the two systems exchanged in the clusters marked 1.
 using SwappedDifference = std::function<double(std::span<const std::uint8_t>)>;
 struct PermutationTest {
-  double difference = 0;  // with nothing swapped
-  double p = 1;           // two-sided
+  double difference = 0;   // with nothing swapped
+  double p = 1;            // two-sided
   std::int64_t count = 0;  // arrangements at least as far from 0 as observed
   std::int64_t of = 0;     // arrangements looked at
 };
@@ -78,7 +78,7 @@ PermutationTest exact_sign_flip(std::span<const double> differences);
 // McNemar's test on the two kinds of discordant decisions. It treats decisions as independent and
 // so is anti-conservative here: an extra beside random_permutation.
 struct McNemar {
-  double exact = 1;        // two-sided binomial
+  double exact = 1;  // two-sided binomial
   double mid_p = 1;
   double chi2 = 0, chi2_p = 1;  // with continuity correction
 };

@@ -22,9 +22,12 @@ int predicted_of(const Prediction& row, const StrategyOptions& o) {
   }
   if (row.chosen >= 0) return row.chosen;
   switch (o.invalid) {
-    case InvalidRule::others: return o.others_index();
-    case InvalidRule::wrong: return o.strategies;
-    case InvalidRule::fail: break;
+    case InvalidRule::others:
+      return o.others_index();
+    case InvalidRule::wrong:
+      return o.strategies;
+    case InvalidRule::fail:
+      break;
   }
   fail_input("decision " + row.id() + " has no readable choice and the rule is to refuse those",
              "set the rule for invalid choices to others or wrong");
@@ -233,7 +236,9 @@ std::string to_word(InvalidRule rule) {
   return rule == InvalidRule::others ? "others" : rule == InvalidRule::wrong ? "wrong" : "fail";
 }
 
-std::string to_word(MacroLabels macro) { return macro == MacroLabels::all ? "all" : "present"; }
+std::string to_word(MacroLabels macro) {
+  return macro == MacroLabels::all ? "all" : "present";
+}
 
 nlohmann::ordered_json StrategyReport::to_json() const {
   nlohmann::ordered_json j;
@@ -283,9 +288,9 @@ StrategyReport StrategyReport::from_json(const nlohmann::ordered_json& json,
   in.get("recall", r.recall, k);
   in.get("precision", r.precision, k);
   in.get("preference", r.preference, k);
-  for (auto [key, matrix] : {std::pair{"confusion", &r.confusion},
-                             std::pair{"transition", &r.transition},
-                             std::pair{"gold_transition", &r.gold_transition}}) {
+  for (auto [key, matrix] :
+       {std::pair{"confusion", &r.confusion}, std::pair{"transition", &r.transition},
+        std::pair{"gold_transition", &r.gold_transition}}) {
     in.get(key, *matrix, k);
     for (const auto& row : *matrix) {
       if (row.size() != k) in.fail(key, "must have " + std::to_string(k) + " numbers a row");

@@ -89,10 +89,10 @@ StrategyScores strategy_scores(const CountMatrix& counts, MacroLabels macro = Ma
 using Counts2d = std::vector<std::vector<std::int64_t>>;
 
 struct StrategyReport {
-  std::int64_t n = 0;            // decisions
-  double acc = 0;                // fraction chosen = gold
-  double q = 0;                  // macro-F1
-  double weighted_f1 = 0;        // F1 averaged by support
+  std::int64_t n = 0;                            // decisions
+  double acc = 0;                                // fraction chosen = gold
+  double q = 0;                                  // macro-F1
+  double weighted_f1 = 0;                        // F1 averaged by support
   std::vector<double> f1, recall, precision;     // per strategy; 0 where the denominator is 0
   std::vector<std::int64_t> support, predicted;  // gold and predicted counts per strategy
   std::vector<double> preference;                // p, see Preference

@@ -23,15 +23,15 @@ void fill_returns(std::span<Prediction> rows, double gamma,
                   const std::function<std::optional<double>(const Prediction&)>& reward);
 
 struct ValueReport {
-  std::int64_t n = 0;          // decisions with finite Q values
+  std::int64_t n = 0;           // decisions with finite Q values
   std::int64_t non_finite = 0;  // decisions left out because a Q was not finite
   double mean_max_q = 0;
   std::optional<double> mean_chosen_q;  // over rows with a valid choice
   double mean_gold_q = 0;
-  std::optional<double> gamma;               // of the returns
-  std::optional<double> mean_return;         // over rows that have one
-  std::optional<double> spearman_chosen;     // Q(chosen) against the return
-  std::optional<double> spearman_gold;       // Q(gold) against the return
+  std::optional<double> gamma;            // of the returns
+  std::optional<double> mean_return;      // over rows that have one
+  std::optional<double> spearman_chosen;  // Q(chosen) against the return
+  std::optional<double> spearman_gold;    // Q(gold) against the return
 
   nlohmann::ordered_json to_json() const;
   static ValueReport from_json(const nlohmann::ordered_json& json, const std::string& where);

@@ -14,11 +14,16 @@ at::Tensor q_from_logits(Readout readout, const at::Tensor& option_logits,
   const at::Tensor logits =
       option_logits.scalar_type() == at::kDouble ? option_logits : option_logits.to(at::kFloat);
   switch (readout) {
-    case Readout::mean_logit: return logits;
-    case Readout::vocab_prob: return (logits - vocab_logsumexp.unsqueeze(1)).exp();
-    case Readout::vocab_logprob: return logits - vocab_logsumexp.unsqueeze(1);
-    case Readout::option_logprob: return at::log_softmax(logits, 1);
-    case Readout::value_head: break;
+    case Readout::mean_logit:
+      return logits;
+    case Readout::vocab_prob:
+      return (logits - vocab_logsumexp.unsqueeze(1)).exp();
+    case Readout::vocab_logprob:
+      return logits - vocab_logsumexp.unsqueeze(1);
+    case Readout::option_logprob:
+      return at::log_softmax(logits, 1);
+    case Readout::value_head:
+      break;
   }
   fail_input("q.readout: value_head is not read from logits");
 }

@@ -20,7 +20,7 @@ struct LineStyle {
   int mark;
   int dash;
 };
-constexpr LineStyle kLines[] = {{"#0072B2", 7, 1}, {"#D55E00", 5, 2}, {"#009E73", 9, 4},
+constexpr LineStyle kLines[] = {{"#0072B2", 7, 1},  {"#D55E00", 5, 2},  {"#009E73", 9, 4},
                                 {"#CC79A7", 11, 5}, {"#56B4E9", 13, 3}, {"#E69F00", 6, 2},
                                 {"#000000", 4, 4},  {"#7F7F7F", 8, 5}};
 constexpr std::size_t kMostLines = std::size(kLines);
@@ -40,16 +40,21 @@ std::string script_of(const std::string& id, const std::string& title, int width
   const std::string size = std::to_string(width) + "," + std::to_string(height);
   return "# " + title + "\n# Draw it again with: gnuplot " + id + ".gp\n" +
          "set encoding utf8\n"
-         "data = '" + id + ".dat'\n"
+         "data = '" +
+         id +
+         ".dat'\n"
          "do for [picture in \"svg png\"] {\n"
          "  if (picture eq \"svg\") {\n"
-         "    set terminal svg size " + size +
+         "    set terminal svg size " +
+         size +
          " noenhanced font 'Helvetica,Arial,sans-serif,14' background '#ffffff'\n"
          "  } else {\n"
-         "    set terminal pngcairo size " + size + " noenhanced font 'Sans,11'\n"
+         "    set terminal pngcairo size " +
+         size +
+         " noenhanced font 'Sans,11'\n"
          "  }\n"
-         "  set output '" + id + ".'.picture\n" +
-         body +
+         "  set output '" +
+         id + ".'.picture\n" + body +
          "  unset output\n"
          "}\n";
 }
@@ -102,12 +107,11 @@ Figure heat_map(const HeatMap& h, const Run& run) {
       "  set palette defined (0 '#ffffff', 0.35 '#9ecae1', 0.7 '#3182bd', 1 '#08306b')\n"
       "  set cbrange [0:1]\n"
       "  set cblabel 'share of the row'\n"
-      "  set xrange [" + low + ":" + high + "]\n" +
-      "  set yrange [" + high + ":" + low + "]\n" +
-      "  set xtics (" + ticks + ") rotate by 45 right scale 0\n" +
-      "  set ytics (" + ticks + ") scale 0\n" +
-      "  set xlabel " + gnuplot_quote(h.x_label) + "\n" +
-      "  set ylabel " + gnuplot_quote(h.y_label) + "\n" +
+      "  set xrange [" +
+      low + ":" + high + "]\n" + "  set yrange [" + high + ":" + low + "]\n" + "  set xtics (" +
+      ticks + ") rotate by 45 right scale 0\n" + "  set ytics (" + ticks + ") scale 0\n" +
+      "  set xlabel " + gnuplot_quote(h.x_label) + "\n" + "  set ylabel " +
+      gnuplot_quote(h.y_label) + "\n" +
       "  unset key\n"
       "  plot data using 1:2:(0.5):(0.5):3 with boxxyerror fillstyle solid noborder "
       "linecolor palette, \\\n"
@@ -141,9 +145,8 @@ std::vector<Series> series_of(const Results& results, const std::string& experim
     // Without an index each run is a group of its own, named by its point: then all are one line.
     const bool indexed = !g.runs.front()->parameters.empty();
     const std::string label = indexed ? g.label : "";
-    auto at = std::find_if(out.begin(), out.end(), [&](const Series& s) {
-      return s.label == label;
-    });
+    auto at =
+        std::find_if(out.begin(), out.end(), [&](const Series& s) { return s.label == label; });
     if (at == out.end()) at = out.insert(out.end(), {label, {}});
     for (const Run* run : g.runs) {
       if (const auto x = as_number(run->parameter(parameter))) at->at[*x].push_back(run);
@@ -209,15 +212,15 @@ Figure sensitivity_figure(const Experiment& experiment, const std::string& split
     }
     f.data += "\n\n";
   }
-  f.caption = "Acc, Q and B on " + split + " (n = " + std::to_string(n) + " decisions) over " +
-              parameter + ". Each point is " +
-              (most == 1 ? std::string("one run (one seed)")
-                         : "the mean of " +
-                               (least == most ? std::to_string(most)
-                                              : std::to_string(least) + " to " +
-                                                    std::to_string(most)) +
-                               " seeds, bars are one standard deviation over them") +
-              ".";
+  f.caption =
+      "Acc, Q and B on " + split + " (n = " + std::to_string(n) + " decisions) over " + parameter +
+      ". Each point is " +
+      (most == 1 ? std::string("one run (one seed)")
+                 : "the mean of " +
+                       (least == most ? std::to_string(most)
+                                      : std::to_string(least) + " to " + std::to_string(most)) +
+                       " seeds, bars are one standard deviation over them") +
+      ".";
   const auto markov = markov_of(series, split);
   if (markov) f.caption += " Dotted line: the Markov-1 baseline.";
   if (left_out > 0) {
@@ -229,8 +232,7 @@ Figure sensitivity_figure(const Experiment& experiment, const std::string& split
     std::optional<double> baseline;
   } panels[] = {{"Acc %", 3, markov ? std::optional(100 * markov->acc) : std::nullopt},
                 {"Q % (macro-F1)", 5, markov ? std::optional(100 * markov->q) : std::nullopt},
-                {"B (bias, lower is better)", 7,
-                 markov ? std::optional(markov->b) : std::nullopt}};
+                {"B (bias, lower is better)", 7, markov ? std::optional(markov->b) : std::nullopt}};
   std::string body = "  set multiplot layout 1,3 title " + gnuplot_quote(f.title) + "\n" +
                      "  set xlabel " + gnuplot_quote(name) + "\n" +
                      "  set offsets graph 0.06, graph 0.06, graph 0.1, graph 0.1\n"
@@ -326,8 +328,8 @@ std::vector<Figure> loss_figures(const Run& run) {
     const auto smoothed = smooth(raw, window);
     f.data += "# stage " + one_line(stages[i]) + "\n# step loss smoothed\n";
     for (std::size_t s = 0; s < curve.size(); ++s) {
-      f.data += std::to_string(curve[s].first) + " " + number(raw[s]) + " " + number(smoothed[s]) +
-                "\n";
+      f.data +=
+          std::to_string(curve[s].first) + " " + number(raw[s]) + " " + number(smoothed[s]) + "\n";
     }
     f.data += "\n\n";
     const std::string stage = stages[i].empty() ? "training" : stages[i];
@@ -335,8 +337,8 @@ std::vector<Figure> loss_figures(const Run& run) {
                  " steps, smoothed over " + std::to_string(window);
     const std::string every = std::to_string(1 + curve.size() / kMostPoints);
     const std::string index = std::to_string(i);
-    body += "  set ylabel " + gnuplot_quote("loss, " + stage) + "\n" +
-            "  plot data index " + index + " every " + every +
+    body += "  set ylabel " + gnuplot_quote("loss, " + stage) + "\n" + "  plot data index " +
+            index + " every " + every +
             " using 1:2 with lines linewidth 1 linecolor rgb '#9ecae1' title 'each step', \\\n" +
             "    data index " + index + " every " + every +
             " using 1:3 with lines linewidth 2.5 linecolor rgb '#08306b' title 'smoothed'\n";
@@ -356,9 +358,9 @@ std::vector<Figure> strategy_figures(const Run& run) {
     for (std::size_t i = 0; i < r.support.size(); ++i) {
       const auto& labels = run.evaluation->strategies;
       const bool known = i < labels.size();
-      h.ticks.push_back(!known ? std::to_string(i)
-                               : labels[i].abbreviation.empty() ? labels[i].name
-                                                                : labels[i].abbreviation);
+      h.ticks.push_back(!known                           ? std::to_string(i)
+                        : labels[i].abbreviation.empty() ? labels[i].name
+                                                         : labels[i].abbreviation);
     }
     const std::string where = run.name() + ", " + split;
     const std::string about = " of " + run.name() + " on " + split + " (" + seed_words(run) +

@@ -12,11 +12,11 @@
 namespace straq::report {
 
 struct Figure {
-  std::string id;       // file name without ending: letters, digits, '-', '_' and '.'
-  std::string title;    // short, drawn in the figure
-  std::string caption;  // one or two sentences with n and seeds
-  std::string data;     // <id>.dat
-  std::string script;   // <id>.gp; run in the figures folder
+  std::string id;            // file name without ending: letters, digits, '-', '_' and '.'
+  std::string title;         // short, drawn in the figure
+  std::string caption;       // one or two sentences with n and seeds
+  std::string data;          // <id>.dat
+  std::string script;        // <id>.gp; run in the figures folder
   const Run* run = nullptr;  // whose it is; null for figures over several runs
   bool drawn = false;        // set once the pictures are there
 };

@@ -16,14 +16,18 @@ std::string sort_value(const Cell& cell) {
   return v.is_string() ? v.get<std::string>() : v.dump();
 }
 
-std::string anchor_of(const Run& run) { return "run-" + slug(run.name()); }
+std::string anchor_of(const Run& run) {
+  return "run-" + slug(run.name());
+}
 
 std::string figure_html(const HtmlFigure& f) {
   const std::string caption = escape_html(f.figure->caption);
   std::string out = "<figure>";
   if (f.svg.empty()) {
-    out += "<p class=\"absent\">This figure could not be drawn; its data and script are in the "
-           "report's figures folder as " + escape_html(f.figure->id) + ".dat and .gp.</p>";
+    out +=
+        "<p class=\"absent\">This figure could not be drawn; its data and script are in the "
+        "report's figures folder as " +
+        escape_html(f.figure->id) + ".dat and .gp.</p>";
   } else {
     out += "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"" +
            escape_html(f.figure->title) + "\"><img alt=\"" + caption +
@@ -105,12 +109,23 @@ std::string escape_html(std::string_view text) {
   out.reserve(text.size());
   for (char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -176,9 +191,11 @@ std::string render_html(const HtmlReport& report) {
       // The browser itself then refuses anything that is not in this file.
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
       "style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n"
-      "<title>straQ* report: " + escape_html(results.name) + "</title>\n<style>\n" + kStyle +
+      "<title>straQ* report: " +
+      escape_html(results.name) + "</title>\n<style>\n" + kStyle +
       "</style>\n</head>\n<body>\n<header><h1>straQ* report</h1><p>Results folder: <code>" +
-      escape_html(results.name) + "</code></p>\n"
+      escape_html(results.name) +
+      "</code></p>\n"
       "<nav aria-label=\"Sections\"><a href=\"#overview\">Overview</a> "
       "<a href=\"#results\">Results</a> <a href=\"#training\">Values and training</a> "
       "<a href=\"#runs\">Runs</a> <a href=\"#terms\">Terms</a></nav></header>\n<main>\n";
@@ -193,8 +210,9 @@ std::string render_html(const HtmlReport& report) {
 
   out += "<section id=\"results\"><h2>Results</h2>\n";
   if (report.results_tables.empty()) {
-    out += "<p class=\"absent\">No run has been evaluated yet: there is no readable "
-           "evaluation.json.</p>\n";
+    out +=
+        "<p class=\"absent\">No run has been evaluated yet: there is no readable "
+        "evaluation.json.</p>\n";
   }
   for (const auto& t : report.results_tables) out += html_table(t);
   for (const auto& f : report.figures) {

@@ -16,8 +16,8 @@
 namespace straq::report {
 
 struct ReportOptions {
-  std::string out;                    // empty: <results>/report
-  std::string gnuplot = "gnuplot";    // program's name or path
+  std::string out;                          // empty: <results>/report
+  std::string gnuplot = "gnuplot";          // program's name or path
   std::string sensitivity = "learn.gamma";  // the parameter of Figure 5
   int most_run_figures = 24;  // runs whose own figures are drawn; of more, the first ones
 };

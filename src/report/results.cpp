@@ -1,8 +1,8 @@
 #include "report/results.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <cctype>
+#include <filesystem>
 #include <set>
 #include <string_view>
 
@@ -29,8 +29,8 @@ bool is_folder(const fs::path& path) {
 // A run has one of its files; a folder with an index is an experiment whatever else it holds.
 bool is_run(const fs::path& folder) {
   if (present(folder / "index.csv")) return false;
-  for (const char* name : {"config.yaml", "provenance.json", "metrics.jsonl", "evaluation.json",
-                           "DONE", "FAILED"}) {
+  for (const char* name :
+       {"config.yaml", "provenance.json", "metrics.jsonl", "evaluation.json", "DONE", "FAILED"}) {
     if (present(folder / name)) return true;
   }
   return false;
@@ -188,8 +188,8 @@ void read_run(Run& run) {
   const auto need = [&](const char* name) {
     if (!present(folder / name)) run.missing.push_back(name);
   };
-  for (const char* name : {"config.yaml", "provenance.json", "metrics.jsonl", "predictions",
-                           "evaluation.json"}) {
+  for (const char* name :
+       {"config.yaml", "provenance.json", "metrics.jsonl", "predictions", "evaluation.json"}) {
     need(name);
   }
 
@@ -308,10 +308,14 @@ void visit(const fs::path& folder, const std::string& name, int depth, Results& 
 
 std::string to_word(State state) {
   switch (state) {
-    case State::done: return "done";
-    case State::failed: return "failed";
-    case State::unfinished: return "unfinished";
-    case State::not_started: return "not started";
+    case State::done:
+      return "done";
+    case State::failed:
+      return "failed";
+    case State::unfinished:
+      return "unfinished";
+    case State::not_started:
+      return "not started";
   }
   return {};
 }
@@ -356,9 +360,8 @@ std::vector<std::string> Results::splits() const {
       if (std::find(out.begin(), out.end(), split) == out.end()) out.push_back(split);
     }
   }
-  std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
-    return a == "test" && b != "test";
-  });
+  std::stable_sort(out.begin(), out.end(),
+                   [](const auto& a, const auto& b) { return a == "test" && b != "test"; });
   return out;
 }
 
@@ -389,8 +392,9 @@ Results read_results(const std::string& path) {
     for (const auto& e : results.experiments) {
       for (const auto& problem : e.problems) message += "; " + problem;
     }
-    fail_input(message, "a run is a folder with config.yaml, metrics.jsonl or evaluation.json; "
-                        "`straq run` makes one");
+    fail_input(message,
+               "a run is a folder with config.yaml, metrics.jsonl or evaluation.json; "
+               "`straq run` makes one");
   }
   // Messages name files from the results folder on: a report may travel, its machine's paths not.
   const std::string prefix = root.parent_path().string() + "/";

@@ -38,11 +38,11 @@ struct Run {
   std::string experiment, point;
   std::string path;  // empty when not started
   State state = State::not_started;
-  std::string reason;  // of a failure: what FAILED says
+  std::string reason;                                           // of a failure: what FAILED says
   std::vector<std::pair<std::string, std::string>> parameters;  // index.csv's columns, in order
-  std::string config;      // config.yaml as it is
-  std::string provenance;  // provenance.json, indented
-  std::vector<std::pair<std::string, std::string>> settings;  // config.yaml, keys dotted
+  std::string config;                                           // config.yaml as it is
+  std::string provenance;                                       // provenance.json, indented
+  std::vector<std::pair<std::string, std::string>> settings;    // config.yaml, keys dotted
   std::vector<Step> steps;
   std::optional<metrics::Evaluation> evaluation;
   std::vector<std::string> missing;   // files that a finished run has and this one lacks
@@ -57,7 +57,7 @@ struct Run {
 };
 
 struct Experiment {
-  std::string name;  // path below the results folder
+  std::string name;       // path below the results folder
   std::vector<Run> runs;  // in index.csv's order, then by name
   std::vector<std::string> problems;
 };

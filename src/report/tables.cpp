@@ -14,7 +14,9 @@ namespace {
 using metrics::Interval;
 using metrics::SplitEvaluation;
 
-Cell percent(double fraction) { return Cell::real(100 * fraction, 2); }
+Cell percent(double fraction) {
+  return Cell::real(100 * fraction, 2);
+}
 
 Cell interval(const Interval& i, double scale) {
   Cell c;
@@ -34,7 +36,9 @@ std::string joined(const std::vector<std::string>& items, const char* between = 
   return out;
 }
 
-bool several_experiments(const Results& results) { return results.experiments.size() > 1; }
+bool several_experiments(const Results& results) {
+  return results.experiments.size() > 1;
+}
 
 std::string planner_name(const Results& results, const Run& run) {
   return several_experiments(results) ? run.name() : run.point;
@@ -78,15 +82,15 @@ struct DataGroup {
 Table results_table(const Results& results, const std::string& split, const DataGroup& group,
                     const std::vector<const Run*>& unevaluated) {
   Table t;
-  t.columns = {"Planner", "Seed", "Acc %", "Acc 95 %", "Q %", "Q 95 %", "B", "B 95 %", "n",
-               "Invalid"};
-  bool degenerate = false;
+  t.columns = {"Planner", "Seed", "Acc %",  "Acc 95 %", "Q %",
+               "Q 95 %",  "B",    "B 95 %", "n",        "Invalid"};
+  std::vector<std::string> degenerate;
   const metrics::StrategyIntervals* shown = nullptr;
   for (const Run* run : group.runs) {
     const SplitEvaluation& e = *run->split(split);
-    t.add(score_row(planner_name(results, *run), run->seed().value_or("–"), e.strategy,
-                    e.intervals));
-    degenerate = degenerate || e.strategy.bt_degenerate;
+    t.add(
+        score_row(planner_name(results, *run), run->seed().value_or("–"), e.strategy, e.intervals));
+    if (e.strategy.bt_degenerate) degenerate.push_back(planner_name(results, *run));
     shown = &e.intervals;
   }
   for (const Run* run : unevaluated) {
@@ -103,11 +107,11 @@ Table results_table(const Results& results, const std::string& split, const Data
   if (baselines != nullptr) {
     for (const auto& b : *baselines) {
       t.add(score_row("[" + baseline_title(b.name) + "]", "–", b.strategy, b.intervals));
-      degenerate = degenerate || b.strategy.bt_degenerate;
     }
   } else {
-    t.notes.push_back("The trivial baselines are missing: no evaluation.json of these runs has "
-                      "them.");
+    t.notes.push_back(
+        "The trivial baselines are missing: no evaluation.json of these runs has "
+        "them.");
   }
   if (shown != nullptr) {
     t.notes.push_back("95 % intervals: percentile bootstrap over " +
@@ -115,11 +119,14 @@ Table results_table(const Results& results, const std::string& split, const Data
                       std::to_string(shown->replicates) +
                       " replicates. They measure sampling of dialogues, not training seeds.");
   }
-  t.notes.push_back("[Brackets]: trivial planners on the same decisions. Acc and Q (macro-F1): "
-                    "higher is better; B (bias): lower, but B alone ranks nothing.");
-  if (degenerate) {
-    t.notes.push_back("For some rows B rests on a guard (strategies that are never, or only ever "
-                      "rightly, predicted).");
+  t.notes.push_back(
+      "[Brackets]: trivial planners on the same decisions. Acc and Q (macro-F1): "
+      "higher is better; B (bias): lower, but B alone ranks nothing.");
+  if (!degenerate.empty()) {
+    t.notes.push_back(
+        "B rests on a guard (strategies that are never, or only ever rightly, "
+        "predicted) for: " +
+        joined(degenerate) + ".");
   }
   return t;
 }
@@ -172,9 +179,8 @@ std::vector<Table> results_tables(const Results& results) {
     for (const Run* run : results.runs()) {
       const SplitEvaluation* e = run->split(split);
       if (e == nullptr) continue;
-      auto at = std::find_if(groups.begin(), groups.end(), [&](const DataGroup& g) {
-        return g.support == e->strategy.support;
-      });
+      auto at = std::find_if(groups.begin(), groups.end(),
+                             [&](const DataGroup& g) { return g.support == e->strategy.support; });
       if (at == groups.end()) at = groups.insert(groups.end(), {e->strategy.support, {}});
       at->runs.push_back(run);
     }
@@ -228,8 +234,8 @@ Table seeds_table(const Results& results) {
   Table t;
   t.id = "seeds";
   t.title = "Spread over training seeds";
-  t.columns = {"Setting", "Split", "Seeds", "Acc mean %", "Acc sd", "Acc t 95 %", "Q mean %",
-               "Q sd", "Q t 95 %", "B mean", "B sd", "B t 95 %"};
+  t.columns = {"Setting",  "Split", "Seeds",    "Acc mean %", "Acc sd", "Acc t 95 %",
+               "Q mean %", "Q sd",  "Q t 95 %", "B mean",     "B sd",   "B t 95 %"};
   for (const std::string& split : results.splits()) {
     for (const Group& g : group_runs(results, split, {"seed", "learn.seed", "train.seed"})) {
       if (g.runs.size() < 2) continue;
@@ -253,8 +259,9 @@ Table seeds_table(const Results& results) {
       t.add(std::move(row));
     }
   }
-  t.notes.push_back("Seeds only: sample standard deviation and t interval of the mean; sampling of "
-                    "dialogues is in the results tables.");
+  t.notes.push_back(
+      "Seeds only: sample standard deviation and t interval of the mean; sampling of "
+      "dialogues is in the results tables.");
   return t;
 }
 
@@ -262,8 +269,8 @@ Table strategies_table(const std::vector<const Run*>& runs) {
   Table t;
   t.id = "strategies";
   t.title = "Per strategy";
-  t.columns = {"Run", "Split", "Strategy", "Support", "Predicted", "Acc %", "Precision %", "Q %",
-               "B"};
+  t.columns = {"Run",   "Split",       "Strategy", "Support", "Predicted",
+               "Acc %", "Precision %", "Q %",      "B"};
   for (const Run* run : runs) {
     if (!run->evaluation) continue;
     for (const auto& [split, e] : run->evaluation->splits) {
@@ -278,8 +285,9 @@ Table strategies_table(const std::vector<const Run*>& runs) {
       }
     }
   }
-  t.notes.push_back("Acc is the strategy's recall, Q its F1, B its preference p (above 1: chosen "
-                    "too readily).");
+  t.notes.push_back(
+      "Acc is the strategy's recall, Q its F1, B its preference p (above 1: chosen "
+      "too readily).");
   return t;
 }
 
@@ -287,8 +295,8 @@ Table value_table(const Results& results) {
   Table t;
   t.id = "value";
   t.title = "Values";
-  t.columns = {"Run", "Split", "gamma", "Mean max Q", "Mean Q chosen", "Mean Q gold",
-               "Mean return", "Spearman chosen", "Spearman gold", "n"};
+  t.columns = {"Run",         "Split",       "gamma",           "Mean max Q",    "Mean Q chosen",
+               "Mean Q gold", "Mean return", "Spearman chosen", "Spearman gold", "n"};
   for (const Run* run : results.runs()) {
     if (!run->evaluation) continue;
     for (const auto& [split, e] : run->evaluation->splits) {
@@ -304,8 +312,9 @@ Table value_table(const Results& results) {
       }
     }
   }
-  t.notes.push_back("Per decision. Spearman: rank correlation of Q with the discounted return from "
-                    "that decision on.");
+  t.notes.push_back(
+      "Per decision. Spearman: rank correlation of Q with the discounted return from "
+      "that decision on.");
   return t;
 }
 
@@ -313,7 +322,7 @@ Table training_table(const Results& results) {
   Table t;
   t.id = "training";
   t.title = "Training";
-  t.columns = {"Run", "Stage", "Steps", "Loss at first", "Loss at last", "Largest gradient norm",
+  t.columns = {"Run",   "Stage", "Steps", "Loss at first", "Loss at last", "Largest gradient norm",
                "Tokens"};
   for (const Run* run : results.runs()) {
     std::vector<std::string> stages;

@@ -24,7 +24,9 @@ std::vector<double> resolve_preferences(const Weights& rows,
   return out;
 }
 
-std::size_t band(int intensity) { return intensity <= 2 ? 0 : intensity == 3 ? 1 : 2; }
+std::size_t band(int intensity) {
+  return intensity <= 2 ? 0 : intensity == 3 ? 1 : 2;
+}
 
 }  // namespace
 

@@ -24,9 +24,9 @@ struct StagePreferences {
 };
 
 struct BehaviourConfig {
-  double noise = 0.1;       // probability of a strategy drawn uniformly
-  double repeat_weight = 1; // factor on the strategy of the turn before
-  Weights first;            // factors at a dialogue's first decision
+  double noise = 0.1;                                  // probability of a strategy drawn uniformly
+  double repeat_weight = 1;                            // factor on the strategy of the turn before
+  Weights first;                                       // factors at a dialogue's first decision
   std::vector<std::pair<std::string, Weights>> after;  // factors by the strategy of the turn before
   StagePreferences exploration, comforting, action;
   void fields(config::Fields& f);
@@ -57,7 +57,7 @@ struct BehaviourAnalysis {
   double oracle_accuracy = 0;  // share of decisions guessed by argmax_a pi(a|s), s being known
   std::vector<double> shares;  // of each strategy among the decisions
   std::array<double, 4> outcomes{};  // probability of each Outcome at the end ([0] stays 0)
-  double mean_return = 0;      // undiscounted expected sum of rewards of a dialogue
+  double mean_return = 0;            // undiscounted expected sum of rewards of a dialogue
 };
 
 // Exact, by carrying the state distribution forward turn by turn.

@@ -126,21 +126,23 @@ std::vector<Table> tables(const CorpusReport& report, const dialogue::StrategySe
   Table sizes;
   sizes.id = "simulated_corpus";
   sizes.title = "Simulated corpus in " + report.folder;
-  sizes.columns = {"Split", "Dialogues", "Utterances", "Decisions", "per dialogue",
-                   "Distinct seeker utterances %", "Majority Acc", "Oracle Acc"};
+  sizes.columns = {"Split",        "Dialogues",    "Utterances",
+                   "Decisions",    "per dialogue", "Distinct seeker utterances %",
+                   "Majority Acc", "Oracle Acc"};
   for (const auto& c : report.splits) {
     const auto n = static_cast<double>(c.decisions);
     const auto most = *std::max_element(c.by_strategy.begin(), c.by_strategy.end());
     sizes.add({c.split, c.dialogues, c.utterances, c.decisions,
                Cell::real(n / static_cast<double>(c.dialogues), 2),
                Cell::real(100.0 * static_cast<double>(c.distinct_seeker) /
-                              static_cast<double>(c.seeker_utterances), 1),
+                              static_cast<double>(c.seeker_utterances),
+                          1),
                Cell::real(100.0 * static_cast<double>(most) / n, 2),
                Cell::real(100.0 * static_cast<double>(c.oracle_hits) / n, 2)});
   }
   const BehaviourAnalysis& e = report.exact;
-  sizes.add({"exact", Cell::missing(), Cell::missing(), Cell::missing(),
-             Cell::real(e.decisions, 2), Cell::missing(),
+  sizes.add({"exact", Cell::missing(), Cell::missing(), Cell::missing(), Cell::real(e.decisions, 2),
+             Cell::missing(),
              Cell::real(100 * *std::max_element(e.shares.begin(), e.shares.end()), 2),
              Cell::real(100 * e.oracle_accuracy, 2)});
   sizes.notes = {"Majority Acc: always the split's most frequent strategy.",

@@ -43,19 +43,26 @@ std::vector<Effect> resolve(const EffectTable::Row& rows, Stage stage,
 
 const char* name(Stage stage) {
   switch (stage) {
-    case Stage::exploration: return "exploration";
-    case Stage::comforting: return "comforting";
-    case Stage::action: return "action";
+    case Stage::exploration:
+      return "exploration";
+    case Stage::comforting:
+      return "comforting";
+    case Stage::action:
+      return "action";
   }
   return "?";
 }
 
 const char* name(Outcome outcome) {
   switch (outcome) {
-    case Outcome::ongoing: return "ongoing";
-    case Outcome::settled: return "settled";
-    case Outcome::left: return "left";
-    case Outcome::out_of_turns: return "out_of_turns";
+    case Outcome::ongoing:
+      return "ongoing";
+    case Outcome::settled:
+      return "settled";
+    case Outcome::left:
+      return "left";
+    case Outcome::out_of_turns:
+      return "out_of_turns";
   }
   return "?";
 }
@@ -110,8 +117,7 @@ Dynamics::Dynamics(const DynamicsConfig& config, const dialogue::StrategySet& st
               resolve(config_.effects.action, Stage::action, strategies, where)};
 
   const auto& opens = config_.start.supporter_opens;
-  const std::vector<int> at =
-      rows_by_strategy(opens, strategies, "dynamics.start.supporter_opens");
+  const std::vector<int> at = rows_by_strategy(opens, strategies, "dynamics.start.supporter_opens");
   double intensity_sum = 0, opening_sum = config_.start.seeker_opens;
   for (double w : config_.start.intensity) intensity_sum += w;
   for (const auto& row : opens) opening_sum += row.second;
@@ -191,9 +197,8 @@ std::vector<Transition> Dynamics::transition(const State& s, int action) const {
       if (p_change <= 0) continue;
       const int intensity = std::clamp(s.intensity + change, 1, intensity_levels);
       const double p = stay * p_stage * p_change;
-      const double settle = stage == Stage::action
-                                ? config_.settle[static_cast<std::size_t>(intensity - 1)]
-                                : 0.0;
+      const double settle =
+          stage == Stage::action ? config_.settle[static_cast<std::size_t>(intensity - 1)] : 0.0;
       add(ended(Outcome::settled, intensity), p * settle);
       if (s.turn + 1 >= config_.max_turns) {
         add(ended(Outcome::out_of_turns, intensity), p * (1 - settle));
@@ -212,9 +217,12 @@ double Dynamics::reward(const State& s, int /*action*/, const State& next) const
     // An ending hides the stage it was reached in, so moving on is paid while the dialogue lives.
     case Outcome::ongoing:
       return total + r.advance * (static_cast<int>(next.stage) - static_cast<int>(s.stage));
-    case Outcome::settled: return total + r.settled;
-    case Outcome::left: return total + r.left;
-    case Outcome::out_of_turns: return total + r.out_of_turns;
+    case Outcome::settled:
+      return total + r.settled;
+    case Outcome::left:
+      return total + r.left;
+    case Outcome::out_of_turns:
+      return total + r.out_of_turns;
   }
   return total;
 }

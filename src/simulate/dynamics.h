@@ -74,9 +74,9 @@ struct StartConfig {
 };
 
 struct RewardConfig {
-  double step = 0;         // of every decision
-  double relief = 0;       // per point of intensity lost (a gain of intensity costs as much)
-  double advance = 0;      // per stage moved on
+  double step = 0;     // of every decision
+  double relief = 0;   // per point of intensity lost (a gain of intensity costs as much)
+  double advance = 0;  // per stage moved on
   double settled = 0, left = 0, out_of_turns = 0;  // of the ending
   void fields(config::Fields& f);
 };

@@ -158,11 +158,16 @@ PhraseBook::PhraseBook(const PhraseTables& t, const dialogue::StrategySet& strat
   for (const auto& [key, texts] : t.lists) general_[key] = parse_some(texts, "lists." + key);
   const SeekerTable& s = t.seeker;
   const std::pair<const char*, const std::vector<std::string>*> seeker_lists[] = {
-      {"greeting", &s.greeting},     {"opening", &s.opening},
-      {"exploration", &s.exploration}, {"comforting", &s.comforting},
-      {"action", &s.action},         {"better", &s.better},
-      {"same", &s.same},             {"worse", &s.worse},
-      {"settled", &s.settled},       {"left", &s.left},
+      {"greeting", &s.greeting},
+      {"opening", &s.opening},
+      {"exploration", &s.exploration},
+      {"comforting", &s.comforting},
+      {"action", &s.action},
+      {"better", &s.better},
+      {"same", &s.same},
+      {"worse", &s.worse},
+      {"settled", &s.settled},
+      {"left", &s.left},
       {"out_of_turns", &s.out_of_turns}};
   for (const auto& [key, texts] : seeker_lists) {
     general_["seeker." + std::string(key)] = parse_some(*texts, "seeker." + std::string(key));
@@ -199,11 +204,16 @@ PhraseBook::PhraseBook(const PhraseTables& t, const dialogue::StrategySet& strat
     problems_.push_back(problem);
     Resolved r;
     const std::pair<const char*, const std::vector<std::string>*> lists[] = {
-        {"topic", &p.topic},           {"my_topic", &p.my_topic},
-        {"situation", &p.situation},   {"hurt", &p.hurt},
-        {"goal", &p.goal},             {"question", &p.question},
-        {"disclosure", &p.disclosure}, {"cheer", &p.cheer},
-        {"advice", &p.advice},         {"information", &p.information}};
+        {"topic", &p.topic},
+        {"my_topic", &p.my_topic},
+        {"situation", &p.situation},
+        {"hurt", &p.hurt},
+        {"goal", &p.goal},
+        {"question", &p.question},
+        {"disclosure", &p.disclosure},
+        {"cheer", &p.cheer},
+        {"advice", &p.advice},
+        {"information", &p.information}};
     for (const auto& [key, texts] : lists) r.lists[key] = parse_some(*texts, where + "." + key);
     if (p.facts.empty()) fail_input(where + ".facts: the list is empty");
     for (const auto& fact : p.facts) {
@@ -262,10 +272,9 @@ PhraseBook::PhraseBook(const PhraseTables& t, const dialogue::StrategySet& strat
 }
 
 const PhraseList* PhraseBook::find(std::string_view slot, const Scene& scene) const {
-  for (const Lists* lists :
-       {&by_problem_[static_cast<std::size_t>(scene.problem)].lists,
-        &by_emotion_[static_cast<std::size_t>(scene.emotion)],
-        &degree_[static_cast<std::size_t>(scene.intensity - 1)], &general_}) {
+  for (const Lists* lists : {&by_problem_[static_cast<std::size_t>(scene.problem)].lists,
+                             &by_emotion_[static_cast<std::size_t>(scene.emotion)],
+                             &degree_[static_cast<std::size_t>(scene.intensity - 1)], &general_}) {
     if (const auto it = lists->find(slot); it != lists->end()) return &it->second;
   }
   return nullptr;
@@ -341,8 +350,8 @@ std::string tidy(std::string_view text) {
     } else if (std::isdigit(static_cast<unsigned char>(c))) {
       start = false;
     }
-    const bool ends_sentence = (c == '.' || c == '?' || c == '!') &&
-                               (i + 1 == text.size() || text[i + 1] == ' ');
+    const bool ends_sentence =
+        (c == '.' || c == '?' || c == '!') && (i + 1 == text.size() || text[i + 1] == ' ');
     if (ends_sentence) start = true;
     out += c;
   }

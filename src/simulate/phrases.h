@@ -37,7 +37,7 @@ class Phrase {
 
  private:
   struct Part {
-    std::string text;             // literal, or the slot's name
+    std::string text;  // literal, or the slot's name
     bool slot = false;
     std::vector<Phrase> choices;  // alternatives; then `text` is unused
   };
@@ -57,19 +57,19 @@ struct ProblemTable {
   std::string name;
   double weight = 1;
   std::vector<std::string> emotions;
-  std::vector<std::string> topic, my_topic;           // noun phrases, to and by the seeker
-  std::vector<std::vector<std::string>> facts;        // [by the seeker, to the seeker] clauses
-  std::vector<std::string> situation;                 // first person, the description of a session
-  std::vector<std::string> hurt, goal;                // seeker: why it hurts; what they want
+  std::vector<std::string> topic, my_topic;     // noun phrases, to and by the seeker
+  std::vector<std::vector<std::string>> facts;  // [by the seeker, to the seeker] clauses
+  std::vector<std::string> situation;           // first person, the description of a session
+  std::vector<std::string> hurt, goal;          // seeker: why it hurts; what they want
   std::vector<std::string> question, disclosure, cheer, advice, information;  // supporter
   void fields(config::Fields& f);
 };
 
 struct SeekerTable {
   std::vector<std::string> greeting, opening, exploration, comforting, action;
-  std::vector<std::vector<std::string>> intensity;        // five lists: sentences by intensity
-  std::vector<std::string> better, same, worse;           // reactions to the turn before
-  std::vector<std::string> settled, left, out_of_turns;   // last words by how it ended
+  std::vector<std::vector<std::string>> intensity;       // five lists: sentences by intensity
+  std::vector<std::string> better, same, worse;          // reactions to the turn before
+  std::vector<std::string> settled, left, out_of_turns;  // last words by how it ended
   void fields(config::Fields& f);
 };
 
@@ -136,8 +136,8 @@ class PhraseBook {
 
   std::vector<Problem> problems_;
   std::vector<Emotion> emotions_;
-  Lists general_;                            // "seeker.better", "lists" by their names, …
-  std::vector<Lists> by_emotion_, degree_;   // slots {feeling}; {degree}
+  Lists general_;                           // "seeker.better", "lists" by their names, …
+  std::vector<Lists> by_emotion_, degree_;  // slots {feeling}; {degree}
   std::vector<Resolved> by_problem_;
   struct Supporter {
     PhraseList stage[stage_count], opening, first, last;

@@ -185,7 +185,10 @@ struct Simulator::Run {
 
 SimulatedDialogue Simulator::generate(const std::string& split, int number) const {
   Run run{*this, CounterRng(seed_, "simulate/" + split, static_cast<std::uint64_t>(number)),
-          {}, {}, false, false, 0, {}, {}, {}};
+          {},    {},
+          false, false,
+          0,     {},
+          {},    {}};
   char digits[16];
   std::snprintf(digits, sizeof digits, "%05d", number);
   dialogue::Dialogue& d = run.out.dialogue;

@@ -27,14 +27,14 @@ struct SizesConfig {
 
 // How latent states become words; probabilities.
 struct WordingConfig {
-  double noise = 0.1;          // of a seeker turn that sounds like a neighbouring state
-  double intensity_told = 0.9; // of a later seeker turn that tells how strong the feeling is
-  double reaction = 0.6;       // of a reaction to the supporter's turn
-  double split_turn = 0.15;    // of a seeker turn sent as two utterances
+  double noise = 0.1;              // of a seeker turn that sounds like a neighbouring state
+  double intensity_told = 0.9;     // of a later seeker turn that tells how strong the feeling is
+  double reaction = 0.6;           // of a reaction to the supporter's turn
+  double split_turn = 0.15;        // of a seeker turn sent as two utterances
   double second_utterance = 0.12;  // of a supporter turn with a second utterance, any strategy
-  double farewell = 0.4;       // of a farewell added to the last supporter turn
-  double last_word = 0.3;      // of a dialogue that the seeker ends
-  double casual = 0.1;         // of a seeker who writes without capitals
+  double farewell = 0.4;           // of a farewell added to the last supporter turn
+  double last_word = 0.3;          // of a dialogue that the seeker ends
+  double casual = 0.1;             // of a seeker who writes without capitals
   void fields(config::Fields& f);
 };
 

@@ -69,8 +69,8 @@ TEST(World, SilentWorldsOfOneAreRefusedWithTheFix) {
 
 TEST(World, PromiseIsReadFromSlurmStepsOnly) {
   auto with = [](std::initializer_list<std::pair<const char*, const char*>> env) {
-    for (const char* name : {"SLURM_NTASKS", "SLURM_STEP_ID", "OMPI_COMM_WORLD_SIZE", "PMIX_ID",
-                             "PMI_RANK"}) {
+    for (const char* name :
+         {"SLURM_NTASKS", "SLURM_STEP_ID", "OMPI_COMM_WORLD_SIZE", "PMIX_ID", "PMI_RANK"}) {
       unsetenv(name);
     }
     for (const auto& [k, v] : env) setenv(k, v, 1);

@@ -52,8 +52,9 @@ struct Everything {
     f("targets", targets);
     f("weights", weights, between(0, 1));
     f("target", target);
-    f.choice("backup", backup,
-             {{"max", Backup::max}, {"double", Backup::twin, false}, {"expected", Backup::expected}});
+    f.choice(
+        "backup", backup,
+        {{"max", Backup::max}, {"double", Backup::twin, false}, {"expected", Backup::expected}});
     f.raw("grid", grid);
   }
 };
@@ -72,7 +73,9 @@ struct NeedsInner {
   void fields(Fields& f) { f("inner", inner); }
 };
 
-Everything parse(const std::string& yaml) { return read<Everything>(parse_yaml(yaml, "a.yaml")); }
+Everything parse(const std::string& yaml) {
+  return read<Everything>(parse_yaml(yaml, "a.yaml"));
+}
 
 std::string refusal(const std::string& yaml) {
   const auto e = error_of([&] { parse(yaml); });
@@ -86,7 +89,8 @@ std::string refusal(const std::string& yaml) {
 
 TEST(Fields, EveryTypeIsRead) {
   const Everything x = parse(
-      "flag: true\ntext: 12\nreal: 1e-3\nsmall: -4\nseed: 9223372036854775807\nwide: -5\nbyte: 255\n"
+      "flag: true\ntext: 12\nreal: 1e-3\nsmall: -4\nseed: 9223372036854775807\nwide: -5\nbyte: "
+      "255\n"
       "maybe: 2\nnumbers: [3]\ntargets: [{every: 1}, {polyak: 0.5}]\nweights: {a b: 0.25, c: 1}\n"
       "target: {every: 3}\nbackup: expected\ngrid: {gamma: [0.8, 0.9]}\n");
   EXPECT_TRUE(x.flag);

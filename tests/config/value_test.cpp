@@ -150,11 +150,45 @@ TEST(Set, MalformedAssignmentsAreRefused) {
 
 TEST(RoundTrip, YamlReadsBackToTheSameTree) {
   Value v = Value::make_map();
-  const char* texts[] = {"plain", "", " padded ", "true", "null", "~", "0.5", "-3", "1e5", "a: b",
-                         "# no comment", "- dash", "two\nlines", "tab\there", "quote\"s and 'them'",
-                         "{a|b}", "[x]", "*star", "&amp", "%", "@at", "naïve – ünï", "yes", "no",
-                         "inf", "nan", "Infinity", ".nan", ".inf", "0x10", "1_000", "2024-01-01",
-                         "\\back\\slash", "\x01 control", "!tag", "? q", "| bar", "> gt", "`tick"};
+  const char* texts[] = {"plain",
+                         "",
+                         " padded ",
+                         "true",
+                         "null",
+                         "~",
+                         "0.5",
+                         "-3",
+                         "1e5",
+                         "a: b",
+                         "# no comment",
+                         "- dash",
+                         "two\nlines",
+                         "tab\there",
+                         "quote\"s and 'them'",
+                         "{a|b}",
+                         "[x]",
+                         "*star",
+                         "&amp",
+                         "%",
+                         "@at",
+                         "naïve – ünï",
+                         "yes",
+                         "no",
+                         "inf",
+                         "nan",
+                         "Infinity",
+                         ".nan",
+                         ".inf",
+                         "0x10",
+                         "1_000",
+                         "2024-01-01",
+                         "\\back\\slash",
+                         "\x01 control",
+                         "!tag",
+                         "? q",
+                         "| bar",
+                         "> gt",
+                         "`tick"};
   int i = 0;
   for (const char* t : texts) {
     v.set("text" + std::to_string(i), from_json(nlohmann::ordered_json(t)));
@@ -174,8 +208,8 @@ TEST(RoundTrip, YamlReadsBackToTheSameTree) {
   ASSERT_EQ(back.map.size(), v.map.size()) << yaml;
   for (std::size_t k = 0; k < v.map.size(); ++k) {
     EXPECT_EQ(back.map[k].first, v.map[k].first);
-    EXPECT_TRUE(same(back.map[k].second, v.map[k].second))
-        << v.map[k].first << "\n" << to_yaml(v.map[k].second);
+    EXPECT_TRUE(same(back.map[k].second, v.map[k].second)) << v.map[k].first << "\n"
+                                                           << to_yaml(v.map[k].second);
   }
   EXPECT_EQ(to_json(back), to_json(v));
   EXPECT_EQ(to_yaml(back), yaml);

@@ -14,10 +14,11 @@ using straq::testing::error_of;
 using straq::testing::TemporaryFolder;
 
 TEST(Sweep, GridTimesSeedsInAFixedOrder) {
-  const auto points = expand_points(config::parse_yaml(
-      "name: x\nseed: 9\nsweep: {grid: {learn.gamma: [0, 0.85], model.shape: [configs/shapes/tiny.yaml]}, "
-      "seeds: [1, 2]}\n",
-      "s.yaml"));
+  const auto points =
+      expand_points(config::parse_yaml("name: x\nseed: 9\nsweep: {grid: {learn.gamma: [0, 0.85], "
+                                       "model.shape: [configs/shapes/tiny.yaml]}, "
+                                       "seeds: [1, 2]}\n",
+                                       "s.yaml"));
   ASSERT_EQ(points.size(), 4u);
   EXPECT_EQ(points[0].name, "gamma-0_shape-tiny_seed-1");
   EXPECT_EQ(points[1].name, "gamma-0_shape-tiny_seed-2");
@@ -42,8 +43,9 @@ TEST(Sweep, BadGridsNameTheirKey) {
     EXPECT_NE(std::string(e->what()).find("learn.gamma"), std::string::npos);
     EXPECT_NE(std::string(e->what()).find("s.yaml:1"), std::string::npos);
   }
-  const auto twice = error_of(
-      [] { expand_points(config::parse_yaml("sweep: {grid: {learn.gamma: [0.5, 0.5]}}", "s.yaml")); });
+  const auto twice = error_of([] {
+    expand_points(config::parse_yaml("sweep: {grid: {learn.gamma: [0.5, 0.5]}}", "s.yaml"));
+  });
   ASSERT_TRUE(twice);
   EXPECT_NE(std::string(twice->what()).find("gamma-0.5_seed-1"), std::string::npos);
 }
@@ -73,8 +75,8 @@ TEST(RunFolder, AFinishedRunIsKeptAndAnotherConfigRefused) {
   run.finish();
   EXPECT_TRUE(run.done_with(config));
   // Where results land and on how many ranks changes nothing in them.
-  EXPECT_TRUE(run.done_with(
-      config::parse_yaml("name: x\nresults: b\nlearn: {gamma: 0.5}\nroles: {learners: 3}\n", "c.yaml")));
+  EXPECT_TRUE(run.done_with(config::parse_yaml(
+      "name: x\nresults: b\nlearn: {gamma: 0.5}\nroles: {learners: 3}\n", "c.yaml")));
   const auto e = error_of([&] {
     run.done_with(config::parse_yaml("name: x\nresults: a\nlearn: {gamma: 0.9}\n", "c.yaml"));
   });

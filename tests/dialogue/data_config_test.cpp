@@ -61,8 +61,8 @@ TEST(DataConfig, LoadsOfficialSplits) {
   write_file_atomic(folder.path("train.txt"), std::string(kLine) + "\n" + kLine + "\n");
   write_file_atomic(folder.path("test.txt"), std::string(kLine) + "\n");
   const Environment root("STRAQ_TEST_ROOT", folder.path().c_str());
-  DataConfig c = made_config(
-      "train: ${STRAQ_TEST_ROOT}/train.txt\ntest: ${STRAQ_TEST_ROOT}/test.txt\n");
+  DataConfig c =
+      made_config("train: ${STRAQ_TEST_ROOT}/train.txt\ntest: ${STRAQ_TEST_ROOT}/test.txt\n");
   Splits s = load_splits(c);
   ASSERT_EQ(s.splits.size(), 2u);
   EXPECT_EQ(s.splits[0].name, "train");

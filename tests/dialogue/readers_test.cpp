@@ -46,10 +46,13 @@ TEST(Readers, ReadsTheListFormWithBothVocabularies) {
   const Corpus c = parse(
       "\xEF\xBB\xBF[\n {\"emotion_type\": \"fear\", \"dialog\": [\n"
       "  {\"speaker\": \"speaker\", \"annotation\": {}, \"content\": \"hello ] [ \\\" ,\\n\"},\n"
-      "  {\"speaker\": \"listener\", \"annotation\": {\"strategy\": \"Questions\"}, \"content\": \"Yes?\"}]},\n"
+      "  {\"speaker\": \"listener\", \"annotation\": {\"strategy\": \"Questions\"}, \"content\": "
+      "\"Yes?\"}]},\n"
       " {\"dialog\": [\n"
-      "  {\"speaker\": \"supporter\", \"annotation\": {\"strategy\": \"Other\"}, \"content\": \"hi\"},\n"
-      "  {\"speaker\": \"seeker\", \"annotation\": {\"feedback\": \"5\"}, \"content\": \"hi\"}]}\n]\n");
+      "  {\"speaker\": \"supporter\", \"annotation\": {\"strategy\": \"Other\"}, \"content\": "
+      "\"hi\"},\n"
+      "  {\"speaker\": \"seeker\", \"annotation\": {\"feedback\": \"5\"}, \"content\": "
+      "\"hi\"}]}\n]\n");
   ASSERT_EQ(c.dialogues.size(), 2u);
   EXPECT_EQ(c.dialogues[0].utterances[0].text, "hello ] [ \" ,");
   EXPECT_EQ(c.dialogues[0].utterances[1].strategy, 0);
@@ -107,7 +110,8 @@ TEST(Readers, UnknownLabelNamesFileLineAndTheNearestKnownOne) {
 TEST(Readers, BadRecordsAreErrorsWithTheirLine) {
   EXPECT_HAS(message_of(std::string(kLine) + "\n{\"dialog\": [}\n"),
              "folder/made.txt:2: dialogue 1: malformed JSON");
-  EXPECT_HAS(message_of("[\n{\"dialog\":\n [,]}]"), "folder/made.txt:3: dialogue 0: malformed JSON");
+  EXPECT_HAS(message_of("[\n{\"dialog\":\n [,]}]"),
+             "folder/made.txt:3: dialogue 0: malformed JSON");
   EXPECT_HAS(message_of("[\n" + std::string(kLine) + ",\n{\"dialog\": [{"),
              "folder/made.txt:3: the list of dialogues is not closed");
   EXPECT_HAS(message_of("[" + std::string(kLine) + "]\n{}"), "folder/made.txt:2: text follows");
@@ -119,9 +123,8 @@ TEST(Readers, BadRecordsAreErrorsWithTheirLine) {
              "unknown speaker \"bot\"");
   EXPECT_HAS(message_of("{\"dialog\": [{\"text\": \"x\"}]}"), "the speaker is missing");
   EXPECT_HAS(message_of("{\"dialog\": [7]}"), "expected an object with speaker and text");
-  EXPECT_HAS(
-      message_of(R"({"dialog": [{"speaker": "usr", "text": "x", "strategy": "Question"}]})"),
-      "a seeker's utterance has the strategy");
+  EXPECT_HAS(message_of(R"({"dialog": [{"speaker": "usr", "text": "x", "strategy": "Question"}]})"),
+             "a seeker's utterance has the strategy");
   EXPECT_HAS(message_of(R"({"dialog": [{"speaker": "usr", "text": "x", "feedback": "9"}]})"),
              "feedback: expected a score from 1 to 5, found \"9\"");
 }
@@ -142,9 +145,8 @@ TEST(Readers, BadFilesAreErrors) {
   EXPECT_HAS(message_of(std::string(kLine) + "\n\"caf\xE9\"\n"),
              "folder/made.txt:2: the text is not valid UTF-8");
   EXPECT_HAS(message_of(kLine, Format::esconv_json), "expected a JSON list of dialogues");
-  const auto e = testing::error_of([] {
-    read_corpus("/nonexistent/train.txt", Format::automatic, esconv_strategies());
-  });
+  const auto e = testing::error_of(
+      [] { read_corpus("/nonexistent/train.txt", Format::automatic, esconv_strategies()); });
   ASSERT_TRUE(e);
   EXPECT_EQ(e->exit_code(), 2);
   EXPECT_HAS(e->full(), "/nonexistent/train.txt");
@@ -152,7 +154,8 @@ TEST(Readers, BadFilesAreErrors) {
 
 TEST(Readers, BadCsvIsAnErrorWithItsLine) {
   const std::string head = "conv_id,utterance_idx,context,prompt,speaker_idx,utterance\n";
-  EXPECT_HAS(message_of("conv_id,context\n"), "made.txt:1: the column \"utterance_idx\" is missing");
+  EXPECT_HAS(message_of("conv_id,context\n"),
+             "made.txt:1: the column \"utterance_idx\" is missing");
   EXPECT_HAS(message_of(head + "a,1,joy,p,0,hi, there\n"),
              "made.txt:2: expected 6 fields, found 7");
   EXPECT_HAS(message_of(head + "a,one,joy,p,0,hi\n"), "utterance_idx: expected a whole number");

@@ -35,8 +35,8 @@ TEST(Splits, SharesAreCountedToTheNearestWhole) {
 }
 
 TEST(Splits, ImpossibleSharesAreErrors) {
-  for (const Shares& bad : {Shares{{"train", 0.7}, {"test", 0.2}}, Shares{{"a", -0.5}, {"b", 1.5}},
-                            Shares{}}) {
+  for (const Shares& bad :
+       {Shares{{"train", 0.7}, {"test", 0.2}}, Shares{{"a", -0.5}, {"b", 1.5}}, Shares{}}) {
     const auto e = testing::error_of([&] { share_counts(100, bad); });
     ASSERT_TRUE(e);
     EXPECT_EQ(e->exit_code(), 2);

@@ -61,19 +61,21 @@ TEST(RealData, TheTablesOfThePaper) {
   }
   const Table emotions = emotion_table(esconv);
   const std::vector<std::pair<std::string, std::string>> expected_emotions = {
-      {"anxiety", "354"}, {"depression", "334"}, {"sadness", "308"},    {"anger", "111"},
-      {"fear", "95"},     {"shame", "42"},       {"disgust", "40"},     {"nervousness", "13"},
-      {"guilt", "1"},     {"jealousy", "1"},     {"pain", "1"},         {"total", "1300"}};
+      {"anxiety", "354"}, {"depression", "334"}, {"sadness", "308"}, {"anger", "111"},
+      {"fear", "95"},     {"shame", "42"},       {"disgust", "40"},  {"nervousness", "13"},
+      {"guilt", "1"},     {"jealousy", "1"},     {"pain", "1"},      {"total", "1300"}};
   EXPECT_EQ(emotions.rows.size(), expected_emotions.size());
   for (const auto& [name, count] : expected_emotions) EXPECT_EQ(cell(emotions, name, "all"), count);
 
   const Table problems = problem_table(esconv);
   const std::vector<std::pair<std::string, std::string>> expected_problems = {
-      {"ongoing depression", "351"},    {"job crisis", "280"},     {"breakup with partner", "239"},
-      {"problems with friends", "179"}, {"academic pressure", "156"}, {"Sleep Problems", "28"},
-      {"Procrastination", "13"},        {"Appearance Anxiety", "12"}, {"Alcohol Abuse", "12"},
-      {"conflict with parents", "10"},  {"Issues with Children", "10"},
-      {"Issues with Parents", "8"},     {"School Bullying", "2"},  {"total", "1300"}};
+      {"ongoing depression", "351"},   {"job crisis", "280"},
+      {"breakup with partner", "239"}, {"problems with friends", "179"},
+      {"academic pressure", "156"},    {"Sleep Problems", "28"},
+      {"Procrastination", "13"},       {"Appearance Anxiety", "12"},
+      {"Alcohol Abuse", "12"},         {"conflict with parents", "10"},
+      {"Issues with Children", "10"},  {"Issues with Parents", "8"},
+      {"School Bullying", "2"},        {"total", "1300"}};
   EXPECT_EQ(problems.rows.size(), expected_problems.size());
   for (const auto& [name, count] : expected_problems) EXPECT_EQ(cell(problems, name, "all"), count);
 

@@ -8,10 +8,14 @@ namespace {
 
 TEST(Strategies, EsconvHasTheEightInTheOrderThatMetricsUse) {
   const StrategySet set = esconv_strategies();
-  const std::vector<std::string> names = {
-      "Question",        "Restatement or Paraphrasing", "Reflection of feelings",
-      "Self-disclosure", "Affirmation and Reassurance", "Providing Suggestions",
-      "Information",     "Others"};
+  const std::vector<std::string> names = {"Question",
+                                          "Restatement or Paraphrasing",
+                                          "Reflection of feelings",
+                                          "Self-disclosure",
+                                          "Affirmation and Reassurance",
+                                          "Providing Suggestions",
+                                          "Information",
+                                          "Others"};
   const std::vector<std::string> abbreviations = {"Que.",       "Res.& Par.", "Ref.", "Self-Dis.",
                                                   "Aff.& Rea.", "Pro.",       "Inf.", "Others"};
   ASSERT_EQ(set.size(), 8);

@@ -23,9 +23,15 @@ TEST(Utf8, DecodesAndEncodesBack) {
 }
 
 TEST(Utf8, NormalisesWhiteSpaceAsPythonSplits) {
-  EXPECT_EQ(normalise_space("  a \t\r\n b\xC2\xA0\xE3\x80\x80" "c\n"), "a b c");
+  EXPECT_EQ(normalise_space("  a \t\r\n b\xC2\xA0\xE3\x80\x80"
+                            "c\n"),
+            "a b c");
   EXPECT_EQ(normalise_space(" \n\t "), "");
-  EXPECT_EQ(normalise_space("a\xE2\x80\x8B" "b"), "a\xE2\x80\x8B" "b") << "zero width is no space";
+  EXPECT_EQ(normalise_space("a\xE2\x80\x8B"
+                            "b"),
+            "a\xE2\x80\x8B"
+            "b")
+      << "zero width is no space";
 }
 
 TEST(Utf8, LowersBeyondAscii) {

@@ -10,8 +10,12 @@ std::string joined(const std::vector<std::string>& words) {
   for (const auto& w : words) out += (out.empty() ? "" : " ") + w;
   return out;
 }
-std::string lower(const std::string& text) { return joined(word_tokenize(text, Case::lower)); }
-std::string sentence(const std::string& text) { return joined(tokenize_sentence(text)); }
+std::string lower(const std::string& text) {
+  return joined(word_tokenize(text, Case::lower));
+}
+std::string sentence(const std::string& text) {
+  return joined(tokenize_sentence(text));
+}
 
 TEST(Words, WorkedExamples) {
   EXPECT_EQ(lower("I'm sorry to hear that. How long have you felt this way?"),

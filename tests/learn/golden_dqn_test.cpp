@@ -95,7 +95,8 @@ TEST_P(GoldenDqn, TwelveSteps) {
     const at::Tensor flat = w.flatten();
     for (int i = 0; i < 4; ++i) {
       const double expected = values.at("first4")[static_cast<std::size_t>(i)];
-      EXPECT_NEAR(flat[i].item<double>(), expected, 1e-4 * std::max(std::abs(expected), 0.1)) << name;
+      EXPECT_NEAR(flat[i].item<double>(), expected, 1e-4 * std::max(std::abs(expected), 0.1))
+          << name;
     }
   }
 }

@@ -32,7 +32,8 @@ inline model::LlamaShape small_shape(std::int64_t vocab = kVocab) {
 
 inline std::vector<prompt::TokenId> random_tokens(CounterRng& rng, std::size_t n) {
   std::vector<prompt::TokenId> out;
-  for (std::size_t i = 0; i < n; ++i) out.push_back(static_cast<prompt::TokenId>(rng.below(kVocab)));
+  for (std::size_t i = 0; i < n; ++i)
+    out.push_back(static_cast<prompt::TokenId>(rng.below(kVocab)));
   return out;
 }
 
@@ -57,7 +58,8 @@ inline std::vector<prompt::Comb> random_combs(int count, std::uint64_t seed) {
         probe.attach = 12;
       }
       comb.probes.push_back(probe);
-      comb.decisions.push_back({2 * d + 1, static_cast<std::int32_t>(rng.below(8)), -1, d == n - 1});
+      comb.decisions.push_back(
+          {2 * d + 1, static_cast<std::int32_t>(rng.below(8)), -1, d == n - 1});
     }
     const auto tail = random_tokens(rng, 5);
     comb.trunks.front().tokens.insert(comb.trunks.front().tokens.end(), tail.begin(), tail.end());

@@ -85,8 +85,8 @@ TEST(Learner, TextOfADialogueCountsOncePerEpochWhereverBatchesCut) {
   f.make();
   std::int64_t text = 0, expected = 0;
   for (const auto& comb : f.combs) {
-    expected += static_cast<std::int64_t>(comb.trunks.front().tokens.size()) -
-                comb.trunks.front().header;
+    expected +=
+        static_cast<std::int64_t>(comb.trunks.front().tokens.size()) - comb.trunks.front().header;
   }
   double sum = 0;
   // With lr so small that weights do not move, the sum over the epoch's batches of loss times
@@ -107,8 +107,9 @@ TEST(Learner, TextOfADialogueCountsOncePerEpochWhereverBatchesCut) {
   Fixture all;
   all.config = f.config;
   all.make();
-  const auto m = all.learner->step(epoch_batches(f.combs, Batching::exact, 100000, 1000, 1, 0).front(),
-                                   0, imitation_transitions(all.combs, all.config, 8, 1));
+  const auto m =
+      all.learner->step(epoch_batches(f.combs, Batching::exact, 100000, 1000, 1, 0).front(), 0,
+                        imitation_transitions(all.combs, all.config, 8, 1));
   EXPECT_NEAR(m.lm_loss, sum / static_cast<double>(expected), 1e-4 * m.lm_loss);
 }
 
@@ -150,9 +151,9 @@ TEST(Learner, EvaluationGivesEveryDecisionItsOwnRow) {
   for (const auto& comb : f.combs) {
     for (std::int32_t d = 0; d < static_cast<std::int32_t>(comb.decisions.size()); ++d, ++row) {
       const auto packed = model::pack({{&comb, {d}, false}}, at::kCPU);
-      const auto alone = planner::q_values(f.learner->online(), packed,
-                                           at::tensor(testing::kOptions, at::kLong),
-                                           planner::Readout::mean_logit);
+      const auto alone =
+          planner::q_values(f.learner->online(), packed, at::tensor(testing::kOptions, at::kLong),
+                            planner::Readout::mean_logit);
       EXPECT_TRUE(at::allclose(q[row], alone[0], 1e-4, 1e-5)) << comb.id << " decision " << d;
     }
   }
@@ -196,8 +197,8 @@ TEST(Optimizer, AdamWByHand) {
     expected -= 0.01 * 0.1 * expected;
     m = 0.9 * m + 0.1 * g;
     v = 0.95 * v + 0.05 * g * g;
-    expected -= 0.01 * (m / (1 - std::pow(0.9, t))) /
-                (std::sqrt(v / (1 - std::pow(0.95, t))) + 1e-8);
+    expected -=
+        0.01 * (m / (1 - std::pow(0.9, t))) / (std::sqrt(v / (1 - std::pow(0.95, t))) + 1e-8);
   }
   EXPECT_NEAR(w.item<double>(), expected, 1e-6);
 }

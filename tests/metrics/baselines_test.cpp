@@ -36,8 +36,8 @@ std::vector<int> chosen_of(const std::vector<Prediction>& rows) {
 }
 
 TEST(Baselines, ChooseAsTheirNamesSay) {
-  const std::vector<Prediction> fit = {row(-1, 4, 0), row(4, 2, 1), row(4, 2, 2), row(4, 5, 3),
-                                       row(2, 2, 4),  row(2, 1, 5)};
+  const std::vector<Prediction> fit = {row(-1, 4, 0), row(4, 2, 1), row(4, 2, 2),
+                                       row(4, 5, 3),  row(2, 2, 4), row(2, 1, 5)};
   const std::vector<Prediction> rows = {row(-1, 3, 0), row(4, 3, 1), row(2, 0, 2), row(7, 0, 3)};
   EXPECT_EQ(chosen_of(baseline_predictions(Baseline::majority, {}, rows)),
             (std::vector<int>{0, 0, 0, 0}))
@@ -78,9 +78,8 @@ TEST_F(OfficialSplit, BaselinesHaveTheirKnownScores) {
   ASSERT_EQ(rows.size(), 2295u);
   const auto reports = baseline_reports(fit, rows, {});
   ASSERT_EQ(reports.size(), 3u);
-  const std::array<std::array<double, 3>, 3> want = {{{18.0392, 3.8206, 2.645751},
-                                                      {23.5730, 19.9661, 0.228321},
-                                                      {27.4946, 16.1229, 1.094764}}};
+  const std::array<std::array<double, 3>, 3> want = {
+      {{18.0392, 3.8206, 2.645751}, {23.5730, 19.9661, 0.228321}, {27.4946, 16.1229, 1.094764}}};
   const char* const names[] = {"majority", "repeat_last", "markov1"};
   for (std::size_t i = 0; i < 3; ++i) {
     SCOPED_TRACE(names[i]);

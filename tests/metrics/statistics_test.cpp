@@ -95,8 +95,7 @@ TEST(Statistics, PairedPermutationOfTheWorkedExample) {
 }
 
 TEST(Statistics, SignFlipOfTheWorkedExample) {
-  const auto t =
-      exact_sign_flip(std::vector<double>{.10, .05, -.02, .08, .03, 0, .07, -.01});
+  const auto t = exact_sign_flip(std::vector<double>{.10, .05, -.02, .08, .03, 0, .07, -.01});
   EXPECT_NEAR(t.difference, 0.0375, kTight);
   EXPECT_EQ(t.count, 20);
   EXPECT_DOUBLE_EQ(t.p, 0.078125);

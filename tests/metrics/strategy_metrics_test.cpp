@@ -180,8 +180,8 @@ TEST(StrategyMetrics, ReportSurvivesJson) {
   o.invalid = InvalidRule::wrong;
   o.macro = MacroLabels::present;
   const auto r = strategy_report(rows_of(kGold, chosen), o);
-  const auto again = StrategyReport::from_json(
-      nlohmann::ordered_json::parse(r.to_json().dump()), "evaluation.json");
+  const auto again = StrategyReport::from_json(nlohmann::ordered_json::parse(r.to_json().dump()),
+                                               "evaluation.json");
   EXPECT_EQ(again.to_json(), r.to_json());
   EXPECT_EQ(again.invalid_rule, InvalidRule::wrong);
   EXPECT_EQ(again.macro, MacroLabels::present);

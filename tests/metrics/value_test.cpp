@@ -62,8 +62,8 @@ TEST(Value, MeansAndRankCorrelation) {
 
 TEST(Value, NonFiniteQIsLeftOutAndCounted) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  const auto v = value_report(std::vector<Prediction>{row("a", 0, 0, 0, {1, 2}),
-                                                      row("a", 1, 0, 0, {nan, 2})});
+  const auto v =
+      value_report(std::vector<Prediction>{row("a", 0, 0, 0, {1, 2}), row("a", 1, 0, 0, {nan, 2})});
   ASSERT_TRUE(v);
   EXPECT_EQ(v->n, 1);
   EXPECT_EQ(v->non_finite, 1);

@@ -10,20 +10,20 @@
 namespace straq::learn {
 namespace {
 
-struct Run {
+struct Trained {
   std::vector<double> losses;
   at::Tensor weights;
 };
 
-Run train(comm::Collectives& group, const std::vector<prompt::Comb>& combs, std::int64_t batch,
-          int steps) {
+Trained train(comm::Collectives& group, const std::vector<prompt::Comb>& combs, std::int64_t batch,
+              int steps) {
   LearnConfig config = testing::plain_config();
   config.objective = {1, 0.5, 0.5};
   Learner learner(testing::random_model(), combs, testing::kOptions, planner::Readout::mean_logit,
                   config, group);
   learner.begin_stage(config, steps);
   const auto source = imitation_transitions(combs, config, 8, 1);
-  Run run;
+  Trained run;
   std::int64_t epoch = -1;
   std::vector<Batch> batches;
   std::size_t at = 0;
@@ -43,7 +43,7 @@ TEST(Learners, AnyNumberGivesTheSameCurveAndWeights) {
   const auto combs = testing::random_combs(30, 3);
   const auto alone = comm::make_local_collectives();
   const auto group = comm::make_mpi_collectives(MPI_COMM_WORLD);
-  const Run one = train(*alone, combs, 32, 25), many = train(*group, combs, 32, 25);
+  const Trained one = train(*alone, combs, 32, 25), many = train(*group, combs, 32, 25);
   for (std::size_t i = 0; i < one.losses.size(); ++i) {
     EXPECT_NEAR(one.losses[i], many.losses[i], 1e-5 * std::abs(one.losses[i])) << "step " << i;
   }
@@ -56,7 +56,7 @@ TEST(Learners, LearnersWithoutSamplesDoNotHang) {
   const auto combs = testing::random_combs(3, 8);
   const auto alone = comm::make_local_collectives();
   const auto group = comm::make_mpi_collectives(MPI_COMM_WORLD);
-  const Run one = train(*alone, combs, 1, 12), many = train(*group, combs, 1, 12);
+  const Trained one = train(*alone, combs, 1, 12), many = train(*group, combs, 1, 12);
   for (std::size_t i = 0; i < one.losses.size(); ++i) {
     EXPECT_NEAR(one.losses[i], many.losses[i], 1e-5 * std::abs(one.losses[i])) << "step " << i;
   }

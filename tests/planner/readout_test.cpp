@@ -20,7 +20,9 @@ TEST(Readout, WorkedNumbers) {
   const auto z = vocabulary_logsumexp();
   EXPECT_NEAR(z.item<double>(), 18.927611679404, 1e-11);
   EXPECT_NEAR(at::logsumexp(option_logits(), {1}).item<double>(), 18.909492979480, 1e-11);
-  auto q = [&](Readout r, int a) { return q_from_logits(r, option_logits(), z)[0][a].item<double>(); };
+  auto q = [&](Readout r, int a) {
+    return q_from_logits(r, option_logits(), z)[0][a].item<double>();
+  };
   EXPECT_DOUBLE_EQ(q(Readout::mean_logit, 1), 17.0);
   EXPECT_NEAR(q(Readout::vocab_prob, 0), 0.395497157303, 1e-11);
   EXPECT_NEAR(q(Readout::vocab_logprob, 1), -1.927611679404, 1e-11);

@@ -62,7 +62,8 @@ inline std::string metrics_lines(int steps) {
            std::to_string(10 - s) + R"(,"grad_norm":)" + std::to_string(s) + R"(,"tokens":100})" +
            "\n";
   }
-  out += R"({"step":1,"stage":"q","loss":0.5,"td_loss":0.25,"max_q":1.5})" "\n";
+  out += R"({"step":1,"stage":"q","loss":0.5,"td_loss":0.25,"max_q":1.5})"
+         "\n";
   return out;
 }
 

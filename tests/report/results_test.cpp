@@ -28,12 +28,10 @@ TEST(Results, EveryPointIsThereInTheIndexsOrderWithItsState) {
   std::vector<std::string> states;
   for (const auto* run : r.runs()) states.push_back(run->point + ":" + to_word(run->state));
   EXPECT_EQ(states, (std::vector<std::string>{"g80:done", "g90-1:done", "g90-2:done", "g99:failed",
-                                              "half:unfinished", "bad:done",
-                                              "later:not started"}));
+                                              "half:unfinished", "bad:done", "later:not started"}));
   EXPECT_EQ(find(r, "g99").reason, "diverged at step 7 <script>alert(1)</script>");
-  EXPECT_EQ(find(r, "g99").missing,
-            (std::vector<std::string>{"provenance.json", "metrics.jsonl", "predictions",
-                                      "evaluation.json"}));
+  EXPECT_EQ(find(r, "g99").missing, (std::vector<std::string>{"provenance.json", "metrics.jsonl",
+                                                              "predictions", "evaluation.json"}));
   EXPECT_TRUE(find(r, "g80").missing.empty());
   EXPECT_TRUE(find(r, "g80").problems.empty());
 }

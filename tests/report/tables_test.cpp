@@ -88,15 +88,31 @@ TEST(Tables, RunsOnOtherDecisionsGetATableOfTheirOwn) {
   EXPECT_EQ(tables[1].notes[0].rfind("The trivial baselines are missing", 0), 0u);
 }
 
+TEST(Tables, ADegenerateBiasIsNotedForThePlannersThatHaveIt) {
+  TemporaryFolder root;
+  const auto noted = [&] {
+    const auto tables = results_tables(read_results(root.path("results")));
+    for (const auto& note : tables[0].notes) {
+      if (note.rfind("B rests on a guard", 0) == 0) return note;
+    }
+    return std::string("none");
+  };
+  golden::finished_run(root.path("results/x/plain"), 2);
+  EXPECT_EQ(noted(), "none") << "the majority row always is degenerate and needs no note";
+  golden::finished_run(root.path("results/x/perfect"), 4);
+  EXPECT_EQ(noted(),
+            "B rests on a guard (strategies that are never, or only ever rightly, "
+            "predicted) for: perfect.");
+}
+
 TEST(Tables, SeedsAreSummarisedApart) {
   TemporaryFolder root;
   const Table t = seeds_table(read_results(golden::make(root)));
   ASSERT_EQ(t.rows.size(), 1u) << "only gamma 0.9 has two seeds";
   // 75 and 25: mean 50, sd 35.355, t(1) = 12.706 times 25.
-  EXPECT_EQ(texts(t)[0],
-            (std::vector<std::string>{"learn.gamma=0.9", "test", "2", "50.00", "35.36",
-                                      "-267.66–367.66", "50.00", "35.36", "-267.66–367.66",
-                                      "0.000", "0.000", "0.00–0.00"}));
+  EXPECT_EQ(texts(t)[0], (std::vector<std::string>{
+                             "learn.gamma=0.9", "test", "2", "50.00", "35.36", "-267.66–367.66",
+                             "50.00", "35.36", "-267.66–367.66", "0.000", "0.000", "0.00–0.00"}));
 }
 
 TEST(Tables, PerStrategyRowsAreRecallPrecisionAndF1) {
@@ -130,10 +146,10 @@ TEST(Tables, ValuesAndTraining) {
   EXPECT_EQ(value[0], (std::vector<std::string>{"gamma/g80", "test", "0.850", "2.000", "2.000",
                                                 "1.250", "1.000", "–", "–", "16"}));
   const auto training = texts(training_table(r));
-  EXPECT_EQ(training[0], (std::vector<std::string>{"gamma/g80", "pretrain", "6", "9.0000",
-                                                   "4.0000", "6.000", "600"}));
-  EXPECT_EQ(training[1], (std::vector<std::string>{"gamma/g80", "q", "1", "0.5000", "0.5000", "–",
-                                                   "–"}));
+  EXPECT_EQ(training[0], (std::vector<std::string>{"gamma/g80", "pretrain", "6", "9.0000", "4.0000",
+                                                   "6.000", "600"}));
+  EXPECT_EQ(training[1],
+            (std::vector<std::string>{"gamma/g80", "q", "1", "0.5000", "0.5000", "–", "–"}));
 }
 
 TEST(Tables, SmoothingIsCentredAndKeepsTheEnds) {

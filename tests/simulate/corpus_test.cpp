@@ -1,6 +1,6 @@
-// The generated corpus: same bytes for the same seed, dialogues that do not depend on how many there
-// are, files that the corpus reader takes, labels that follow the exact shares and can be learned
-// from the words.
+// The generated corpus: same bytes for the same seed, dialogues that do not depend on how many
+// there are, files that the corpus reader takes, labels that follow the exact shares and can be
+// learned from the words.
 #include "simulate/corpus.h"
 
 #include <gtest/gtest.h>
@@ -239,8 +239,8 @@ TEST(Corpus, AStrategyCanBeLearnedFromTheWords) {
         const auto it = seen.find(f);
         if (it == seen.end()) continue;
         for (std::size_t c = 0; c < 8; ++c) {
-          score[c] += std::log((it->second[c] + 0.5) /
-                               (words[c] + 0.5 * static_cast<double>(seen.size())));
+          score[c] +=
+              std::log((it->second[c] + 0.5) / (words[c] + 0.5 * static_cast<double>(seen.size())));
         }
       }
       ++n;

@@ -73,7 +73,8 @@ TEST_F(DynamicsTest, EveryRowIsADistributionOverValidStates) {
 }
 
 // Affirmation in the comforting stage at intensity 4, turn 2, worked by hand from a table of round
-// numbers: leave .1; advance .5 * readiness .8 = .4; relief .4, upset .2; settle [1, .5, .25, 0, 0].
+// numbers: leave .1; advance .5 * readiness .8 = .4; relief .4, upset .2; settle [1, .5, .25, 0,
+// 0].
 TEST_F(DynamicsTest, AStepMultipliesTheTablesNumbersAsDocumented) {
   DynamicsConfig c = config.dynamics;
   c.max_turns = 5;
@@ -88,12 +89,12 @@ TEST_F(DynamicsTest, AStepMultipliesTheTablesNumbersAsDocumented) {
   const State s{Stage::comforting, 4, 0, 2, Outcome::ongoing};
   const auto next = d.transition(s, a);
   EXPECT_NEAR(probability_of(next, ended(Outcome::left, 4)), 0.1, 1e-12);
-  EXPECT_NEAR(probability_of(next, {Stage::comforting, 3, a, 3, Outcome::ongoing}),
-              0.9 * 0.6 * 0.4, 1e-12);
-  EXPECT_NEAR(probability_of(next, {Stage::comforting, 4, a, 3, Outcome::ongoing}),
-              0.9 * 0.6 * 0.4, 1e-12);
-  EXPECT_NEAR(probability_of(next, {Stage::comforting, 5, a, 3, Outcome::ongoing}),
-              0.9 * 0.6 * 0.2, 1e-12);
+  EXPECT_NEAR(probability_of(next, {Stage::comforting, 3, a, 3, Outcome::ongoing}), 0.9 * 0.6 * 0.4,
+              1e-12);
+  EXPECT_NEAR(probability_of(next, {Stage::comforting, 4, a, 3, Outcome::ongoing}), 0.9 * 0.6 * 0.4,
+              1e-12);
+  EXPECT_NEAR(probability_of(next, {Stage::comforting, 5, a, 3, Outcome::ongoing}), 0.9 * 0.6 * 0.2,
+              1e-12);
   EXPECT_NEAR(probability_of(next, {Stage::action, 3, a, 3, Outcome::ongoing}),
               0.9 * 0.4 * 0.4 * 0.75, 1e-12);
   EXPECT_NEAR(probability_of(next, ended(Outcome::settled, 3)), 0.9 * 0.4 * 0.4 * 0.25, 1e-12);
@@ -102,8 +103,9 @@ TEST_F(DynamicsTest, AStepMultipliesTheTablesNumbersAsDocumented) {
   // The same strategy as the turn before: advance and relief are halved.
   State repeated = s;
   repeated.previous = a;
-  EXPECT_NEAR(probability_of(d.transition(repeated, a), {Stage::comforting, 3, a, 3, Outcome::ongoing}),
-              0.9 * 0.8 * 0.2, 1e-12);
+  EXPECT_NEAR(
+      probability_of(d.transition(repeated, a), {Stage::comforting, 3, a, 3, Outcome::ongoing}),
+      0.9 * 0.8 * 0.2, 1e-12);
   // The last turn ends what has not ended otherwise.
   State last = s;
   last.turn = 4;
@@ -173,24 +175,29 @@ TEST_F(DynamicsTest, BadTablesAreRefusedByName) {
     const auto e = error_of([&] { Dynamics(c, strategies); });
     return e ? e->full() : std::string();
   };
-  EXPECT_NE(message([](auto& c) { c.effects.exploration.pop_back(); })
-                .find("exploration: no row for the strategy \"Others\""),
+  EXPECT_NE(message([](auto& c) {
+              c.effects.exploration.pop_back();
+            }).find("exploration: no row for the strategy \"Others\""),
             std::string::npos);
   const std::string unknown = message([](auto& c) { c.effects.action[0].first = "Qestion"; });
   EXPECT_NE(unknown.find("unknown strategy \"Qestion\"; did you mean \"Question\"?"),
-            std::string::npos) << unknown;
-  EXPECT_NE(message([](auto& c) { c.effects.action.push_back(c.effects.action[0]); })
-                .find("has two rows"),
+            std::string::npos)
+      << unknown;
+  EXPECT_NE(message([](auto& c) {
+              c.effects.action.push_back(c.effects.action[0]);
+            }).find("has two rows"),
             std::string::npos);
-  EXPECT_NE(message([](auto& c) { c.effects.comforting[0].second.relief = 0.95; })
-                .find("relief + upset"),
-            std::string::npos);
-  EXPECT_NE(message([](auto& c) { c.effects.action[0].second.advance = 0.1; })
-                .find("advance must be 0"),
-            std::string::npos);
+  EXPECT_NE(
+      message([](auto& c) { c.effects.comforting[0].second.relief = 0.95; }).find("relief + upset"),
+      std::string::npos);
+  EXPECT_NE(
+      message([](auto& c) { c.effects.action[0].second.advance = 0.1; }).find("advance must be 0"),
+      std::string::npos);
   EXPECT_NE(message([](auto& c) { c.settle.pop_back(); }).find("dynamics.settle"),
             std::string::npos);
-  EXPECT_NE(message([](auto& c) { c.start.intensity = {0, 0, 0, 0, 0}; }).find("all weights"),
+  EXPECT_NE(message([](auto& c) {
+              c.start.intensity = {0, 0, 0, 0, 0};
+            }).find("all weights"),
             std::string::npos);
 }
 

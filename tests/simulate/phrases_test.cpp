@@ -102,8 +102,7 @@ TEST_F(PhraseBookTest, NoBraceReachesTheText) {
     scene.intensity = 1 + static_cast<int>(rng.below(5));
     const auto place = static_cast<PhraseBook::Supporting>(rng.below(4));
     const auto stage = static_cast<Stage>(rng.below(3));
-    const std::string text =
-        book.support(static_cast<int>(rng.below(8)), stage, place, scene, rng);
+    const std::string text = book.support(static_cast<int>(rng.below(8)), stage, place, scene, rng);
     EXPECT_EQ(text.find_first_of("{|}"), std::string::npos) << text;
     EXPECT_EQ(text.find("  "), std::string::npos) << text;
     EXPECT_GT(text.size(), 5u);

@@ -16,8 +16,7 @@ inline SimulateConfig shipped_config() {
 }
 
 inline dialogue::StrategySet esconv_strategies() {
-  return dialogue::StrategySet::load(
-      straq::testing::source_path("configs/strategies/esconv.yaml"));
+  return dialogue::StrategySet::load(straq::testing::source_path("configs/strategies/esconv.yaml"));
 }
 
 }  // namespace straq::simulate::testing
