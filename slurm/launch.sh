@@ -1,7 +1,6 @@
 # shellcheck shell=bash
 # Shared by the batch scripts: reads the site's settings, then starts `straq COMMAND …` on the
-# allocation's tasks and waits in a way that lets a signal through. To be sourced by a batch script
-# with STRAQ_HOME set to the repository.
+# allocation's tasks. To be sourced by a batch script with STRAQ_HOME set to the repository.
 
 # True when `srun --mpi=pmix` gives the ranks of this Open MPI one world: Slurm has the plugin and
 # Open MPI 4 was built with PMIx (5 always is). Otherwise srun starts separate worlds of one rank.
@@ -54,20 +53,8 @@ straq_launch() {
   echo "$(date '+%F %T') job ${SLURM_JOB_ID:-none}: ${SLURM_NTASKS:-1} tasks by $launcher on" \
        "${SLURM_JOB_NODELIST:-this machine}: straq $*"
 
-  # The shell must not die of the warning signal: it hands it to the ranks, waits for them and
-  # reports their exit code (75: stopped on request). `wait` returns early on a signal.
-  local pid status
-  "${command[@]}" "$program" "$@" &
-  pid=$!
-  trap 'kill -USR2 "$pid" 2>/dev/null' USR2
-  # mpirun answers SIGTERM by killing the ranks; SIGUSR2 asks them to stop, under any launcher.
-  trap 'kill -USR2 "$pid" 2>/dev/null' TERM
-  while :; do
-    status=0
-    wait "$pid" || status=$?
-    kill -0 "$pid" 2>/dev/null || break
-  done
-  trap - USR2 TERM
+  local status=0
+  "${command[@]}" "$program" "$@" || status=$?
   echo "$(date '+%F %T') job ${SLURM_JOB_ID:-none}: exit code $status"
   return "$status"
 }

@@ -10,9 +10,10 @@ work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 cd "$source" || exit 1
 failures=0
+exec 3>&1  # verdicts go here, whatever a check's command writes elsewhere
 check() { # check TEXT COMMAND…: the command must succeed
   local text="$1"; shift
-  if "$@"; then echo "ok: $text"; else echo "FAILED: $text"; failures=$((failures + 1)); fi
+  if "$@"; then echo "ok: $text" >&3; else echo "FAILED: $text" >&3; failures=$((failures + 1)); fi
 }
 same_numbers() { # two metrics.jsonl agree to 1e-5
   python3 - "$1" "$2" <<'P'
@@ -93,7 +94,13 @@ check "a rerun does what is missing" mpirun -n 4 "$program" sweep "$work/sweep.y
 check "and only that" test "$(grep -c 'done already' "$work/sweep2.log")" -eq 3
 check "report on a sweep" "$program" report "$work/results" --out "$work/report" --format json >"$work/report.json" 2>/dev/null
 check "its JSON parses" python3 -c "import json,sys; assert json.load(open(sys.argv[1]))['runs'] >= 5" "$work/report.json"
+cp "$run/evaluation.json" "$work/before.json"
 check "evaluate reloads the planner" "$program" evaluate "$run" --splits test --format json >"$work/evaluate.json" 2>/dev/null
+check "and finds what the run found, keeping the other split" python3 -c "
+import json, sys
+a, b = (json.load(open(p))['splits'] for p in sys.argv[1:3])
+assert set(a) == set(b) == {'valid', 'test'}, (set(a), set(b))
+assert all(a[s]['strategy'] == b[s]['strategy'] for s in a)" "$work/before.json" "$run/evaluation.json"
 
 # A point that diverges is recorded, and does not stop the others.
 mpirun -n 4 "$program" sweep "$work/sweep.yaml" --set name=wild --set "sweep.grid={learn.lr: [1.0e-3, 1.0e+30]}" \
