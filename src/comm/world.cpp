@@ -8,17 +8,15 @@
 namespace straq::comm {
 
 int promised_ranks() {
-  // mpirun inside a batch script also sees SLURM_NTASKS, but there mpirun made the world; a step of
-  // srun sets SLURM_STEP_ID to a number for its tasks and SLURM_PROCID to each one's own.
+  // Under mpirun the launcher's own promise counts: inside a Slurm job its daemons are a step of
+  // srun, whose SLURM_NTASKS is the number of daemons and not of ranks.
+  if (const char* launched = std::getenv("OMPI_COMM_WORLD_SIZE")) return std::atoi(launched);
   const char* tasks = std::getenv("SLURM_NTASKS");
   const char* step = std::getenv("SLURM_STEP_ID");
-  const bool under_mpirun = std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr &&
-                            std::getenv("PMIX_ID") == nullptr && std::getenv("PMI_RANK") == nullptr;
   if (tasks == nullptr || step == nullptr) return 0;
   // The batch script itself is the step "batch" (4294967291); a program run by it without srun is
   // a deliberate world of one.
   if (std::string(step) == "batch" || std::string(step) == "4294967291") return 0;
-  if (under_mpirun) return 0;
   return std::atoi(tasks);
 }
 

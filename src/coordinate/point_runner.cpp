@@ -126,7 +126,8 @@ nlohmann::ordered_json metrics_line(std::int64_t step, std::int64_t epoch, const
     j["target_mean"] = m.target_mean;
   }
   if (o.ce > 0) j["ce_loss"] = m.ce_loss;
-  if (o.lm > 0) j["lm_loss"] = m.lm_loss;
+  // A short last batch may hold no dialogue's beginning and so no text: a loss of 0 would be a lie.
+  if (o.lm > 0 && m.text_tokens > 0) j["lm_loss"] = m.lm_loss;
   if (m.cql_loss != 0) j["cql_loss"] = m.cql_loss;
   j["max_q"] = m.max_q;
   j["grad_norm"] = m.grad_norm;  // null when it was not finite

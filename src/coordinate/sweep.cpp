@@ -83,12 +83,12 @@ std::vector<Point> expand_points(const config::Value& root) {
         const config::Value& v = axes[i].values[at[i]];
         const std::string& key = axes[i].key;
         p.parameters.emplace_back(key, v.scalar);
-        p.name += (p.name.empty() ? "" : "_") + key.substr(key.rfind('.') + 1) + "-" +
-                  folder_word(v.scalar);
+        if (!p.name.empty()) p.name += '_';
+        p.name.append(key, key.rfind('.') + 1).append("-").append(folder_word(v.scalar));
         config::apply_set(p.config, key + "=" + config::to_yaml(v));
       }
       p.parameters.emplace_back("seed", seed);
-      p.name += (p.name.empty() ? "seed-" : "_seed-") + folder_word(seed);
+      p.name.append(p.name.empty() ? "seed-" : "_seed-").append(folder_word(seed));
       config::apply_set(p.config, "seed=" + seed);
       if (!names.insert(p.name).second) {
         fail_input(root.where() + ": two points of the sweep would share the folder " + p.name,

@@ -122,6 +122,7 @@ StepMetrics Learner::step(const Batch& batch, std::int64_t epoch,
   m.decisions = static_cast<std::int64_t>(counts.decisions);
   m.transitions = static_cast<std::int64_t>(counts.transitions);
   m.tokens = static_cast<std::int64_t>(sums.tokens);
+  m.text_tokens = static_cast<std::int64_t>(counts.text);
   m.lr = learning_rate(stage_, stage_step_, stage_steps_);
   const at::Tensor grad = online_->parameters().flat_grad();
   m.grad_norm = clip_gradient(grad, stage_.clip);

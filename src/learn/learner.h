@@ -36,6 +36,7 @@ struct StepMetrics {
   double grad_norm = 0;    // before clipping
   double lr = 0;
   std::int64_t decisions = 0, transitions = 0, tokens = 0;
+  std::int64_t text_tokens = 0;  // that lm_loss is the mean over; 0: the batch carried no text
   bool skipped = false;  // the gradient was not finite: no update
 };
 

@@ -67,7 +67,7 @@ TEST(World, SilentWorldsOfOneAreRefusedWithTheFix) {
   EXPECT_NE(e->full().find("--mpi=pmix"), std::string::npos);
 }
 
-TEST(World, PromiseIsReadFromSlurmStepsOnly) {
+TEST(World, PromiseIsTheLaunchersOrTheSlurmSteps) {
   auto with = [](std::initializer_list<std::pair<const char*, const char*>> env) {
     for (const char* name :
          {"SLURM_NTASKS", "SLURM_STEP_ID", "OMPI_COMM_WORLD_SIZE", "PMIX_ID", "PMI_RANK"}) {
@@ -82,6 +82,12 @@ TEST(World, PromiseIsReadFromSlurmStepsOnly) {
   EXPECT_EQ(with({{"SLURM_NTASKS", "8"}, {"SLURM_STEP_ID", "0"}}), 8);
   EXPECT_EQ(with({{"SLURM_NTASKS", "8"}, {"SLURM_STEP_ID", "4294967291"}}), 0);  // the batch script
   EXPECT_EQ(with({{"SLURM_NTASKS", "8"}}), 0);
+  // mpirun inside a job: its daemon is a step of one task, the world has three ranks.
+  EXPECT_EQ(with({{"SLURM_NTASKS", "1"},
+                  {"SLURM_STEP_ID", "0"},
+                  {"OMPI_COMM_WORLD_SIZE", "3"},
+                  {"PMIX_ID", "1.0"}}),
+            3);
 }
 
 }  // namespace
