@@ -34,8 +34,8 @@ class World {
   int size_ = 1;
 };
 
-// The number of ranks that the environment promises: OMPI_COMM_WORLD_SIZE under mpirun, SLURM_NTASKS
-// in a step of srun (but not in the batch script itself), else 0.
+// The number of ranks that the environment promises: OMPI_COMM_WORLD_SIZE under mpirun,
+// SLURM_NTASKS in a step of srun (but not in the batch script itself), else 0.
 int promised_ranks();
 // Throws Error(failure) with the fix when `actual` is 1 and more were promised, or they differ.
 void check_world_size(int actual, int promised);

@@ -297,6 +297,7 @@ class PointRun {
       if (!leader()) return;
       save_planner(learner_->online(), all, config_, folder_.planner());
       nlohmann::ordered_json provenance = environment_provenance(layout_);
+      provenance["started"] = started_;
       provenance["finished"] = utc_now();
       provenance["point"] = task_.name;
       provenance["seed"] = config_.seed;
@@ -312,6 +313,7 @@ class PointRun {
   }
 
   const PointTask& task_;
+  const std::string started_ = utc_now();
   comm::Collectives& group_;
   Director& director_;
   const comm::Layout& layout_;

@@ -68,7 +68,6 @@ nlohmann::ordered_json environment_provenance(const comm::Layout& layout) {
     if (const char* value = std::getenv(name)) slurm[name] = value;
   }
   if (!slurm.empty()) j["slurm"] = slurm;
-  j["started"] = utc_now();
   return j;
 }
 
