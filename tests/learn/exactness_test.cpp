@@ -89,7 +89,9 @@ TEST_P(Exactness, CombEqualsOnePromptPerDecision) {
       singles.push_back(std::move(single));
     }
   }
-  if (c.window < 4096) EXPECT_GT(own_trunks, 0u) << "the window is too wide to test truncation";
+  if (c.window < 4096) {
+    EXPECT_GT(own_trunks, 0u) << "the window is too wide to test truncation";
+  }
 
   std::vector<std::int64_t> ids(builder.option_ids().begin(), builder.option_ids().end());
   const auto group = comm::make_local_collectives();
@@ -144,7 +146,9 @@ TEST_P(Exactness, CombEqualsOnePromptPerDecision) {
   const auto b = by_prompt.step(single_batch, 0, of_singles);
   ASSERT_GT(b.loss, 0);
   EXPECT_NEAR(a.loss, b.loss, c.tolerance * b.loss);
-  if (own_trunks == 0) EXPECT_LT(a.tokens, b.tokens / 2);  // the point of it
+  if (own_trunks == 0) {
+    EXPECT_LT(a.tokens, b.tokens / 2);  // the point of it
+  }
   auto& mine = by_comb.online().parameters();
   auto& reference = by_prompt.online().parameters();
   for (const auto& spec : mine.specs()) {
