@@ -11,18 +11,6 @@ std::string count(int n, const char* what) {
 
 }  // namespace
 
-const char* name(Role role) {
-  switch (role) {
-    case Role::coordinator:
-      return "coordinator";
-    case Role::preprocessor:
-      return "preprocessor";
-    case Role::learner:
-      return "learner";
-  }
-  return "?";
-}
-
 Role Layout::role_of(int rank) const {
   if (rank == 0) return Role::coordinator;
   return rank <= preprocessors ? Role::preprocessor : Role::learner;

@@ -14,7 +14,6 @@
 namespace straq::comm {
 
 enum class Role { coordinator, preprocessor, learner };
-const char* name(Role role);
 
 struct RoleConfig {
   int preprocessors = 1;

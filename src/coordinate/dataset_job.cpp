@@ -15,11 +15,9 @@ std::vector<std::string> training_texts(const ExperimentConfig& config,
     fail_input("tokenizer.train: the data has no split \"train\" to train on",
                "name data.train, or an existing tokenizer in tokenizer.path");
   }
-  std::vector<std::string> texts;
   const auto pieces = prompt::Template::load(config.prompt.template_path);
-  for (const auto& text : prompt::fixed_texts(config.prompt, pieces, splits.strategies)) {
-    texts.push_back(text);
-  }
+  std::vector<std::string> texts =
+      prompt::fixed_texts(config.prompt, pieces, splits.strategies);
   for (const auto& episode : train->episodes) {
     texts.push_back(episode.situation);
     for (const auto& turn : episode.turns) texts.push_back(turn.text);

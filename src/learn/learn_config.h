@@ -23,8 +23,6 @@ struct ObjectiveConfig {
   bool any() const { return bellman > 0 || ce > 0 || lm > 0; }
 };
 
-enum class Optimizer { adamw };
-
 struct StageConfig {
   ObjectiveConfig objective;
   double epochs = 0;       // passes over the train split; a fraction is allowed

@@ -33,10 +33,6 @@ TransitionSource imitation_transitions(const std::vector<prompt::Comb>& combs,
   };
 }
 
-std::int64_t transitions_per_decision(const LearnConfig& config) {
-  return 1 + static_cast<std::int64_t>(config.neg.ratio);
-}
-
 at::Tensor next_values(Backup backup, const at::Tensor& target_next, const at::Tensor& online_next,
                        const at::Tensor& next_action) {
   switch (backup) {

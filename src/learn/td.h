@@ -32,9 +32,6 @@ TransitionSource imitation_transitions(const std::vector<prompt::Comb>& combs,
                                        const LearnConfig& config, int strategies,
                                        std::uint64_t seed);
 
-// Transitions that one decision makes, or 0 where terminal decisions are dropped.
-std::int64_t transitions_per_decision(const LearnConfig& config);
-
 // V(s') of each next state [n]. `target_next` [n, K]: Q of the target network; `online_next` [n,
 // K]: Q of the online network (backup = double only); `next_action` int64 [n]: the corpus's own
 // next action (backup = sarsa only).
