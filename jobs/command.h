@@ -27,7 +27,11 @@ struct Common {
 struct ConfigArgument {
   std::string path;
   std::vector<std::string> sets;
+  std::string from;  // a run folder or its config.yaml, to make that run again
   void add_to(CLI::App& app, bool required = true);
+  // The config file or --from, one of them.
+  void add_with_from_to(CLI::App& app);
+  bool one_is_needed = false;
   config::Value load() const;  // with `base:` and --set applied
 };
 
@@ -58,5 +62,7 @@ Command make_sweep(CLI::App& app, Common& common);
 Command make_run(CLI::App& app, Common& common);
 Command make_evaluate(CLI::App& app, Common& common);
 Command make_report(CLI::App& app, Common& common);
+Command make_score(CLI::App& app, Common& common);
+Command make_model(CLI::App& app, Common& common);
 
 }  // namespace straq::jobs

@@ -2,6 +2,7 @@
 // code.
 #include <malloc.h>
 
+#include <filesystem>
 #include <iostream>
 
 #include "command.h"
@@ -17,8 +18,28 @@ void ConfigArgument::add_to(CLI::App& app, bool required) {
   app.add_option("--set", sets, "override a key, as in --set learn.gamma=0.9 (repeatable)");
 }
 
+void ConfigArgument::add_with_from_to(CLI::App& app) {
+  add_to(app, false);
+  app.add_option("--from", from,
+                 "make a recorded run again: its folder or config.yaml; lands in "
+                 "<results>/reproduced")
+      ->excludes(app.get_option("config"));
+  one_is_needed = true;
+}
+
 config::Value ConfigArgument::load() const {
-  config::Value root = path.empty() ? config::Value::make_map() : config::load_config(path);
+  config::Value root = config::Value::make_map();
+  if (!from.empty()) {
+    const bool folder = std::filesystem::is_directory(from);
+    root = config::load_config(folder ? from + "/config.yaml" : from);
+    const config::Value* results = root.find("results");
+    const std::filesystem::path base = results ? results->scalar : "results";
+    root.set("results", config::Value::make_scalar((base / "reproduced").string()));
+  } else if (!path.empty()) {
+    root = config::load_config(path);
+  } else if (one_is_needed) {
+    fail_input("there is no config", "name a config file, or a recorded run with --from");
+  }
   for (const auto& s : sets) config::apply_set(root, s);
   return root;
 }
@@ -69,7 +90,8 @@ int main(int argc, char** argv) {
       jobs::make_simulate(app, common),  jobs::make_preprocess(app, common),
       jobs::make_train(app, common),     jobs::make_sweep(app, common),
       jobs::make_run(app, common),       jobs::make_evaluate(app, common),
-      jobs::make_report(app, common),
+      jobs::make_report(app, common),    jobs::make_score(app, common),
+      jobs::make_model(app, common),
   };
 
   try {

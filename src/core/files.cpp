@@ -10,6 +10,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "core/atomic_file.h"
 #include "core/error.h"
 
 namespace straq {
@@ -50,33 +51,6 @@ void write_all(int fd, std::string_view bytes, const std::string& path) {
   }
 }
 
-class TemporaryFile {
- public:
-  explicit TemporaryFile(const std::string& target)
-      : path_(target + ".tmp." + std::to_string(::getpid())) {
-    fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd_ < 0) fail_io("cannot create", path_, errno);
-  }
-  ~TemporaryFile() {
-    if (fd_ >= 0) ::close(fd_);
-    if (!kept_) ::unlink(path_.c_str());
-  }
-  int fd() const { return fd_; }
-  void publish(const std::string& target) {
-    if (::fsync(fd_) != 0) fail_io("cannot flush", path_, errno);
-    const int fd = fd_;
-    fd_ = -1;
-    if (::close(fd) != 0) fail_io("cannot close", path_, errno);
-    rename_durably(path_, target);
-    kept_ = true;
-  }
-
- private:
-  std::string path_;
-  int fd_ = -1;
-  bool kept_ = false;
-};
-
 }  // namespace
 
 std::string read_file(const std::string& path) {
@@ -95,11 +69,35 @@ std::string read_file(const std::string& path) {
 }
 
 void write_file_atomic(const std::string& path, std::string_view bytes) {
+  AtomicFile file(path);
+  file.write(bytes.data(), bytes.size());
+  file.publish();
+}
+
+AtomicFile::AtomicFile(const std::string& path)
+    : target_(path), path_(path + ".tmp." + std::to_string(::getpid())) {
   const fs::path parent = fs::path(path).parent_path();
   if (!parent.empty()) make_folders(parent.string());
-  TemporaryFile file(path);
-  write_all(file.fd(), bytes, path);
-  file.publish(path);
+  fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (fd_ < 0) fail_io("cannot create", path_, errno);
+}
+
+AtomicFile::~AtomicFile() {
+  if (fd_ >= 0) ::close(fd_);
+  if (!published_) ::unlink(path_.c_str());
+}
+
+void AtomicFile::write(const void* data, std::size_t bytes) {
+  write_all(fd_, {static_cast<const char*>(data), bytes}, target_);
+}
+
+void AtomicFile::publish() {
+  if (::fsync(fd_) != 0) fail_io("cannot flush", path_, errno);
+  const int fd = fd_;
+  fd_ = -1;
+  if (::close(fd) != 0) fail_io("cannot close", path_, errno);
+  rename_durably(path_, target_);
+  published_ = true;
 }
 
 void make_folders(const std::string& path) {
@@ -111,8 +109,8 @@ void make_folders(const std::string& path) {
 void require_writable_folder(const std::string& folder) {
   make_folders(folder);
   const std::string probe = (fs::path(folder) / ".straq-write-test").string();
-  TemporaryFile file(probe);  // removed by its destructor
-  write_all(file.fd(), "x", probe);
+  AtomicFile file(probe);  // removed by its destructor
+  file.write("x", 1);
 }
 
 void sync_to_disk(const std::string& path) {

@@ -4,8 +4,9 @@
 // and CIDEr of this field rest on that convention; a different one moves them by whole points.
 //
 // Word tokens agree with NLTK sentence by sentence (measured on both corpora), up to one thing:
-// beyond ASCII, "letter or digit" is decided by Unicode block rather than by a full table. Sentence
-// ends are our own rule, because NLTK's Punkt is a trained model.
+// beyond ASCII, "letter or digit" is decided by Unicode block rather than by a full table. NLTK up
+// to 3.9 is meant: 3.10 parts opening apostrophes and dashes differently. Sentence ends are our own
+// rule, because NLTK's Punkt is a trained model.
 #pragma once
 
 #include <string>

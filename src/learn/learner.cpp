@@ -82,6 +82,24 @@ void Learner::begin_stage(const StageConfig& stage, std::int64_t total_steps) {
   target_->parameters().copy_from(online_->parameters());
 }
 
+StateSlice Learner::state() {
+  const std::int64_t total = online_->parameters().size();
+  return {0,
+          total,
+          total,
+          {{kWeights, online_->parameters().flat()},
+           {kTarget, target_->parameters().flat()},
+           {kFirstMoment, optimizer_->first_moment()},
+           {kSecondMoment, optimizer_->second_moment()}}};
+}
+
+void Learner::restore(const Checkpoint& checkpoint) {
+  const StateSlice own = state();
+  for (const auto& [name, tensor] : own.buffers) read_buffer(checkpoint, name, own.begin, tensor);
+  optimizer_->resume(checkpoint.progress.optimizer_steps);
+  stage_step_ = checkpoint.progress.stage_step;
+}
+
 StepMetrics Learner::step(const Batch& batch, std::int64_t epoch,
                           const TransitionSource& transitions) {
   const double start = now();
@@ -202,8 +220,9 @@ void Learner::accumulate(const Batch& micro, std::int64_t epoch,
       const auto& selection = states[static_cast<std::size_t>(span.selection)];
       if (!selection.whole_trunk || span.trunk_index != 0) continue;
       const auto& trunk = selection.comb->trunks.front();
-      for (std::int64_t i = std::max<std::int64_t>(trunk.header, 1); i < span.trunk; ++i) {
-        text_rows.push_back(span.begin + i - 1);
+      for (std::int64_t i = std::max<std::int64_t>(trunk.header, 1); i < batch.trunk_tokens(span);
+           ++i) {
+        text_rows.push_back(batch.trunk_row(span, i - 1));
         text_next.push_back(trunk.tokens[static_cast<std::size_t>(i)]);
       }
     }
@@ -246,16 +265,14 @@ void Learner::accumulate(const Batch& micro, std::int64_t epoch,
   if (objective.ce > 0) {
     // Auto-regressive: the option token is predicted against the whole vocabulary.
     const at::Tensor ce =
-        at::cross_entropy_loss(online_->logits(at_probes).to(q.scalar_type()),
-                               option_ids_.index_select(0, index(gold)), {}, at::Reduction::Sum);
+        online_->cross_entropy_sum(at_probes, option_ids_.index_select(0, index(gold)));
     add(ce * (objective.ce / counts.decisions));
     sums.ce += ce.item<double>();
   }
   if (!text_rows.empty()) {
     const auto n = static_cast<std::int64_t>(text_rows.size());
     const at::Tensor lm =
-        at::cross_entropy_loss(online_->logits(hidden.narrow(0, probes, n)).to(q.scalar_type()),
-                               index(text_next), {}, at::Reduction::Sum);
+        online_->cross_entropy_sum(hidden.narrow(0, probes, n), index(text_next));
     add(lm * (objective.lm / counts.text));
     sums.lm += lm.item<double>();
   }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "comm/collectives.h"
+#include "learn/checkpoint.h"
 #include "learn/learn_config.h"
 #include "learn/optimizer.h"
 #include "learn/sampler.h"
@@ -67,6 +68,12 @@ class Learner {
   // Q of every decision of `combs`, [decisions, K] fp32 in order, shared over the group and given
   // to every learner.
   at::Tensor evaluate(const std::vector<prompt::Comb>& combs);
+
+  // For checkpoints: the state as ranges of flat buffers, which alias this learner's, and the way
+  // back after begin_stage started the stage that the checkpoint was written in.
+  StateSlice state();
+  std::int64_t optimizer_steps() const { return optimizer_->steps(); }
+  void restore(const Checkpoint& checkpoint);
 
   model::Llama& online() { return *online_; }
   model::Llama& target() { return *target_; }

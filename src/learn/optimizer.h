@@ -25,6 +25,8 @@ class AdamW {
   at::Tensor first_moment() const { return m_; }
   at::Tensor second_moment() const { return v_; }
   std::int64_t steps() const { return steps_; }
+  // Goes on after `steps` updates; whoever calls it has put the moments back.
+  void resume(std::int64_t steps) { steps_ = steps; }
 
  private:
   StageConfig stage_;

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/hash.h"
+#include "model/layers.h"
 #include "model/safetensors.h"
 
 namespace straq::model {
@@ -30,28 +31,29 @@ ParameterArena::ParameterArena(std::vector<ParameterSpec> specs, at::ScalarType 
   }
   const auto options = at::TensorOptions().dtype(dtype).device(device);
   flat_ = at::zeros({total}, options);
-  if (with_gradients) flat_grad_ = at::zeros({total}, options);
+  if (with_gradients) flat_grad_ = at::zeros({total}, options.dtype(wide_type(dtype)));
   for (std::size_t i = 0; i < specs_.size(); ++i) {
-    const auto& spec = specs_[i];
-    const auto part = [&](const at::Tensor& buffer) {
-      return buffer.narrow(0, offsets_[i], count_of(spec)).view(spec.shape).detach();
-    };
-    at::Tensor leaf = part(flat_);
-    if (with_gradients) {
-      leaf.set_requires_grad(true);
-      // A gradient that is there already is accumulated into in place.
-      leaf.mutable_grad() = part(flat_grad_);
-    }
-    if (!leaves_.emplace(spec.name, std::move(leaf)).second) {
-      throw std::logic_error("two parameters are named " + spec.name);
+    if (!index_.emplace(specs_[i].name, i).second) {
+      throw std::logic_error("two parameters are named " + specs_[i].name);
     }
   }
 }
 
-const at::Tensor& ParameterArena::operator[](const std::string& name) const {
-  const auto it = leaves_.find(name);
-  if (it == leaves_.end()) throw std::out_of_range("no parameter is named " + name);
+std::size_t ParameterArena::index(const std::string& name) const {
+  const auto it = index_.find(name);
+  if (it == index_.end()) throw std::out_of_range("no parameter is named " + name);
   return it->second;
+}
+
+at::Tensor ParameterArena::operator[](const std::string& name) const {
+  const auto i = index(name);
+  return flat_.narrow(0, offsets_[i], count_of(specs_[i])).view(specs_[i].shape);
+}
+
+at::Tensor ParameterArena::grad(const std::string& name) const {
+  const auto i = index(name);
+  if (!flat_grad_.defined()) return {};
+  return flat_grad_.narrow(0, offsets_[i], count_of(specs_[i])).view(specs_[i].shape);
 }
 
 void ParameterArena::zero_grad() {

@@ -19,27 +19,27 @@ struct ParameterSpec {
 
 class ParameterArena {
  public:
-  // Buffers start at zero. Without gradients (a target network) no view requires a gradient and
-  // flat_grad() is undefined.
+  // Buffers start at zero. Gradients are summed in fp32 where the parameters are in a lower
+  // precision. Without gradients (a target network) flat_grad() is undefined.
   ParameterArena(std::vector<ParameterSpec> specs, at::ScalarType dtype, at::Device device,
                  bool with_gradients);
   ParameterArena(const ParameterArena&) = delete;
   ParameterArena& operator=(const ParameterArena&) = delete;
-  ParameterArena(ParameterArena&&) = default;  // the leaves keep pointing into the same buffers
+  ParameterArena(ParameterArena&&) = default;  // views keep pointing into the same buffers
   ParameterArena& operator=(ParameterArena&&) = default;
 
   const std::vector<ParameterSpec>& specs() const { return specs_; }
   std::int64_t size() const { return flat_.numel(); }
   at::Tensor flat() const { return flat_; }            // [size], no autograd history
   at::Tensor flat_grad() const { return flat_grad_; }  // [size]
-  // The leaf that takes part in the forward pass: a view into flat() whose .grad is a view into
-  // flat_grad(). It shares flat()'s version counter, so changing the buffer between a forward and
-  // its backward is an error of libtorch, not a wrong gradient. Throws std::out_of_range for an
-  // unknown name.
-  const at::Tensor& operator[](const std::string& name) const;
+  // A parameter's view into flat(), and its gradient's into flat_grad(). Throw std::out_of_range
+  // for an unknown name; the gradient of an arena without gradients is undefined.
+  at::Tensor operator[](const std::string& name) const;
+  at::Tensor grad(const std::string& name) const;
   std::int64_t offset(std::size_t i) const { return offsets_[i]; }
+  std::int64_t offset(const std::string& name) const { return offsets_[index(name)]; }
 
-  // Zeroes in place; the leaves' gradients stay views. Does nothing without gradients.
+  // Zeroes in place. Does nothing without gradients.
   void zero_grad();
   // The values are copied (and cast). Throws Error(input) naming the first parameter that differs
   // in name or shape.
@@ -49,8 +49,10 @@ class ParameterArena {
 
  private:
   std::vector<ParameterSpec> specs_;
+  std::size_t index(const std::string& name) const;
+
   std::vector<std::int64_t> offsets_;
-  std::unordered_map<std::string, at::Tensor> leaves_;
+  std::unordered_map<std::string, std::size_t> index_;
   at::Tensor flat_, flat_grad_;
 };
 

@@ -73,26 +73,28 @@ std::vector<Piece> pieces_of(const CombSelection& selection, std::int32_t index)
   return pieces;
 }
 
-at::Tensor mask_of(const Piece& piece, const CombSelection& selection) {
-  const std::int64_t width = piece.trunk_rows + piece.probe_rows;
-  at::Tensor mask = at::zeros({piece.probe_rows, width}, at::kBool);
-  bool* row = mask.data_ptr<bool>();
-  std::int64_t first = piece.trunk_rows;  // column of the probe's first token
-  for (const auto i : piece.chosen) {
-    const Probe& probe = piece.comb->probes[selection.probes[i]];
-    const auto length = static_cast<std::int64_t>(probe.tokens.size());
-    for (std::int64_t j = 0; j < length; ++j, row += width) {
-      std::fill_n(row, probe.attach, true);
-      std::fill_n(row + first, j + 1, true);
+// The number of first tokens that all pieces have in common and that every probe sees.
+std::int64_t common_prefix(const std::vector<Piece>& pieces,
+                           const std::vector<CombSelection>& selections) {
+  constexpr std::int64_t worth_sharing = 8;
+  if (pieces.size() < 2) return 0;
+  const auto& first = pieces[0].comb->trunks[pieces[0].trunk].tokens;
+  std::int64_t n = pieces[0].trunk_rows;
+  for (const auto& piece : pieces) {
+    const auto& tokens = piece.comb->trunks[piece.trunk].tokens;
+    n = std::min(n, piece.trunk_rows);
+    n = std::mismatch(first.begin(), first.begin() + n, tokens.begin()).first - first.begin();
+    for (const auto i : piece.chosen) {
+      const Probe& probe = piece.comb->probes[selections[piece.selection].probes[i]];
+      n = std::min<std::int64_t>(n, probe.attach);
     }
-    first += length;
   }
-  return mask;
+  return n < worth_sharing ? 0 : n;
 }
 
 }  // namespace
 
-CombBatch pack(const std::vector<CombSelection>& selections, at::Device device) {
+CombBatch pack(const std::vector<CombSelection>& selections, at::Device device, bool share_prefix) {
   CombBatch batch;
   std::vector<Piece> pieces;
   std::vector<std::int64_t> first_probe;  // of each selection, in the order of readout_rows
@@ -107,6 +109,11 @@ CombBatch pack(const std::vector<CombSelection>& selections, at::Device device) 
     }
   }
 
+  if (share_prefix) batch.prefix = common_prefix(pieces, selections);
+  if (batch.prefix > 0) {
+    batch.rows -= batch.prefix * (static_cast<std::int64_t>(pieces.size()) - 1);
+  }
+
   batch.tokens = at::empty({batch.rows}, at::kLong);
   batch.positions = at::empty({batch.rows}, at::kLong);
   batch.readout_rows = at::empty({probes}, at::kLong);
@@ -119,24 +126,28 @@ CombBatch pack(const std::vector<CombSelection>& selections, at::Device device) 
     position[row] = at;
     ++row;
   };
+  for (std::int64_t i = 0; i < batch.prefix; ++i) {
+    append(pieces[0].comb->trunks[pieces[0].trunk].tokens[i], i);
+  }
   for (const auto& piece : pieces) {
     const CombSelection& selection = selections[piece.selection];
     TrunkSpan span;
     span.begin = row;
-    span.trunk = piece.trunk_rows;
+    span.trunk = piece.trunk_rows - batch.prefix;
     span.probes = piece.probe_rows;
     span.selection = piece.selection;
     span.trunk_index = piece.trunk;
     const auto& trunk = piece.comb->trunks[piece.trunk].tokens;
-    for (std::int64_t i = 0; i < piece.trunk_rows; ++i) append(trunk[i], i);
+    for (std::int64_t i = batch.prefix; i < piece.trunk_rows; ++i) append(trunk[i], i);
     for (const auto i : piece.chosen) {
       const Probe& probe = piece.comb->probes[selection.probes[i]];
+      const auto first = static_cast<std::int32_t>(span.probe_rows.size());
       for (std::size_t j = 0; j < probe.tokens.size(); ++j) {
+        span.probe_rows.push_back({probe.attach, first});
         append(probe.tokens[j], probe.attach + static_cast<std::int64_t>(j));
       }
       readout[first_probe[piece.selection] + static_cast<std::int64_t>(i)] = row - 1;
     }
-    if (span.probes > 0) span.probe_mask = mask_of(piece, selection).to(device);
     batch.spans.push_back(std::move(span));
   }
   if (row > 0) {

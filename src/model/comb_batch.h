@@ -1,5 +1,6 @@
 // Combs laid end to end as one packed batch without padding: the linear layers run over all rows at
-// once, attention runs trunk by trunk.
+// once, attention runs trunk by trunk. The tokens that all trunks begin with (instruction and
+// options) are rows of the batch once and seen by every trunk.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -11,22 +12,30 @@
 
 namespace straq::model {
 
-// One trunk with the probes that hang on it, as rows of the packed batch:
-// [begin, begin + trunk) are the trunk, [begin + trunk, begin + trunk + probes) the probe tokens.
+// A probe token: it sees the first `attach` tokens of its trunk (the shared prefix among them) and
+// the probe rows [begin, its own] of its span.
+struct ProbeRow {
+  std::int32_t attach = 0;
+  std::int32_t begin = 0;
+};
+
+// One trunk with the probes that hang on it, as rows of the packed batch: [begin, begin + trunk)
+// are the trunk's tokens after the shared prefix, [begin + trunk, begin + trunk + probes) the probe
+// tokens.
 struct TrunkSpan {
   std::int64_t begin = 0;
   std::int64_t trunk = 0;
   std::int64_t probes = 0;
   std::int32_t selection = 0;    // which of the packed selections it belongs to
   std::int32_t trunk_index = 0;  // which of that comb's trunks it is
-  // [probes, trunk + probes] bool, true where a probe row may look (trunk part: its attach prefix;
-  // probe part: its own probe up to itself). Undefined when there are no probes.
-  at::Tensor probe_mask;
+  std::vector<ProbeRow> probe_rows;
 };
 
 struct CombBatch {
   at::Tensor tokens;     // [rows] int64
   at::Tensor positions;  // [rows] int64: the RoPE position of each row
+  // Rows [0, prefix) are the tokens that all trunks begin with, at positions [0, prefix).
+  std::int64_t prefix = 0;
   std::vector<TrunkSpan> spans;
   // [probes given] int64: the row at which each probe is read, in the order in which they were
   // given.
@@ -36,6 +45,13 @@ struct CombBatch {
   // can check them without waiting for the device. -1 as max_position: not known.
   std::int64_t max_position = -1;
   std::int64_t min_token = 0, max_token = 0;
+
+  // The row of token `i` of the span's trunk, counted from the trunk's beginning.
+  std::int64_t trunk_row(const TrunkSpan& span, std::int64_t i) const {
+    return i < prefix ? i : span.begin + i - prefix;
+  }
+  // How many tokens of the span's trunk the batch holds, the shared ones among them.
+  std::int64_t trunk_tokens(const TrunkSpan& span) const { return prefix + span.trunk; }
 };
 
 // What of a comb goes into a batch: all of its probes, or some; the trunk up to the last token that
@@ -50,6 +66,11 @@ struct CombSelection {
 // comb's first trunk is always in). readout_rows follow the order of the selections and, within
 // one, of its `probes`. Throws Error(input) naming the comb when a selection or a comb is malformed
 // (probe out of range or out of order, attached past its trunk's end, or without tokens).
-CombBatch pack(const std::vector<CombSelection>& selections, at::Device device);
+//
+// share_prefix: lay the tokens that all packed trunks begin with once, where that saves at least a
+// few rows. The hidden states are the same either way; sharing costs nothing and saves the
+// instruction's rows of every dialogue but one.
+CombBatch pack(const std::vector<CombSelection>& selections, at::Device device,
+               bool share_prefix = true);
 
 }  // namespace straq::model

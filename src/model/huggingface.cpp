@@ -1,9 +1,8 @@
 #include "model/huggingface.h"
 
-#include <ATen/core/grad_mode.h>
-
 #include <algorithm>
 #include <filesystem>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <unordered_map>
@@ -139,12 +138,15 @@ void read_rope(const Keys& keys, LlamaShape& shape) {
   shape.rope_scaling = scaling;
 }
 
-std::optional<std::int64_t> first_id(const Keys& keys, const char* key) {
+std::vector<std::int64_t> token_ids(const Keys& keys, const char* key) {
   if (!keys.has(key)) return {};
   const Json& value = keys.raw(key);
-  const Json& one = value.is_array() && !value.empty() ? value[0] : value;
-  if (!one.is_number_integer()) keys.fail(key, "must be a token id or a list of them");
-  return one.get<std::int64_t>();
+  std::vector<std::int64_t> ids;
+  for (const auto& id : value.is_array() ? value : Json::array({value})) {
+    if (!id.is_number_integer()) keys.fail(key, "must be a token id or a list of them");
+    ids.push_back(id.get<std::int64_t>());
+  }
+  return ids;
 }
 
 std::optional<at::ScalarType> read_dtype(const Keys& keys) {
@@ -154,19 +156,6 @@ std::optional<at::ScalarType> read_dtype(const Keys& keys) {
   if (name == "float16") return at::kHalf;
   if (name == "float64") return at::kDouble;
   return {};
-}
-
-const char* dtype_name(at::ScalarType dtype) {
-  switch (dtype) {
-    case at::kDouble:
-      return "float64";
-    case at::kBFloat16:
-      return "bfloat16";
-    case at::kHalf:
-      return "float16";
-    default:
-      return "float32";
-  }
 }
 
 // The weight files of a folder, by what the index or the plain name says.
@@ -227,18 +216,32 @@ HuggingFaceConfig read_huggingface_config(const std::string& folder) {
     fail_input(file + ": " + e.what(), e.hint());
   }
   config.dtype = read_dtype(keys);
-  config.bos_token_id = first_id(keys, "bos_token_id");
-  config.eos_token_id = first_id(keys, "eos_token_id");
+  if (const auto bos = token_ids(keys, "bos_token_id"); !bos.empty()) {
+    config.bos_token_id = bos.front();
+  }
+  config.eos_token_ids = token_ids(keys, "eos_token_id");
   return config;
 }
 
-Llama load_huggingface(const std::string& folder, at::ScalarType dtype, at::Device device,
-                       bool with_gradients) {
-  const LlamaShape shape = read_huggingface_config(folder).shape;
-  std::vector<SafetensorsFile> files;
-  std::unordered_map<std::string, const SafetensorsFile*> where;
-  for (const auto& path : weight_files(folder)) files.emplace_back(path);
-  for (const auto& file : files) {
+WeightsSource open_huggingface(const std::string& folder) {
+  const HuggingFaceConfig config = read_huggingface_config(folder);
+  // Shared by the source's copies, which may outlive this call.
+  struct Opened {
+    std::vector<SafetensorsFile> files;
+    std::unordered_map<std::string, const SafetensorsFile*> where;
+  };
+  const auto opened = std::make_shared<Opened>();
+  auto& where = opened->where;
+  WeightsSource source;
+  source.path = folder;
+  source.shape = config.shape;
+  source.bos_token_id = config.bos_token_id;
+  source.eos_token_ids = config.eos_token_ids;
+  source.files = weight_files(folder);
+  for (const auto& path : source.files) opened->files.emplace_back(path);
+  for (const auto& file : opened->files) {
+    source.bytes += fs::file_size(file.path());
+    source.metadata.insert(file.metadata().begin(), file.metadata().end());
     for (const auto& entry : file.entries()) {
       if (is_ignored(entry.name)) continue;
       if (!where.emplace(entry.name, &file).second) {
@@ -249,11 +252,9 @@ Llama load_huggingface(const std::string& folder, at::ScalarType dtype, at::Devi
     }
   }
 
-  Llama model(shape, dtype, device, with_gradients);
-  at::NoGradGuard no_grad;
-  ParameterArena& arena = model.parameters();
-  for (std::size_t i = 0; i < arena.specs().size(); ++i) {
-    const auto& spec = arena.specs()[i];
+  std::optional<at::ScalarType> widest;
+  const auto specs = parameter_specs(config.shape);
+  for (const auto& spec : specs) {
     const auto it = where.find(spec.name);
     if (it == where.end()) {
       fail_input(folder + ": tensor " + spec.name + " is missing",
@@ -262,85 +263,54 @@ Llama load_huggingface(const std::string& folder, at::ScalarType dtype, at::Devi
                        "tie_word_embeddings: true"
                      : "the checkpoint is incomplete, or config.json belongs to another one");
     }
-    const SafetensorsFile& file = *it->second;
-    const auto& entry = *file.find(spec.name);
+    const auto& entry = *it->second->find(spec.name);
     if (entry.shape != spec.shape) {
-      fail_input(file.path() + ": tensor " + spec.name + " has shape " + shape_words(entry.shape) +
-                     " where config.json asks for " + shape_words(spec.shape),
+      fail_input(it->second->path() + ": tensor " + spec.name + " has shape " +
+                     shape_words(entry.shape) + " where config.json asks for " +
+                     shape_words(spec.shape),
                  "weights and config.json must come from the same checkpoint");
     }
-    const at::Tensor values = file.tensor(spec.name);
-    arena.flat().narrow(0, arena.offset(i), values.numel()).copy_(values.reshape(-1));
-    where.erase(it);
+    if (!at::isFloatingType(entry.dtype)) {
+      fail_input(it->second->path() + ": tensor " + spec.name + " holds whole numbers (" +
+                     at::toString(entry.dtype) + ")",
+                 "quantised weights are not supported; use the original checkpoint");
+    }
+    widest = widest ? at::promote_types(*widest, entry.dtype) : entry.dtype;
   }
+  source.dtype = *widest;
   // A tied checkpoint may store the shared matrix twice; it must then be the same one.
-  if (const auto it = where.find("lm_head.weight"); shape.tied && it != where.end()) {
-    const at::Tensor head = it->second->tensor("lm_head.weight").to(dtype);
-    if (!at::equal(head, arena["model.embed_tokens.weight"].cpu())) {
-      fail_input(it->second->path() +
+  auto head = where.find("lm_head.weight");
+  if (config.shape.tied && head != where.end()) {
+    const at::Tensor embedding = where["model.embed_tokens.weight"]->tensor(specs[0].name);
+    const at::Tensor twice = head->second->tensor("lm_head.weight").to(embedding.scalar_type());
+    if (!at::equal(twice, embedding)) {
+      fail_input(head->second->path() +
                      ": tensor lm_head.weight differs from the embedding, but "
                      "config.json says tie_word_embeddings: true",
                  "set tie_word_embeddings to false");
     }
-    where.erase(it);
   }
-  if (!where.empty()) {
-    std::string first = where.begin()->first;
-    for (const auto& [name, file] : where) first = std::min(first, name);
+  std::set<std::string> extra;
+  for (const auto& [name, file] : where) extra.insert(name);
+  for (const auto& spec : specs) extra.erase(spec.name);
+  if (config.shape.tied) extra.erase("lm_head.weight");
+  if (!extra.empty()) {
+    const std::string& first = *extra.begin();
     fail_input(where[first]->path() + ": tensor " + first + " is not part of a Llama model" +
-                   (where.size() > 1 ? " (nor are " + std::to_string(where.size() - 1) + " others)"
+                   (extra.size() > 1 ? " (nor are " + std::to_string(extra.size() - 1) + " others)"
                                      : std::string()),
                "the checkpoint has parts that would be ignored (adapters, biases, more layers than "
                "config.json says); merge or remove them first");
   }
-  return model;
+  source.tensor = [opened](const ParameterSpec& spec) {
+    return opened->where.at(spec.name)->tensor(spec.name);
+  };
+  return source;
 }
 
-void save_huggingface(const Llama& model, const std::string& folder, const SaveOptions& options) {
-  make_folders(folder);
-  const LlamaShape& s = model.shape();
-  const ParameterArena& arena = model.parameters();
-  const auto dtype = dtype_name(arena.flat().scalar_type());
-  Json scaling = nullptr;
-  Json rope = {{"rope_type", "default"}};
-  if (s.rope_scaling) {
-    scaling = {{"rope_type", "llama3"},
-               {"factor", s.rope_scaling->factor},
-               {"low_freq_factor", s.rope_scaling->low_freq_factor},
-               {"high_freq_factor", s.rope_scaling->high_freq_factor},
-               {"original_max_position_embeddings", s.rope_scaling->original_max_positions}};
-    rope = scaling;
-  }
-  rope["rope_theta"] = s.rope_theta;
-  Json config = {{"architectures", {"LlamaForCausalLM"}},
-                 {"model_type", "llama"},
-                 {"vocab_size", s.vocab},
-                 {"hidden_size", s.hidden},
-                 {"intermediate_size", s.inner},
-                 {"num_hidden_layers", s.layers},
-                 {"num_attention_heads", s.heads},
-                 {"num_key_value_heads", s.kv_heads},
-                 {"head_dim", s.dim_per_head()},
-                 {"max_position_embeddings", s.max_positions},
-                 {"hidden_act", "silu"},
-                 {"rms_norm_eps", s.norm_eps},
-                 {"rope_theta", s.rope_theta},
-                 {"rope_scaling", scaling},
-                 {"rope_parameters", rope},
-                 {"attention_bias", false},
-                 {"mlp_bias", false},
-                 {"tie_word_embeddings", s.tied},
-                 {"torch_dtype", dtype},
-                 {"dtype", dtype}};
-  if (options.bos_token_id) config["bos_token_id"] = *options.bos_token_id;
-  if (options.eos_token_id) config["eos_token_id"] = *options.eos_token_id;
-
-  std::vector<std::pair<std::string, at::Tensor>> tensors;
-  for (const auto& spec : arena.specs()) tensors.emplace_back(spec.name, arena[spec.name]);
-  auto metadata = options.metadata;
-  metadata.emplace("format", "pt");  // transformers refuses a file without it
-  write_safetensors((fs::path(folder) / "model.safetensors").string(), tensors, metadata);
-  write_file_atomic((fs::path(folder) / "config.json").string(), config.dump(2) + "\n");
+Llama load_huggingface(const std::string& folder, at::ScalarType dtype, at::Device device,
+                       bool with_gradients) {
+  return load_weights(open_huggingface(folder), dtype, device, with_gradients);
 }
 
 }  // namespace straq::model

@@ -1,55 +1,53 @@
-// The pieces of a decoder layer that are not matrix products: RMSNorm, rotary embedding, SwiGLU and
-// the attention of packed combs. Each is one node of the autograd graph where the plain composition
-// would be several with their saved copies.
+// The pieces of a decoder layer beside its matrix products and its attention, forward and backward,
+// without autograd: the decoder (decoder.h) keeps its own tape. On a CPU each is one pass by
+// kernel/row_ops.h, with rows split over the threads; on a device a composition of libtorch's
+// operations.
 #pragma once
 
 #include <ATen/ATen.h>
 
 #include <cstdint>
-#include <vector>
-
-#include "model/comb_batch.h"
 
 namespace straq::model {
 
-// weight * x / sqrt(mean(x^2) + eps) over the last dimension (Zhang and Sennrich 2019). x [n, d],
-// weight [d], both of one dtype; statistics in fp32 when that dtype is lower.
-at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
+// The precision of statistics, sums and gradients of data in `dtype`: double for double, else fp32.
+at::ScalarType wide_type(at::ScalarType dtype);
 
-// cos and sin of every row's rotation, [n, 1, d/2] each in `dtype`: angles are position times
-// frequency in fp32, as Hugging Face computes them. positions int64 [n], frequencies fp32 [d/2].
+// weight * x / sqrt(mean(x^2) + eps) over the last dimension (Zhang and Sennrich 2019): x [n, d],
+// weight [d]. `scale` receives the rsqrt of every row, [n] in the wide type.
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, at::Tensor& scale);
+// The same values from a saved scale.
+at::Tensor rms_norm_again(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& scale);
+// Adds d loss / d x to dx [n, d] and d loss / d weight to dweight [d] (wide), from g = d loss / d
+// out [n, d].
+void rms_norm_backward(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& scale,
+                       const at::Tensor& g, at::Tensor dx, at::Tensor dweight);
+
+// cos and sin of every position's rotation, [positions, d/2] in the wide type of `dtype`: angles
+// are position times frequency in fp32, as Hugging Face computes them. frequencies fp32 [d/2].
 struct RotaryTable {
   at::Tensor cos, sin;
-  RotaryTable select(const at::Tensor& rows) const;
 };
-RotaryTable rotary_table(const at::Tensor& positions, const at::Tensor& frequencies,
+RotaryTable rotary_table(std::int64_t positions, const at::Tensor& frequencies,
                          at::ScalarType dtype);
 
-// Rotates the pairs (x[i], x[i + d/2]) of every head: x [n, heads, d] (Su et al. 2021, in the
-// half-split order of Hugging Face's checkpoints).
-at::Tensor rotate(const at::Tensor& x, const RotaryTable& table);
+// Turns the pairs (x[i], x[i + d/2]) of every head by its row's position, in place (Su et al. 2021,
+// in the half-split order of Hugging Face's checkpoints). x [n, heads * d], rows may be strided;
+// positions int64 [n]; direction -1 turns back.
+void rotate_(at::Tensor x, std::int64_t heads, const RotaryTable& table,
+             const at::Tensor& positions, int direction = 1);
 
-// silu(gate) * up (Shazeer 2020), both [n, d] contiguous. Keeps the two inputs alone for the
-// backward and works through the rows in pieces that stay in the cache: the plain composition is
-// bound by memory.
-at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up);
+// silu(gate) * up (Shazeer 2020) of both = [gate | up], [n, 2 d] -> [n, d].
+at::Tensor swiglu(const at::Tensor& both);
+// From g = d loss / d out: `both` becomes its own gradient and `g` the value of swiglu(both), which
+// the next weight's gradient needs.
+void swiglu_backward_(at::Tensor both, at::Tensor g);
 
-// What the attention of a packed batch needs beside q, k, v: for each span, how many of its trunk
-// and probe rows ask (all, or only some in the last layer), and the additive mask of the latter.
-struct AttentionSpan {
-  std::int64_t trunk = 0, probes = 0;                 // rows that give keys and values
-  std::int64_t trunk_queries = 0, probe_queries = 0;  // trunk_queries is 0 or trunk
-  at::Tensor mask;                                    // [probe_queries, trunk + probes], 0 or -inf
-};
-using AttentionPlan = std::vector<AttentionSpan>;
+// to[rows[i]] += from[i], to [m, d], from [n, d], rows int64 [n] on their device; in the order of
+// i, so that repeated rows add up the same way every time on a CPU.
+void add_rows_(at::Tensor to, const at::Tensor& rows, const at::Tensor& from);
 
-// Everybody asks.
-AttentionPlan full_plan(const CombBatch& batch, at::ScalarType dtype);
-
-// Scaled dot-product attention of each span by itself: trunk rows causally among themselves, probe
-// rows by their mask over the span. Query rows lie span after span, a span's trunk before its
-// probes. q [queries, heads, d]; k, v [rows, kv_heads, d]; returns [queries, heads * d].
-at::Tensor comb_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                          const AttentionPlan& plan);
+// weight_gradient += d^T h, [out, in] (wide) from d [n, out] and h [n, in].
+void add_weight_gradient_(at::Tensor weight_gradient, const at::Tensor& d, const at::Tensor& h);
 
 }  // namespace straq::model

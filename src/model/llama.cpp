@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/rng.h"
+#include "model/heads.h"
 #include "model/layers.h"
 
 namespace straq::model {
@@ -42,42 +43,6 @@ void check_batch(const CombBatch& batch, const LlamaShape& shape) {
                    " is outside the model's vocabulary of " + std::to_string(shape.vocab),
                "the shards must be made with the tokenizer of this model");
   }
-}
-
-// The rows whose queries, attention outputs and MLP the last layer has to compute so that `rows`
-// can be read: these rows, and all of a trunk when one of its rows is asked for, because causal
-// attention needs no mask only when it is whole. Ascending; `plan` gets the matching spans.
-std::vector<std::int64_t> rows_of_last_layer(const CombBatch& batch,
-                                             const std::vector<std::int64_t>& rows,
-                                             AttentionPlan& plan) {
-  std::vector<char> asked(batch.rows, 0);
-  for (const auto r : rows) {
-    if (r < 0 || r >= batch.rows) {
-      throw std::out_of_range("row " + std::to_string(r) + " of a batch of " +
-                              std::to_string(batch.rows));
-    }
-    asked[r] = 1;
-  }
-  std::vector<std::int64_t> keep;
-  for (std::size_t i = 0; i < batch.spans.size(); ++i) {
-    const TrunkSpan& span = batch.spans[i];
-    AttentionSpan& s = plan[i];
-    const auto first = asked.begin() + span.begin;
-    const bool trunk = std::find(first, first + span.trunk, 1) != first + span.trunk;
-    s.trunk_queries = trunk ? span.trunk : 0;
-    for (std::int64_t r = 0; r < s.trunk_queries; ++r) keep.push_back(span.begin + r);
-    std::vector<std::int64_t> mask_rows;
-    for (std::int64_t r = 0; r < span.probes; ++r) {
-      if (!asked[span.begin + span.trunk + r]) continue;
-      mask_rows.push_back(r);
-      keep.push_back(span.begin + span.trunk + r);
-    }
-    s.probe_queries = static_cast<std::int64_t>(mask_rows.size());
-    if (s.probe_queries > 0 && s.probe_queries < span.probes) {
-      s.mask = s.mask.index_select(0, at::tensor(mask_rows, at::kLong).to(s.mask.device()));
-    }
-  }
-  return keep;
 }
 
 }  // namespace
@@ -160,18 +125,39 @@ Llama::Llama(const LlamaShape& shape, at::ScalarType dtype, at::Device device, b
   if (shape_.vocab < 1) {
     fail_input("shape: vocab is 0", "set it, or take it from the tokenizer");
   }
-  for (std::int64_t i = 0; i < shape_.layers; ++i) {
-    const auto leaf = [&](const char* name) { return arena_[layer_name(i, name)]; };
-    layers_.push_back({leaf("input_layernorm.weight"), leaf("self_attn.q_proj.weight"),
-                       leaf("self_attn.k_proj.weight"), leaf("self_attn.v_proj.weight"),
-                       leaf("self_attn.o_proj.weight"), leaf("post_attention_layernorm.weight"),
-                       leaf("mlp.gate_proj.weight"), leaf("mlp.up_proj.weight"),
-                       leaf("mlp.down_proj.weight")});
-  }
-  embedding_ = arena_["model.embed_tokens.weight"];
-  final_norm_ = arena_["model.norm.weight"];
-  output_ = shape_.tied ? embedding_ : arena_["lm_head.weight"];
+  weights_ = tensors(arena_.flat());
+  if (with_gradients) gradients_ = tensors(arena_.flat_grad());
+  const auto output = [&](const DecoderTensors& t, const at::Tensor& own) {
+    return shape_.tied ? t.embedding : own;
+  };
+  output_ = output(weights_, shape_.tied ? at::Tensor() : arena_["lm_head.weight"]);
+  output_gradient_ = output(gradients_, shape_.tied ? at::Tensor() : arena_.grad("lm_head.weight"));
   frequencies_ = rope_frequencies(shape_).to(device);
+}
+
+DecoderTensors Llama::tensors(const at::Tensor& flat) const {
+  const auto h = shape_.hidden, d = shape_.dim_per_head();
+  const auto view = [&](const std::string& name, std::int64_t rows) {
+    return flat.narrow(0, arena_.offset(name), rows * h).view({rows, h});
+  };
+  const auto norm = [&](const std::string& name) { return flat.narrow(0, arena_.offset(name), h); };
+  DecoderTensors t;
+  t.embedding = view("model.embed_tokens.weight", shape_.vocab);
+  for (std::int64_t i = 0; i < shape_.layers; ++i) {
+    // parameter_specs puts q, k, v beside each other, and gate beside up: each group is one matrix.
+    const auto name = [&](const char* rest) { return layer_name(i, rest); };
+    t.layers.push_back(
+        {norm(name("input_layernorm.weight")),
+         view(name("self_attn.q_proj.weight"), (shape_.heads + 2 * shape_.kv_heads) * d),
+         flat.narrow(0, arena_.offset(name("self_attn.o_proj.weight")), h * shape_.heads * d)
+             .view({h, shape_.heads * d}),
+         norm(name("post_attention_layernorm.weight")),
+         view(name("mlp.gate_proj.weight"), 2 * shape_.inner),
+         flat.narrow(0, arena_.offset(name("mlp.down_proj.weight")), h * shape_.inner)
+             .view({h, shape_.inner})});
+  }
+  t.final_norm = norm("model.norm.weight");
+  return t;
 }
 
 void Llama::initialise(std::uint64_t seed, double std) {
@@ -203,56 +189,83 @@ void Llama::initialise(std::uint64_t seed, double std) {
   }
 }
 
+void Llama::report_gradient(std::int64_t layer) const {
+  if (!gradient_done_) return;
+  const auto begin_of = [&](std::int64_t i) {
+    return i == shape_.layers ? arena_.offset("model.norm.weight")
+                              : arena_.offset(layer_name(i, "input_layernorm.weight"));
+  };
+  // The final norm and an output projection of its own are done before the first layer that is;
+  // the embedding, which may be the output projection too, comes last.
+  if (layer + 1 == shape_.layers) gradient_done_(begin_of(layer + 1), arena_.size());
+  if (layer < shape_.layers) {
+    gradient_done_(begin_of(layer), begin_of(layer + 1));
+  } else {
+    gradient_done_(0, begin_of(0));
+  }
+}
+
 at::Tensor Llama::hidden(const CombBatch& batch, const at::Tensor& rows) const {
-  // Nothing asked: no rows, but still part of the graph, so that a learner without samples can
-  // call backward like the others.
-  if (rows.numel() == 0) return embedding_.narrow(0, 0, 0);
-  check_batch(batch, shape_);
   const auto dtype = arena_.flat().scalar_type();
-  const auto d = shape_.dim_per_head();
+  const bool with_tape = at::GradMode::is_enabled() && arena_.flat_grad().defined();
+  // Nothing asked: no rows, but with a history, so that a learner without samples can call backward
+  // like the others.
+  if (rows.numel() == 0) {
+    return at::empty({0, shape_.hidden}, arena_.flat().options()).requires_grad_(with_tape);
+  }
+  check_batch(batch, shape_);
   const at::Tensor rows_host = rows.cpu();
   const auto* row = rows_host.const_data_ptr<std::int64_t>();
-  const std::vector<std::int64_t> asked(row, row + rows_host.numel());
-
-  AttentionPlan plan = full_plan(batch, dtype);
-  RotaryTable table = rotary_table(batch.positions, frequencies_, dtype);
-  at::Tensor x = at::embedding(embedding_, batch.tokens);
-  at::Tensor picked = rows;  // where the rows asked for are in x
-  for (std::int64_t i = 0; i < shape_.layers; ++i) {
-    const Layer& w = layers_[i];
-    at::Tensor h = rms_norm(x, w.input_norm, shape_.norm_eps);
-    const auto k = rotate(at::linear(h, w.k).view({-1, shape_.kv_heads, d}), table);
-    const auto v = at::linear(h, w.v).view({-1, shape_.kv_heads, d});
-    if (i + 1 == shape_.layers) {
-      const auto keep = rows_of_last_layer(batch, asked, plan);
-      if (static_cast<std::int64_t>(keep.size()) < batch.rows) {
-        const auto index = at::tensor(keep, at::kLong).to(device());
-        h = h.index_select(0, index);
-        x = x.index_select(0, index);
-        table = table.select(index);
-        std::vector<std::int64_t> place(batch.rows, -1);
-        for (std::size_t j = 0; j < keep.size(); ++j) place[keep[j]] = static_cast<std::int64_t>(j);
-        std::vector<std::int64_t> moved;
-        for (const auto r : asked) moved.push_back(place[r]);
-        picked = keep == asked ? at::Tensor() : at::tensor(moved, at::kLong).to(device());
-      }
-    }
-    const auto q = rotate(at::linear(h, w.q).view({-1, shape_.heads, d}), table);
-    x = x + at::linear(comb_attention(q, k, v, plan), w.o);
-    h = rms_norm(x, w.post_norm, shape_.norm_eps);
-    x = x + at::linear(swiglu(at::linear(h, w.gate), at::linear(h, w.up)), w.down);
+  std::vector<std::int64_t> asked(row, row + rows_host.numel()), kept = asked;
+  std::sort(kept.begin(), kept.end());
+  kept.erase(std::unique(kept.begin(), kept.end()), kept.end());
+  if (kept.front() < 0 || kept.back() >= batch.rows) {
+    throw std::out_of_range("row " + std::to_string(kept.front() < 0 ? kept.front() : kept.back()) +
+                            " of a batch of " + std::to_string(batch.rows));
   }
-  if (picked.defined()) x = x.index_select(0, picked);
-  return rms_norm(x, final_norm_, shape_.norm_eps);
+  const auto highest =
+      batch.max_position >= 0 ? batch.max_position : batch.positions.max().item<std::int64_t>();
+  if (!table_.cos.defined() || table_.cos.size(0) <= highest) {
+    const auto size = std::min(shape_.max_positions, std::max<std::int64_t>(2 * highest, 256));
+    table_ = rotary_table(size, frequencies_, dtype);
+  }
+  auto pass = std::make_shared<DecoderPass>(
+      weights_, DecoderShape{shape_.heads, shape_.kv_heads, shape_.dim_per_head(), shape_.norm_eps},
+      batch, table_, kept, with_tape, recompute_);
+  at::Tensor out = pass->forward();
+  if (with_tape) {
+    const auto version = arena_.flat()._version();
+    out = with_backward(out, [this, pass, version](const at::Tensor& g) {
+      // The tape's activations belong to the weights that made them.
+      if (arena_.flat()._version() != version) {
+        throw std::logic_error("the parameters changed between a forward pass and its backward");
+      }
+      pass->backward(g.to(arena_.flat().scalar_type()), gradients_,
+                     [this](std::int64_t layer) { report_gradient(layer); });
+    });
+  }
+  if (kept == asked) return out;
+  std::vector<std::int64_t> picked;
+  for (const auto r : asked) {
+    picked.push_back(std::lower_bound(kept.begin(), kept.end(), r) - kept.begin());
+  }
+  return out.index_select(0, at::tensor(picked, at::kLong).to(device()));
 }
 
 at::Tensor Llama::logits(const at::Tensor& hidden) const {
-  return at::linear(hidden, output_);
+  return projection(hidden, output_, output_gradient_);
 }
 
 at::Tensor Llama::logits_of(const at::Tensor& hidden, const at::Tensor& token_ids) const {
-  const auto type = hidden.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  return at::linear(hidden.to(type), output_.index_select(0, token_ids).to(type));
+  const auto type = wide_type(hidden.scalar_type());
+  const at::Tensor rows = output_.index_select(0, token_ids).to(type);
+  const at::Tensor wide = hidden.to(type);
+  if (!output_gradient_.defined()) return at::mm(wide, rows.t());
+  return projection_rows(wide, rows, output_gradient_, token_ids);
+}
+
+at::Tensor Llama::cross_entropy_sum(const at::Tensor& hidden, const at::Tensor& next) const {
+  return projected_cross_entropy(hidden, output_, output_gradient_, next);
 }
 
 std::vector<std::int64_t> Llama::greedy(std::vector<std::int64_t> prompt, int count) const {

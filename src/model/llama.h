@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "config/fields.h"
 #include "model/arena.h"
 #include "model/comb_batch.h"
+#include "model/decoder.h"
 
 namespace straq::model {
 
@@ -89,7 +91,9 @@ class Llama {
   void initialise(std::uint64_t seed, double std = 0.02);
 
   // Hidden states after the final norm of the rows asked for: [rows.size(), hidden]. `rows` is an
-  // int64 tensor of row indices of the batch. Throws Error(input) when a position is beyond
+  // int64 tensor of row indices of the batch, in any order and possibly repeated. Where autograd is
+  // on and the model has gradients, backward() on what follows adds to parameters().flat_grad(),
+  // which no leaf of autograd stands for. Throws Error(input) when a position is beyond
   // max_positions or a token id is outside the vocabulary.
   at::Tensor hidden(const CombBatch& batch, const at::Tensor& rows) const;
 
@@ -97,8 +101,22 @@ class Llama {
   // precision; the caller widens what it takes a softmax of.
   at::Tensor logits(const at::Tensor& hidden) const;
   // Logits of some tokens only: [n, token_ids.numel()]; token_ids int64 [k]. Computed and returned
-  // in fp32 when the model's precision is lower, because Q values are differences of them.
+  // in fp32 when the model's precision is lower, because Q values are differences of them. Both
+  // give gradients to the output projection when `hidden` has a history.
   at::Tensor logits_of(const at::Tensor& hidden, const at::Tensor& token_ids) const;
+  // Sum over rows of the cross-entropy of the whole vocabulary against `next` (int64 [n]), from
+  // hidden [n, hidden], in fp32 or wider. Works through the rows in pieces, so that the logits of
+  // all rows never exist at once, and takes the gradients along.
+  at::Tensor cross_entropy_sum(const at::Tensor& hidden, const at::Tensor& next) const;
+
+  // Activation recomputation: the forward pass keeps each layer's input alone, the backward pass
+  // computes the rest again. Less memory for a third more forward work.
+  void set_recompute(bool on) { recompute_ = on; }
+
+  // Called during backward when [begin, end) of the flat gradient has got all that this backward
+  // gives it, in the order in which that happens. The ranges cover the whole buffer once.
+  using GradientDone = std::function<void(std::int64_t begin, std::int64_t end)>;
+  void on_gradient(GradientDone done) { gradient_done_ = std::move(done); }
 
   // Ids that follow `prompt` when the most probable token is taken each time, `count` of them. Each
   // step runs the whole prefix again: meant for checks and samples, not for bulk generation.
@@ -106,17 +124,18 @@ class Llama {
   std::vector<std::int64_t> greedy(std::vector<std::int64_t> prompt, int count) const;
 
  private:
-  struct Layer {  // the leaves of one layer, looked up once
-    at::Tensor input_norm, q, k, v, o, post_norm, gate, up, down;
-  };
+  DecoderTensors tensors(const at::Tensor& flat) const;
+  void report_gradient(std::int64_t layer) const;
 
   LlamaShape shape_;
   ParameterArena arena_;
-  std::vector<Layer> layers_;
-  at::Tensor embedding_, final_norm_, output_;  // output_ is embedding_ when tied
-  // [dim_per_head / 2]; the tables of a batch are made from its positions, because one for all of
-  // Llama 3's 131072 positions would cost 130 MB
-  at::Tensor frequencies_;
+  DecoderTensors weights_, gradients_;   // views into the arena
+  at::Tensor output_, output_gradient_;  // the embedding's when tied
+  at::Tensor frequencies_;               // [dim_per_head / 2]
+  // Angles of the positions met so far: one table for all of Llama 3's 131072 would cost 65 MB.
+  mutable RotaryTable table_;
+  bool recompute_ = false;
+  GradientDone gradient_done_;
 };
 
 }  // namespace straq::model

@@ -1,21 +1,17 @@
 #include "model/safetensors.h"
 
 #include <ATen/ops/from_blob.h>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <stdexcept>
 
+#include "core/atomic_file.h"
 #include "core/error.h"
-#include "core/files.h"
+#include "core/mapped_file.h"
 
 namespace straq::model {
 namespace {
@@ -52,50 +48,9 @@ bool is_count(const Json& j) {
   return j.is_number_unsigned();
 }
 
-// Removes a half-written file unless it was renamed into place.
-class PartialFile {
- public:
-  explicit PartialFile(const std::string& target)
-      : target_(target), path_(target + ".tmp." + std::to_string(::getpid())) {
-    const auto parent = std::filesystem::path(target).parent_path();
-    if (!parent.empty()) make_folders(parent.string());
-    fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd_ < 0) fail("cannot create");
-  }
-  ~PartialFile() {
-    if (fd_ >= 0) ::close(fd_);
-    if (!published_) ::unlink(path_.c_str());
-  }
-  PartialFile(const PartialFile&) = delete;
-  PartialFile& operator=(const PartialFile&) = delete;
-
-  void write(const void* data, std::size_t bytes) {
-    const char* p = static_cast<const char*>(data);
-    while (bytes > 0) {
-      const ssize_t n = ::write(fd_, p, bytes);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) fail("cannot write");
-      p += n;
-      bytes -= static_cast<std::size_t>(n);
-    }
-  }
-  void publish() {
-    if (::fsync(fd_) != 0) fail("cannot flush");
-    const int fd = std::exchange(fd_, -1);
-    if (::close(fd) != 0) fail("cannot close");
-    rename_durably(path_, target_);
-    published_ = true;
-  }
-
- private:
-  [[noreturn]] void fail(const char* what) {
-    fail_runtime(std::string(what) + " " + target_ + ": " + std::strerror(errno),
-                 "free space on that filesystem or choose a folder that you may write to");
-  }
-  std::string target_, path_;
-  int fd_ = -1;
-  bool published_ = false;
-};
+// Elements that are converted at a time, so that writing a large matrix in another precision takes
+// little memory beside it.
+constexpr std::int64_t piece = 1 << 22;
 
 }  // namespace
 
@@ -105,43 +60,8 @@ std::string shape_words(const std::vector<std::int64_t>& shape) {
   return s + "]";
 }
 
-class SafetensorsFile::Map {
- public:
-  explicit Map(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) fail(path);
-    struct stat st {};
-    if (::fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-      ::close(fd);
-      fail_input("cannot read " + path + ": it is no regular file", "name a .safetensors file");
-    }
-    size_ = static_cast<std::uint64_t>(st.st_size);
-    if (size_ > 0) {
-      // Private and writable: a stray write changes a copy of the page, never the file.
-      data_ = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, 0);
-    }
-    ::close(fd);
-    if (data_ == MAP_FAILED) fail(path);
-  }
-  ~Map() {
-    if (data_ != nullptr && data_ != MAP_FAILED) ::munmap(data_, size_);
-  }
-  Map(const Map&) = delete;
-  Map& operator=(const Map&) = delete;
-  char* data() const { return static_cast<char*>(data_); }
-  std::uint64_t size() const { return size_; }
-
- private:
-  [[noreturn]] static void fail(const std::string& path) {
-    fail_input("cannot read " + path + ": " + std::strerror(errno),
-               "check the path and its permissions");
-  }
-  void* data_ = nullptr;
-  std::uint64_t size_ = 0;
-};
-
 SafetensorsFile::SafetensorsFile(const std::string& path)
-    : path_(path), map_(std::make_shared<Map>(path)) {
+    : path_(path), map_(std::make_shared<MappedFile>(path, "name a .safetensors file")) {
   std::uint64_t length = 0;
   if (map_->size() < sizeof length) {
     fail_input(path + ": truncated: " + std::to_string(map_->size()) +
@@ -245,7 +165,8 @@ const SafetensorsEntry* SafetensorsFile::find(const std::string& name) const {
 at::Tensor SafetensorsFile::tensor(const std::string& name) const {
   const SafetensorsEntry* entry = find(name);
   if (entry == nullptr) {
-    fail_input(path_ + ": has no tensor " + name, "list its tensors with `straq model inspect`");
+    fail_input(path_ + ": has no tensor " + name,
+               "list its tensors with `straq model inspect " + path_ + " --tensors`");
   }
   const auto options = at::TensorOptions().dtype(entry->dtype);
   char* data = map_->data() + data_begin_ + entry->begin;
@@ -259,46 +180,67 @@ at::Tensor SafetensorsFile::tensor(const std::string& name) const {
       data, entry->shape, [map = map_](void*) {}, options);
 }
 
-void write_safetensors(const std::string& path,
-                       const std::vector<std::pair<std::string, at::Tensor>>& tensors,
+void write_safetensors(const std::string& path, const std::vector<SafetensorsEntry>& entries,
+                       const std::function<at::Tensor(const std::string&)>& tensor,
                        const std::map<std::string, std::string>& metadata) {
-  std::vector<const std::pair<std::string, at::Tensor>*> order;
-  for (const auto& t : tensors) order.push_back(&t);
+  std::vector<const SafetensorsEntry*> order;
+  for (const auto& e : entries) order.push_back(&e);
   std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
-    return a->second.element_size() > b->second.element_size();
+    return at::elementSize(a->dtype) > at::elementSize(b->dtype);
   });
   Json header = Json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::uint64_t offset = 0;
-  for (const auto* t : order) {
-    const auto& [name, tensor] = *t;
+  for (const auto* e : order) {
     const char* dtype = nullptr;
     for (const auto& d : dtype_names) {
-      if (d.dtype == tensor.scalar_type()) dtype = d.name;
+      if (d.dtype == e->dtype) dtype = d.name;
     }
-    if (dtype == nullptr || name == "__metadata__" || header.contains(name)) {
-      fail_input(path + ": tensor " + name + " cannot be written: " +
+    if (dtype == nullptr || e->name == "__metadata__" || header.contains(e->name)) {
+      fail_input(path + ": tensor " + e->name + " cannot be written: " +
                      (dtype == nullptr ? "the format lacks its dtype" : "the name is taken"),
                  "give every tensor its own name and a plain dtype");
     }
-    const std::uint64_t end = offset + tensor.nbytes();
-    header[name] = {
-        {"dtype", dtype}, {"shape", tensor.sizes().vec()}, {"data_offsets", {offset, end}}};
-    offset = end;
+    std::uint64_t bytes = at::elementSize(e->dtype);
+    for (const auto d : e->shape) bytes *= static_cast<std::uint64_t>(d);
+    header[e->name] = {
+        {"dtype", dtype}, {"shape", e->shape}, {"data_offsets", {offset, offset + bytes}}};
+    offset += bytes;
   }
   std::string text = header.dump();
   const auto padded = (sizeof(std::uint64_t) + text.size() + alignment - 1) / alignment * alignment;
   text.resize(padded - sizeof(std::uint64_t), ' ');
 
-  PartialFile file(path);
+  AtomicFile file(path);
   const std::uint64_t length = text.size();
   file.write(&length, sizeof length);
   file.write(text.data(), text.size());
-  for (const auto* t : order) {
-    const at::Tensor host = t->second.detach().cpu().contiguous();
-    file.write(host.const_data_ptr(), host.nbytes());
+  for (const auto* e : order) {
+    const at::Tensor values = tensor(e->name).detach();
+    if (values.sizes() != at::IntArrayRef(e->shape)) {
+      throw std::logic_error("tensor " + e->name + " has another shape than was announced");
+    }
+    const at::Tensor flat = values.reshape(-1);
+    for (std::int64_t begin = 0; begin < flat.numel(); begin += piece) {
+      const auto part = flat.narrow(0, begin, std::min(piece, flat.numel() - begin));
+      const at::Tensor host = part.cpu().to(e->dtype);
+      file.write(host.const_data_ptr(), host.nbytes());
+    }
   }
   file.publish();
+}
+
+void write_safetensors(const std::string& path,
+                       const std::vector<std::pair<std::string, at::Tensor>>& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  std::vector<SafetensorsEntry> entries;
+  std::unordered_map<std::string, at::Tensor> by_name;
+  for (const auto& [name, tensor] : tensors) {
+    entries.push_back({name, tensor.scalar_type(), tensor.sizes().vec()});
+    by_name.emplace(name, tensor);
+  }
+  write_safetensors(
+      path, entries, [&](const std::string& name) { return by_name.at(name); }, metadata);
 }
 
 }  // namespace straq::model

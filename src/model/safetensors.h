@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -14,6 +15,8 @@
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include "core/mapped_file.h"
 
 namespace straq::model {
 
@@ -43,11 +46,10 @@ class SafetensorsFile {
   at::Tensor tensor(const std::string& name) const;
 
  private:
-  class Map;
   void parse_header(std::string_view header, std::uint64_t data_bytes);
 
   std::string path_;
-  std::shared_ptr<const Map> map_;
+  std::shared_ptr<const MappedFile> map_;
   std::uint64_t data_begin_ = 0;
   std::vector<SafetensorsEntry> entries_;
   std::unordered_map<std::string, std::size_t> index_;
@@ -60,6 +62,13 @@ class SafetensorsFile {
 // for two tensors of one name or a dtype that the format lacks.
 void write_safetensors(const std::string& path,
                        const std::vector<std::pair<std::string, at::Tensor>>& tensors,
+                       const std::map<std::string, std::string>& metadata = {});
+
+// The same from tensors that are made when their turn comes, so that a whole model need not be in
+// memory: `tensor` gives the values of an entry, in its shape and in any precision; they are
+// converted to the entry's piece by piece. begin and end of the entries are not read.
+void write_safetensors(const std::string& path, const std::vector<SafetensorsEntry>& entries,
+                       const std::function<at::Tensor(const std::string&)>& tensor,
                        const std::map<std::string, std::string>& metadata = {});
 
 // "[512, 64]", for messages.

@@ -32,12 +32,11 @@ TEST(Pack, LaysTrunkThenProbesAndCutsTheTrunkAfterTheLastTokenSeen) {
   EXPECT_EQ(batch.spans[0].probes, 3);
   EXPECT_EQ(batch.spans[1].begin, 7);
   EXPECT_EQ(batch.spans[1].trunk_index, 1);
-  const auto expected = longs({1, 1, 0, 0, 1, 0, 0,  //
-                               1, 1, 0, 0, 1, 1, 0,  //
-                               1, 1, 1, 1, 0, 0, 1})
-                            .view({3, 7})
-                            .to(at::kBool);
-  EXPECT_TRUE(at::equal(batch.spans[0].probe_mask, expected));
+  const auto& rows = batch.spans[0].probe_rows;
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(std::pair(rows[0].attach, rows[0].begin), std::pair(2, 0));
+  EXPECT_EQ(std::pair(rows[1].attach, rows[1].begin), std::pair(2, 0));
+  EXPECT_EQ(std::pair(rows[2].attach, rows[2].begin), std::pair(4, 2));
   EXPECT_EQ(batch.max_position, 4);
   EXPECT_EQ(batch.min_token, 10);
   EXPECT_EQ(batch.max_token, 24);
@@ -59,7 +58,37 @@ TEST(Pack, AWholeTrunkKeepsItsEndAndIsThereWithoutProbes) {
   EXPECT_EQ(batch.spans[0].probes, 2);
   EXPECT_EQ(batch.spans[1].trunk, 5);
   EXPECT_EQ(batch.spans[1].probes, 0);
-  EXPECT_FALSE(batch.spans[1].probe_mask.defined());
+  EXPECT_TRUE(batch.spans[1].probe_rows.empty());
+}
+
+TEST(Pack, WhatAllTrunksBeginWithIsLaidOnce) {
+  auto a = testing::random_comb(1, {30}, 2), b = testing::random_comb(2, {25}, 1);
+  testing::share_beginning({&a, &b}, 12);
+  a.trunks[0].tokens[12] = 1;
+  b.trunks[0].tokens[12] = 2;
+  const std::vector<CombSelection> both{{&a, {0, 1}, false}, {&b, {0}, false}};
+  const auto shared = pack(both, at::kCPU), apart = pack(both, at::kCPU, false);
+  EXPECT_EQ(shared.prefix, 12);
+  EXPECT_EQ(apart.prefix, 0);
+  EXPECT_EQ(shared.rows, apart.rows - 12);
+  for (std::size_t s = 0; s < 2; ++s) {
+    const auto &x = shared.spans[s], &y = apart.spans[s];
+    ASSERT_EQ(shared.trunk_tokens(x), y.trunk);
+    for (std::int64_t i = 0; i < y.trunk; ++i) {
+      const auto row = shared.trunk_row(x, i), other = apart.trunk_row(y, i);
+      EXPECT_EQ(shared.tokens[row].item<std::int64_t>(), apart.tokens[other].item<std::int64_t>());
+      EXPECT_EQ(shared.positions[row].item<std::int64_t>(), i);
+    }
+  }
+  EXPECT_TRUE(at::equal(shared.tokens.index_select(0, shared.readout_rows),
+                        apart.tokens.index_select(0, apart.readout_rows)));
+}
+
+TEST(Pack, AProbeInsideTheCommonBeginningLimitsWhatIsShared) {
+  auto a = testing::random_comb(1, {30}, 1), b = testing::random_comb(2, {30}, 1);
+  testing::share_beginning({&a, &b}, 20);
+  a.probes[0].attach = 15;  // must not see tokens 15 to 19
+  EXPECT_EQ(pack({{&a, {0}, true}, {&b, {0}, true}}, at::kCPU).prefix, 15);
 }
 
 TEST(Pack, ReadoutsFollowTheGivenProbesWhenTheirTrunksAreInAnotherOrder) {

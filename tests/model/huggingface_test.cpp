@@ -1,7 +1,9 @@
 #include "model/huggingface.h"
 
+#include <algorithm>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/files.h"
 #include "model/safetensors.h"
@@ -62,7 +64,12 @@ TEST(HuggingFace, WhatIsSavedIsLoadedTiedOrNotScaledOrNot) {
     for (const bool scaled : {true, false}) {
       TemporaryFolder folder;
       const auto model = random_model(tied, scaled);
-      save_huggingface(model, folder.path(), {1, 2, {{"made_by", "a test"}}});
+      auto source = weights_of(model);
+      source.bos_token_id = 1;
+      source.eos_token_ids = {2, 7};
+      SaveOptions options;
+      options.metadata["made_by"] = "a test";
+      write_huggingface(source, folder.path(), options);
       const auto back = load(folder);
       EXPECT_EQ(config::to_yaml(config::dump(back.shape())), config::to_yaml(config::dump([&] {
                   auto s = model.shape();
@@ -77,7 +84,7 @@ TEST(HuggingFace, WhatIsSavedIsLoadedTiedOrNotScaledOrNot) {
       const auto config = read_huggingface_config(folder.path());
       EXPECT_EQ(config.dtype, at::kFloat);
       EXPECT_EQ(config.bos_token_id, 1);
-      EXPECT_EQ(config.eos_token_id, 2);
+      EXPECT_EQ(config.eos_token_ids, (std::vector<std::int64_t>{2, 7}));
     }
   }
 }
@@ -198,6 +205,89 @@ TEST(HuggingFace, AnUntiedCheckpointWithoutHeadIsRefused) {
   config["tie_word_embeddings"] = false;
   put_config(folder, config);
   expect_refused(folder, {"lm_head.weight", "missing"});
+}
+
+TEST(HuggingFace, QuantisedTensorsWithoutAWordInTheConfigAreRefused) {
+  TemporaryFolder folder;
+  const auto model = random_model(false);
+  save_huggingface(model, folder.path());
+  auto tensors = tensors_of(model);
+  tensors[2].second = tensors[2].second.to(at::kChar);
+  write_safetensors(folder.path("model.safetensors"), tensors);
+  expect_refused(folder, {tensors[2].first, "whole numbers"});
+}
+
+TEST(HuggingFace, FilesOfMixedPrecisionAreReadWithoutLoss) {
+  TemporaryFolder folder;
+  const auto model = random_model(false, false, at::kBFloat16);
+  save_huggingface(model, folder.path());
+  auto tensors = tensors_of(model);
+  for (auto& [name, t] : tensors) {
+    if (name.ends_with("norm.weight")) t = t.to(at::kFloat).add(0.001);  // norms are kept in fp32
+  }
+  write_safetensors(folder.path("model.safetensors"), tensors);
+  EXPECT_EQ(open_huggingface(folder.path()).dtype, at::kFloat);
+  const auto back = load(folder);
+  for (const auto& [name, t] : tensors) {
+    EXPECT_TRUE(at::equal(back.parameters()[name], t.to(at::kFloat))) << name;
+  }
+}
+
+std::vector<std::string> names_in(const TemporaryFolder& folder) {
+  std::vector<std::string> names;
+  for (const auto& e : std::filesystem::directory_iterator(folder.path())) {
+    names.push_back(e.path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+TEST(HuggingFace, AModelLargerThanTheLimitIsCutIntoFilesWithAnIndex) {
+  TemporaryFolder folder;
+  const auto model = random_model(false);
+  SaveOptions options;
+  options.max_file_bytes = 16000;
+  save_huggingface(model, folder.path(), options);
+  const auto index = Json::parse(read_file(folder.path("model.safetensors.index.json")));
+  EXPECT_EQ(index["metadata"]["total_size"], model.parameters().size() * 4);
+  std::set<std::string> files;
+  for (const auto& spec : model.parameters().specs()) {
+    files.insert(index["weight_map"].at(spec.name).get<std::string>());
+  }
+  EXPECT_EQ(index["weight_map"].size(), model.parameters().specs().size());
+  EXPECT_GT(files.size(), 2u);
+  EXPECT_EQ(*files.begin(), "model-00001-of-0000" + std::to_string(files.size()) + ".safetensors");
+  for (const auto& file : files) {
+    const SafetensorsFile opened(folder.path(file));
+    const auto& last = opened.entries().back();
+    EXPECT_TRUE(last.end <= options.max_file_bytes || opened.entries().size() == 1) << file;
+    EXPECT_EQ(opened.metadata().at("format"), "pt");
+  }
+  EXPECT_EQ(names_in(folder).size(), files.size() + 2);
+  EXPECT_EQ(load(folder).parameters().checksum(), model.parameters().checksum());
+
+  // A later model in the same folder: nothing of the first one is left to be read instead.
+  const auto other = random_model(true);
+  save_huggingface(other, folder.path());
+  EXPECT_EQ(names_in(folder), (std::vector<std::string>{"config.json", "model.safetensors"}));
+  save_huggingface(model, folder.path(), options);
+  EXPECT_EQ(names_in(folder).size(), files.size() + 2);
+  EXPECT_EQ(load(folder).parameters().checksum(), model.parameters().checksum());
+}
+
+TEST(HuggingFace, AnExportThatFailsHalfWayLeavesNoFiles) {
+  TemporaryFolder folder;
+  const auto model = random_model(false);
+  auto source = weights_of(model);
+  source.tensor = [&](const ParameterSpec& spec) -> at::Tensor {
+    if (spec.name == "model.norm.weight") fail_runtime("the disk of the source is gone");
+    return model.parameters()[spec.name];
+  };
+  SaveOptions options;
+  options.max_file_bytes = 16000;
+  const auto error = error_of([&] { write_huggingface(source, folder.path(), options); });
+  ASSERT_TRUE(error);
+  EXPECT_TRUE(names_in(folder).empty()) << names_in(folder).front();
 }
 
 TEST(HuggingFace, SeveralFilesWithAnIndexMakeOneModel) {

@@ -3,11 +3,13 @@
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "model/huggingface.h"
 #include "model_helpers.h"
+#include "plain_llama.h"
 #include "tests/testing.h"
 
 namespace straq::model {
@@ -96,6 +98,80 @@ TEST(Llama, InitialValuesHaveTheirDeviations) {
   EXPECT_NEAR(std_of("model.layers.1.mlp.down_proj.weight"), 0.05, 0.002);  // / sqrt(2 layers)
   EXPECT_NEAR(model.parameters()["model.embed_tokens.weight"].mean().item<double>(), 0, 0.002);
   EXPECT_TRUE(at::equal(model.parameters()["model.norm.weight"], at::ones({32}, at::kDouble)));
+}
+
+struct PlainCase {
+  bool tied, share, recompute;
+  int head_dim, kv_heads;
+};
+
+class AgainstPlain : public ::testing::TestWithParam<PlainCase> {};
+
+TEST_P(AgainstPlain, HiddenStatesAndGradientsAreThoseOfTheTextbook) {
+  const auto c = GetParam();
+  auto shape = testing::small_shape();
+  shape.tied = c.tied;
+  shape.head_dim = c.head_dim;
+  shape.kv_heads = c.kv_heads;
+  Llama model(shape, at::kDouble, at::kCPU, true);
+  model.initialise(3, 0.3);
+  model.set_recompute(c.recompute);
+  auto a = testing::random_comb(1, {80, 37}, 4), b = testing::random_comb(2, {53}, 3);
+  testing::share_beginning({&a, &b}, 15);
+  const auto batch =
+      pack({{&a, testing::all_probes(a), true}, {&b, {0, 2}, false}}, at::kCPU, c.share);
+  std::vector<std::pair<std::int64_t, std::int64_t>> reported;
+  model.on_gradient(
+      [&](std::int64_t begin, std::int64_t end) { reported.emplace_back(begin, end); });
+  at::manual_seed(2);
+  for (const auto& rows :
+       {batch.readout_rows, at::arange(batch.rows), at::tensor({5, 2, 5, 60}, at::kLong)}) {
+    auto leaves = testing::leaves_of(model);
+    const auto expected = testing::plain_hidden(shape, leaves, batch).index_select(0, rows);
+    const auto weight = at::randn_like(expected);
+    const auto ids = at::tensor({3, 9, 3}, at::kLong);
+    const auto head = leaves.at(c.tied ? "model.embed_tokens.weight" : "lm_head.weight");
+    const auto score = [&](const at::Tensor& h, const at::Tensor& logits) {
+      return (h * weight).sum() + logits.square().sum();
+    };
+    score(expected, at::mm(expected, head.index_select(0, ids).t())).backward();
+
+    model.parameters().zero_grad();
+    reported.clear();
+    const auto hidden = model.hidden(batch, rows);
+    EXPECT_LT(relative_error(hidden, expected), 1e-12);
+    score(hidden, model.logits_of(hidden, ids)).backward();
+    for (const auto& spec : model.parameters().specs()) {
+      EXPECT_LT(relative_error(model.parameters().grad(spec.name), leaves.at(spec.name).grad()),
+                1e-11)
+          << spec.name;
+    }
+    // Every part of the buffer is reported once.
+    std::sort(reported.begin(), reported.end());
+    std::int64_t at = 0;
+    for (const auto& [begin, end] : reported) {
+      EXPECT_EQ(begin, at);
+      at = end;
+    }
+    EXPECT_EQ(at, model.parameters().size());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, AgainstPlain,
+                         ::testing::Values(PlainCase{true, true, false, 0, 2},
+                                           PlainCase{true, false, false, 0, 2},
+                                           PlainCase{false, true, false, 0, 4},
+                                           PlainCase{true, true, true, 0, 1},
+                                           PlainCase{false, false, true, 12, 2}));
+
+TEST(Llama, ChangingWeightsBetweenForwardAndBackwardIsAnError) {
+  Llama model(testing::small_shape(), at::kFloat, at::kCPU, true);
+  model.initialise(1);
+  const auto comb = testing::random_comb(1, {20}, 2);
+  const auto batch = pack({{&comb, {0, 1}, false}}, at::kCPU);
+  const auto h = model.hidden(batch, batch.readout_rows);
+  model.parameters().flat().add_(1);
+  EXPECT_THROW(h.sum().backward(), std::logic_error);
 }
 
 // The contract of the comb: hidden states at the readouts, and the gradients of any function of
@@ -224,7 +300,7 @@ TEST(Llama, LogitsOfSomeTokensAreColumnsOfAllLogitsTiedOrNot) {
     const auto h = model.hidden(batch, batch.readout_rows);
     const auto ids = at::tensor({49, 0, 3, 3}, at::kLong);
     EXPECT_LT(relative_error(model.logits_of(h, ids), model.logits(h).index_select(1, ids)), 1e-14);
-    const auto& head = model.parameters()[tied ? "model.embed_tokens.weight" : "lm_head.weight"];
+    const auto head = model.parameters()[tied ? "model.embed_tokens.weight" : "lm_head.weight"];
     EXPECT_LT(relative_error(model.logits(h), at::matmul(h, head.t())), 1e-14);
   }
 }

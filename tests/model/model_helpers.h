@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,17 @@ inline prompt::Comb random_comb(std::uint64_t seed, const std::vector<std::size_
     }
   }
   return comb;
+}
+
+// Gives all trunks of the combs the same first `n` tokens, as an instruction does, and moves probes
+// that hang earlier behind them.
+inline void share_beginning(const std::vector<prompt::Comb*>& combs, std::size_t n) {
+  CounterRng rng(77, "beginning");
+  const auto tokens = random_tokens(rng, n, 50);
+  for (auto* comb : combs) {
+    for (auto& trunk : comb->trunks) std::copy(tokens.begin(), tokens.end(), trunk.tokens.begin());
+    for (auto& p : comb->probes) p.attach = std::max(p.attach, static_cast<std::int32_t>(n));
+  }
 }
 
 inline std::vector<std::int32_t> all_probes(const prompt::Comb& comb) {

@@ -1,34 +1,50 @@
 #!/usr/bin/env bash
-# Compares the program with the Python reference implementations: runs every *_peer_test.py here
-# with the program's path.
+# Compares the program with the Python reference implementations: runs the *_peer_test.py here with
+# the program's path.
 #
-#   bash tests/peer/run.sh [PROGRAM]        (default: build/cpu/straq)
+#   bash tests/peer/run.sh [PROGRAM [NAME...]]   (default: build/cpu/straq, every test)
 #
-# Makes its own Python environment under .deps/peer-venv. Exit code 77 (skipped) when that can't be
-# done, for example without a network.
+# NAME is a test without _peer_test.py: h5py, tokenizers, llama. llama runs models and needs torch
+# and transformers; it shares the environment of bench/ for that. LLAMA_PROBE names the program of
+# llama_probe.cpp (default: where PROGRAM's build has it).
+#
+# The Python environments are made under .deps/. Exit code 77 (skipped) when that can't be done for
+# any of the chosen tests, for example without a network.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=bench/peer/env.sh
+source "$root/bench/peer/env.sh"
 program=$(realpath -m "${1:-$root/build/cpu/straq}")
-venv=$root/.deps/peer-venv
-wanted=$root/tests/peer/requirements.txt
+shift || true
+export LLAMA_PROBE=${LLAMA_PROBE:-$(dirname "$program")/tests/llama_probe}
 
 if [ ! -x "$program" ]; then
   echo "peer tests: no program at $program; build it first" >&2
   exit 2
 fi
-if ! cmp -s "$wanted" "$venv/installed.txt"; then
-  log=$(mktemp)
-  trap 'rm -f "$log"' EXIT
-  if ! { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet -r "$wanted"; } >"$log" 2>&1; then
-    echo "peer tests skipped: the Python references could not be installed: $(tail -n 1 "$log")"
-    exit 77
-  fi
-  cp "$wanted" "$venv/installed.txt"
+names=("$@")
+if [ ${#names[@]} -eq 0 ]; then
+  for test in "$root"/tests/peer/*_peer_test.py; do
+    names+=("$(basename "$test" _peer_test.py)")
+  done
 fi
 
-status=0
-for test in "$root"/tests/peer/*_peer_test.py; do
-  echo "== $(basename "$test")"
-  "$venv/bin/python" "$test" "$program" || status=1
+run_test() (  # a shell of its own: bench_environment ends the one that it can't serve
+  case "$1" in
+    llama) bench_environment bench-venv bench/peer/requirements.txt ;;
+    *) bench_environment peer-venv tests/peer/requirements.txt ;;
+  esac
+  "$BENCH_PYTHON" "$root/tests/peer/$1_peer_test.py" "$program"
+)
+
+status=0 ran=0
+for name in "${names[@]}"; do
+  echo "== $name"
+  code=0
+  run_test "$name" || code=$?
+  [ "$code" -eq 77 ] && continue
+  ran=$((ran + 1))
+  [ "$code" -eq 0 ] || status=1
 done
+[ "$ran" -gt 0 ] || exit 77
 exit $status

@@ -1,0 +1,66 @@
+# shellcheck shell=bash
+# Python environments of the benches. Source it, then
+#
+#   bench_environment bench-venv bench/peer/requirements.txt     (training peers)
+#   bench_environment peer-venv tests/peer/requirements.txt      (reference tokenizers)
+#
+# makes .deps/<name> once and sets BENCH_PYTHON to its interpreter. It exits with code 77 (skipped)
+# and a reason when that can't be done, for example without a network.
+#
+# PyTorch is large (4.7 GB with its CUDA libraries). Where jobs/setup.sh has installed the full
+# wheel, the environment takes it from there. The small set for CPUs, the default without a GPU,
+# holds libtorch without the libraries that the Python module is linked to, so there it is
+# downloaded.
+
+# shellcheck source=jobs/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../../jobs/common.sh"
+
+_bench_skip() {
+  printf 'skipped: %s\n' "$1"
+  [[ -n "${2:-}" ]] && printf '  hint: %s\n' "$2"
+  exit 77
+}
+
+# Puts the packages of jobs/setup.sh's environment behind those of the new one.
+_bench_reuse_torch() {
+  local venv="$1" stamp="$STRAQ_HOME/.deps/libtorch.stamp" theirs ours
+  [[ -r "$stamp" && "$(<"$stamp")" == "cuda torch=="* ]] || return 0
+  theirs="$("$STRAQ_HOME/.deps/venv/bin/python" -c \
+    'import sysconfig; print(sysconfig.get_path("purelib"))' 2>/dev/null)" || return 0
+  ours="$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+  # Compiled modules serve one Python version only.
+  [[ "$(basename "$(dirname "$theirs")")" == "$(basename "$(dirname "$ours")")" ]] || return 0
+  echo "$theirs" >"$ours/straq_setup.pth"
+}
+
+# bench_environment NAME REQUIREMENTS: the file's path counts from the repository.
+bench_environment() {
+  local venv="$STRAQ_HOME/.deps/$1" wanted="$STRAQ_HOME/$2" log free_mb
+  if ! cmp -s "$wanted" "$venv/installed.txt"; then
+    mkdir -p "$STRAQ_HOME/.deps"
+    log="$STRAQ_HOME/.deps/$1.log"
+    say "installing $2 into .deps/$1"
+    rm -f "$venv/installed.txt"
+    python3 -m venv "$venv" >"$log" 2>&1 \
+      || _bench_skip "python3 can't make the environment .deps/$1: $(tail -n 1 "$log")" \
+           "Debian and Ubuntu: install python3-venv"
+    if grep -q '^torch==' "$wanted"; then
+      _bench_reuse_torch "$venv"
+      if ! "$venv/bin/python" -c 'import importlib.metadata as m; m.version("torch")' 2>/dev/null
+      then
+        free_mb="$(df -Pm "$STRAQ_HOME/.deps" | awk 'NR == 2 { print $4 }')"
+        ((free_mb >= 9000)) || _bench_skip \
+          "PyTorch with its CUDA libraries needs 9000 MB while it installs; $free_mb MB are free" \
+          "free some space, or let jobs/setup.sh --cuda install it once for both"
+      fi
+    fi
+    # pip's own configuration decides where wheels come from.
+    retry "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile \
+      --retries 5 -r "$wanted" >>"$log" 2>&1 \
+      || _bench_skip "the packages of $2 could not be installed: $(tail -n 1 "$log")" \
+           "the whole message is in $log; they need a network or a pip configured for this site"
+    cp "$wanted" "$venv/installed.txt"
+  fi
+  # shellcheck disable=SC2034  # for the script that sources this
+  BENCH_PYTHON="$venv/bin/python"
+}

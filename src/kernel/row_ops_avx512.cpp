@@ -1,0 +1,3 @@
+// row_ops.h for the instruction set that CMakeLists.txt compiles this file for.
+#define STRAQ_ISA avx512
+#include "kernel/row_ops_impl.inc"

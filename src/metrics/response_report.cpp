@@ -1,0 +1,322 @@
+#include "metrics/response_report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <unordered_map>
+
+#include "core/error.h"
+#include "metrics/json_fields.h"
+
+namespace straq::metrics {
+namespace {
+
+using nlohmann::ordered_json;
+using M = ResponseMetric;
+
+constexpr std::array<M, kResponseMetrics> kMetrics = {
+    M::bleu1,   M::bleu2, M::bleu3,  M::bleu4,           M::sentence_bleu2,
+    M::rouge_l, M::dist1, M::dist2,  M::dist1_zcj,       M::dist2_zcj,
+    M::cider,   M::f1,    M::length, M::reference_length};
+constexpr std::array<const char*, kResponseMetrics> kWords = {
+    "bleu1",   "bleu2", "bleu3",  "bleu4",           "sentence_bleu2",
+    "rouge_l", "dist1", "dist2",  "dist1_zcj",       "dist2_zcj",
+    "cider",   "f1",    "length", "reference_length"};
+
+struct DistinctMetric {
+  M metric;
+  int order;
+  DistinctRule rule;
+};
+constexpr std::array<DistinctMetric, 4> kDistinct = {{{M::dist1, 1, DistinctRule::all},
+                                                      {M::dist2, 2, DistinctRule::all},
+                                                      {M::dist1_zcj, 1, DistinctRule::drop_last},
+                                                      {M::dist2_zcj, 2, DistinctRule::drop_last}}};
+
+bool is_distinct(M metric) {
+  return std::any_of(kDistinct.begin(), kDistinct.end(),
+                     [&](const DistinctMetric& d) { return d.metric == metric; });
+}
+
+CountedResponses count(std::span<const ResponsePair> pairs, const ResponseOptions& options) {
+  if (pairs.empty()) fail_input("there are no replies to score", "name a file with one or more");
+  std::vector<TokenPair> tokens;
+  tokens.reserve(pairs.size());
+  for (const ResponsePair& pair : pairs) {
+    if (pair.references.empty()) {
+      fail_input("the reply \"" + pair.id + "\" has no reference", "give it one or leave it out");
+    }
+    tokens.push_back(tokenize(pair, options.tokenization));
+  }
+  return count_responses(tokens, options);
+}
+
+std::vector<std::size_t> everything(std::size_t n) {
+  std::vector<std::size_t> out(n);
+  std::iota(out.begin(), out.end(), std::size_t{0});
+  return out;
+}
+
+// Which cluster each pair of a subset is in, numbered by first appearance.
+struct Clusters {
+  std::vector<std::uint32_t> of;
+  std::vector<std::string> names;
+};
+
+Clusters clusters_of(std::span<const ResponsePair> pairs, std::span<const std::size_t> subset) {
+  Clusters out;
+  std::unordered_map<std::string, std::uint32_t> known;
+  for (const std::size_t i : subset) {
+    const auto fresh = static_cast<std::uint32_t>(out.names.size());
+    std::uint32_t cluster = fresh;
+    if (!pairs[i].dialogue.empty()) cluster = known.emplace(pairs[i].dialogue, fresh).first->second;
+    if (cluster == fresh) out.names.push_back(pairs[i].dialogue);
+    out.of.push_back(cluster);
+  }
+  return out;
+}
+
+std::vector<ResponseSums> sums_of(const CountedResponses& counted,
+                                  std::span<const std::size_t> subset) {
+  const auto scores = cider(counted, subset);
+  std::vector<ResponseSums> out;
+  for (std::size_t i = 0; i < subset.size(); ++i) {
+    out.push_back(counted.pairs[subset[i]].sums);
+    out.back().cider = scores[i];
+  }
+  return out;
+}
+
+std::vector<ResponseSums> sums_of_clusters(const std::vector<ResponseSums>& sums,
+                                           const Clusters& clusters) {
+  std::vector<ResponseSums> out(clusters.names.size());
+  for (std::size_t i = 0; i < sums.size(); ++i) out[clusters.of[i]] += sums[i];
+  return out;
+}
+
+// The t interval of a jackknife, kept inside [0, 1].
+Interval jackknife_interval(double value, const std::vector<double>& without_each, double level) {
+  const auto n = static_cast<double>(without_each.size());
+  const double mean = std::accumulate(without_each.begin(), without_each.end(), 0.0) / n;
+  double squares = 0;
+  for (const double x : without_each) squares += (x - mean) * (x - mean);
+  const double error = std::sqrt((n - 1) / n * squares);
+  const double half = student_t_quantile(1 - (1 - level) / 2, n - 1) * error;
+  return {std::max(0.0, value - half), std::min(1.0, value + half)};
+}
+
+ByMetric<Interval> intervals_of(const CountedResponses& counted,
+                                std::span<const std::size_t> subset, const Clusters& clusters,
+                                const std::vector<ResponseSums>& by_cluster,
+                                const ByMetric<double>& values, BleuVariant variant,
+                                const BootstrapOptions& options) {
+  ByMetric<std::vector<double>> replicates;
+  cluster_bootstrap(by_cluster.size(), options, [&](std::span<const std::uint32_t> drawn) {
+    ResponseSums sum;
+    for (const std::uint32_t d : drawn) sum += by_cluster[d];
+    const auto scores = additive_scores(sum, variant);
+    for (const M m : kMetrics) {
+      if (!is_distinct(m)) replicates[m].push_back(scores[m]);
+    }
+    return 0.0;
+  });
+  ByMetric<Interval> out;
+  for (const M m : kMetrics) {
+    if (!is_distinct(m)) out[m] = percentile_interval(std::move(replicates[m]), options.level);
+  }
+  for (const auto& d : kDistinct) {
+    out[d.metric] = jackknife_interval(
+        values[d.metric],
+        distinct_without_each(counted, subset, clusters.of, clusters.names.size(), d.order, d.rule),
+        options.level);
+  }
+  return out;
+}
+
+ResponseScores score(std::span<const ResponsePair> pairs, const CountedResponses& counted,
+                     std::span<const std::size_t> subset, const ResponseOptions& options,
+                     const std::optional<BootstrapOptions>& bootstrap) {
+  const Clusters clusters = clusters_of(pairs, subset);
+  const auto by_cluster = sums_of_clusters(sums_of(counted, subset), clusters);
+  ResponseSums all;
+  for (const auto& sums : by_cluster) all += sums;
+  ResponseScores out;
+  out.n = static_cast<std::int64_t>(subset.size());
+  out.clusters = static_cast<std::int64_t>(by_cluster.size());
+  for (const std::size_t i : subset) out.empty += counted.pairs[i].sequence[0].empty();
+  out.values = additive_scores(all, options.bleu);
+  for (const auto& d : kDistinct) {
+    out.values[d.metric] = distinct(counted, subset, d.order, d.rule).value();
+  }
+  if (bootstrap && by_cluster.size() > 1) {
+    out.intervals =
+        intervals_of(counted, subset, clusters, by_cluster, out.values, options.bleu, *bootstrap);
+  }
+  return out;
+}
+
+using Subsets = std::map<std::string, std::vector<std::size_t>>;
+
+ordered_json to_json(const ResponseScores& scores) {
+  ordered_json j;
+  j["n"] = scores.n;
+  j["clusters"] = scores.clusters;
+  j["empty"] = scores.empty;
+  for (const M m : kMetrics) j[to_word(m)] = scores[m];
+  if (scores.intervals) {
+    for (const M m : kMetrics) {
+      const Interval& x = (*scores.intervals)[m];
+      j["intervals"][to_word(m)] = ordered_json::array({x.low, x.high});
+    }
+  }
+  return j;
+}
+
+ResponseScores scores_from_json(const ordered_json& json, const std::string& where) {
+  const JsonFields in(json, where);
+  ResponseScores out;
+  in.get("n", out.n);
+  in.get("clusters", out.clusters);
+  in.get("empty", out.empty);
+  for (const M m : kMetrics) in.get(to_word(m), out.values[m]);
+  if (in.has("intervals")) {
+    const JsonFields intervals(in.at("intervals"), where + ".intervals");
+    out.intervals.emplace();
+    for (const M m : kMetrics) {
+      std::vector<double> pair;
+      intervals.get(to_word(m), pair, 2);
+      (*out.intervals)[m] = {pair[0], pair[1]};
+    }
+  }
+  return out;
+}
+
+template <class Word>
+void get_word(const JsonFields& in, const char* key, Word& out, std::initializer_list<Word> known) {
+  std::string word;
+  in.get(key, word);
+  std::string expected;
+  for (const Word w : known) {
+    if (word == to_word(w)) {
+      out = w;
+      return;
+    }
+    expected += (expected.empty() ? "" : ", ") + to_word(w);
+  }
+  in.fail(key, "is \"" + word + "\", expected one of: " + expected);
+}
+
+}  // namespace
+
+std::span<const ResponseMetric> response_metrics() {
+  return kMetrics;
+}
+
+std::string to_word(ResponseMetric metric) {
+  return kWords[static_cast<std::size_t>(metric)];
+}
+
+bool is_percentage(ResponseMetric metric) {
+  return metric != M::length && metric != M::reference_length;
+}
+
+ByMetric<double> additive_scores(const ResponseSums& sums, BleuVariant variant) {
+  ByMetric<double> out;
+  out.values.fill(std::numeric_limits<double>::quiet_NaN());
+  const auto bleus = bleu(sums, variant);
+  out[M::bleu1] = bleus[0];
+  out[M::bleu2] = bleus[1];
+  out[M::bleu3] = bleus[2];
+  out[M::bleu4] = bleus[3];
+  out[M::sentence_bleu2] = sums.sentence_bleu2 / sums.n;
+  out[M::rouge_l] = sums.rouge_l / sums.n;
+  out[M::cider] = sums.cider / sums.n;
+  out[M::f1] = sums.f1 / sums.n;
+  out[M::length] = sums.length / sums.n;
+  out[M::reference_length] = sums.reference_length / sums.n;
+  return out;
+}
+
+std::vector<ResponseSums> sums_by_pair(std::span<const ResponsePair> pairs,
+                                       const ResponseOptions& options) {
+  const auto counted = count(pairs, options);
+  return sums_of(counted, everything(pairs.size()));
+}
+
+DialogueSums sums_by_dialogue(std::span<const ResponsePair> pairs, const ResponseOptions& options) {
+  Clusters clusters = clusters_of(pairs, everything(pairs.size()));
+  auto sums = sums_of_clusters(sums_by_pair(pairs, options), clusters);
+  return {std::move(clusters.names), std::move(sums)};
+}
+
+ResponseReport response_report(std::span<const ResponsePair> pairs, const ResponseOptions& options,
+                               const std::optional<BootstrapOptions>& bootstrap) {
+  const CountedResponses counted = count(pairs, options);
+  ResponseReport out;
+  out.options = options;
+  out.bootstrap = bootstrap;
+  out.overall = score(pairs, counted, everything(pairs.size()), options, bootstrap);
+  Subsets strategies, emotions;
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    if (!pairs[i].strategy.empty()) strategies[pairs[i].strategy].push_back(i);
+    if (!pairs[i].emotion.empty()) emotions[pairs[i].emotion].push_back(i);
+  }
+  for (const auto& [name, subset] : strategies) {
+    out.by_strategy.emplace_back(name, score(pairs, counted, subset, options, bootstrap));
+  }
+  for (const auto& [name, subset] : emotions) {
+    out.by_emotion.emplace_back(name, score(pairs, counted, subset, options, bootstrap));
+  }
+  return out;
+}
+
+ordered_json ResponseReport::to_json() const {
+  ordered_json j;
+  j["tokenizer"] = to_word(options.tokenization);
+  j["bleu"] = to_word(options.bleu);
+  j["rouge_beta"] = options.rouge_beta;
+  if (bootstrap) {
+    j["bootstrap"] = {{"replicates", bootstrap->replicates},
+                      {"seed", bootstrap->seed},
+                      {"level", bootstrap->level}};
+  }
+  j["overall"] = metrics::to_json(overall);
+  const auto put = [&](const char* key, const auto& subsets) {
+    j[key] = ordered_json::object();
+    for (const auto& [name, scores] : subsets) j[key][name] = metrics::to_json(scores);
+  };
+  put("by_strategy", by_strategy);
+  put("by_emotion", by_emotion);
+  return j;
+}
+
+ResponseReport ResponseReport::from_json(const ordered_json& json, const std::string& where) {
+  const JsonFields in(json, where);
+  ResponseReport out;
+  get_word(in, "tokenizer", out.options.tokenization,
+           {Tokenization::nltk_lower, Tokenization::whitespace});
+  get_word(in, "bleu", out.options.bleu, {BleuVariant::method3, BleuVariant::coco});
+  in.get("rouge_beta", out.options.rouge_beta);
+  if (in.has("bootstrap")) {
+    const JsonFields fields(in.at("bootstrap"), where + ".bootstrap");
+    out.bootstrap.emplace();
+    fields.get("replicates", out.bootstrap->replicates);
+    fields.get("seed", out.bootstrap->seed);
+    fields.get("level", out.bootstrap->level);
+  }
+  out.overall = scores_from_json(in.at("overall"), where + ".overall");
+  const auto take = [&](const char* key, auto& subsets) {
+    if (!in.has(key)) return;
+    if (!in.at(key).is_object()) in.fail(key, "must be an object");
+    for (const auto& [name, scores] : in.at(key).items()) {
+      subsets.emplace_back(name, scores_from_json(scores, where + "." + key + "." + name));
+    }
+  };
+  take("by_strategy", out.by_strategy);
+  take("by_emotion", out.by_emotion);
+  return out;
+}
+
+}  // namespace straq::metrics

@@ -1,0 +1,345 @@
+#include "model/attention.h"
+
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+#include "model/blas.h"
+#include "model/layers.h"
+#include "model/row_kernels.h"
+
+namespace straq::model {
+namespace {
+
+using kernel::VisibleColumns;
+
+// Queries whose scores are computed together. A trunk's block computes scores up to its last
+// query's own key, so half a block's width of each row is wasted.
+constexpr std::int64_t kQueryBlock = 64;
+
+// Memory of one thread that grows to what the longest span needs and stays.
+template <class T, int Slot>
+T* scratch(std::int64_t size) {
+  thread_local std::vector<T> memory;
+  if (static_cast<std::int64_t>(memory.size()) < size)
+    memory.resize(static_cast<std::size_t>(size));
+  return memory.data();
+}
+
+struct Block {
+  std::int64_t first, count, width;  // queries of the span; columns that one of them may see
+};
+
+std::vector<Block> blocks_of(const AttentionSpan& span) {
+  std::vector<Block> blocks;
+  const auto n = static_cast<std::int64_t>(span.visible.size());
+  for (std::int64_t first = 0; first < n;) {
+    // A probe's row sees columns of its own beyond its limit: probes do not share a block with the
+    // trunk, whose blocks are narrower.
+    const auto own = [&](std::int64_t i) { return span.visible[i].own_end > 0; };
+    std::int64_t count = 1;
+    while (first + count < n && count < kQueryBlock && own(first + count) == own(first)) ++count;
+    std::int64_t width = 0;
+    for (std::int64_t i = first; i < first + count; ++i) {
+      width = std::max<std::int64_t>({width, span.visible[i].limit, span.visible[i].own_end});
+    }
+    blocks.push_back({first, count, width});
+    first += count;
+  }
+  return blocks;
+}
+
+template <class T>
+struct Operand {
+  T* data;
+  std::int64_t stride;
+  explicit Operand(const at::Tensor& x) : data(model::data<T>(x)), stride(x.stride(0)) {}
+  T* at(std::int64_t row, std::int64_t column) const { return data + row * stride + column; }
+};
+
+template <class T>
+void forward(const at::Tensor& q_, const at::Tensor& k_, const at::Tensor& v_, std::int64_t heads,
+             std::int64_t kv_heads, const AttentionPlan& plan, at::Tensor out_,
+             at::Tensor log_sum_) {
+  using A = kernel::Accumulator<T>;
+  const auto& ops = kernel::row_ops<T>();
+  const Operand<T> q(q_), k(k_), v(v_), out(out_);
+  const auto d = q_.size(1) / heads, group = heads / kv_heads, queries = q_.size(0);
+  const A scale = static_cast<A>(1 / std::sqrt(static_cast<double>(d)));
+  A* log_sum = data<A>(log_sum_);
+  const auto tasks = static_cast<std::int64_t>(plan.size()) * kv_heads;
+  at::parallel_for(0, tasks, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (auto task = begin; task < end; ++task) {
+      const auto& span = plan[static_cast<std::size_t>(task / kv_heads)];
+      const auto kv = task % kv_heads;
+      for (const Block& block : blocks_of(span)) {
+        const auto n = block.count, width = block.width;
+        const auto shared = std::min(width, span.prefix), own = width - shared;
+        const auto* visible = span.visible.data() + block.first;
+        const auto row = span.first_query + block.first;
+        A* score = scratch<A, 0>(n * width);
+        T* probability;
+        if constexpr (std::is_same_v<T, A>) {
+          probability = score;
+        } else {
+          probability = scratch<T, 1>(n * width);
+        }
+        A* result = scratch<A, 2>(n * d);
+        A inverse[kQueryBlock];
+        for (auto h = kv * group; h < (kv + 1) * group; ++h) {
+          const T* query = q.at(row, h * d);
+          multiply(true, n, shared, d, query, q.stride, k.at(0, kv * d), k.stride, 0, score, width);
+          multiply(true, n, own, d, query, q.stride, k.at(span.begin, kv * d), k.stride, 0,
+                   score + shared, width);
+          ops.softmax(score, probability, width, n, width, visible, scale,
+                      log_sum + h * queries + row, inverse);
+          multiply(false, n, d, shared, probability, width, v.at(0, kv * d), v.stride, 0, result,
+                   d);
+          multiply(false, n, d, own, probability + shared, width, v.at(span.begin, kv * d),
+                   v.stride, shared > 0 ? 1 : 0, result, d);
+          ops.scale_rows(result, inverse, out.at(row, h * d), n, d, out.stride, d);
+        }
+      }
+    }
+  });
+}
+
+template <class T>
+void backward(const at::Tensor& g_, const at::Tensor& q_, const at::Tensor& k_,
+              const at::Tensor& v_, const at::Tensor& out_, const at::Tensor& log_sum_,
+              std::int64_t heads, std::int64_t kv_heads, const AttentionPlan& plan,
+              const at::Tensor& dq_, const at::Tensor& dk_, const at::Tensor& dv_) {
+  using A = kernel::Accumulator<T>;
+  const auto& ops = kernel::row_ops<T>();
+  const Operand<T> g(g_), q(q_), k(k_), v(v_), out(out_), dq(dq_), dk(dk_), dv(dv_);
+  const auto d = q_.size(1) / heads, group = heads / kv_heads, queries = q_.size(0);
+  const A scale = static_cast<A>(1 / std::sqrt(static_cast<double>(d)));
+  const A* log_sum = data<A>(log_sum_);
+  const auto spans = static_cast<std::int64_t>(plan.size());
+  std::int64_t prefix = 0;
+  for (const auto& span : plan) prefix = std::max(prefix, span.prefix);
+  // What each task contributes to the keys and values of the shared prefix, summed in order
+  // afterwards: the result does not depend on the number of threads. [spans, kv_heads, k or v,
+  // prefix, d]
+  const at::Tensor shared_parts =
+      at::zeros({spans, kv_heads, 2, prefix, d}, q_.options().dtype(wide_type(q_.scalar_type())));
+  A* shared_part = data<A>(shared_parts);
+  at::parallel_for(0, spans * kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (auto task = begin; task < end; ++task) {
+      const auto& span = plan[static_cast<std::size_t>(task / kv_heads)];
+      const auto kv = task % kv_heads;
+      A* shared_dk = shared_part + task * 2 * prefix * d;
+      A* shared_dv = shared_dk + prefix * d;
+      A* own_dk = scratch<A, 0>(2 * span.keys * d);
+      A* own_dv = own_dk + span.keys * d;
+      std::fill_n(own_dk, 2 * span.keys * d, A(0));
+      for (const Block& block : blocks_of(span)) {
+        const auto n = block.count, width = block.width;
+        const auto shared = std::min(width, span.prefix), own = width - shared;
+        const auto* visible = span.visible.data() + block.first;
+        const auto row = span.first_query + block.first;
+        A* score = scratch<A, 1>(2 * n * width);
+        A* dprobability = score + n * width;
+        T *probability, *dscore;
+        if constexpr (std::is_same_v<T, A>) {
+          probability = score, dscore = dprobability;
+        } else {
+          probability = scratch<T, 2>(2 * n * width), dscore = probability + n * width;
+        }
+        A* result = scratch<A, 3>(n * d);
+        A delta[kQueryBlock], one[kQueryBlock];
+        std::fill_n(one, n, A(1));
+        for (auto h = kv * group; h < (kv + 1) * group; ++h) {
+          const T* query = q.at(row, h * d);
+          const T* grad = g.at(row, h * d);
+          for (std::int64_t i = 0; i < n; ++i) {
+            ops.row_dot(grad + i * g.stride, out.at(row + i, h * d), delta + i, 1, 0, d);
+          }
+          multiply(true, n, shared, d, query, q.stride, k.at(0, kv * d), k.stride, 0, score, width);
+          multiply(true, n, own, d, query, q.stride, k.at(span.begin, kv * d), k.stride, 0,
+                   score + shared, width);
+          multiply(true, n, shared, d, grad, g.stride, v.at(0, kv * d), v.stride, 0, dprobability,
+                   width);
+          multiply(true, n, own, d, grad, g.stride, v.at(span.begin, kv * d), v.stride, 0,
+                   dprobability + shared, width);
+          ops.softmax_backward(score, dprobability, probability, dscore, width, n, width, visible,
+                               scale, log_sum + h * queries + row, delta);
+          multiply(false, n, d, shared, dscore, width, k.at(0, kv * d), k.stride, 0, result, d);
+          multiply(false, n, d, own, dscore + shared, width, k.at(span.begin, kv * d), k.stride,
+                   shared > 0 ? 1 : 0, result, d);
+          ops.scale_rows(result, one, dq.at(row, h * d), n, d, dq.stride, d);
+          add_transposed_product(n, d, shared, dscore, width, query, q.stride, shared_dk, d);
+          add_transposed_product(n, d, own, dscore + shared, width, query, q.stride, own_dk, d);
+          add_transposed_product(n, d, shared, probability, width, grad, g.stride, shared_dv, d);
+          add_transposed_product(n, d, own, probability + shared, width, grad, g.stride, own_dv, d);
+        }
+      }
+      std::vector<A> ones(static_cast<std::size_t>(span.keys), A(1));
+      ops.scale_rows(own_dk, ones.data(), dk.at(span.begin, kv * d), span.keys, d, dk.stride, d);
+      ops.scale_rows(own_dv, ones.data(), dv.at(span.begin, kv * d), span.keys, d, dv.stride, d);
+    }
+  });
+  if (prefix == 0) return;
+  // The prefix is the first rows of k and v, and its own span (the first) wrote what it gave
+  // itself.
+  const at::Tensor sums = shared_parts.sum(0);  // [kv_heads, 2, prefix, d]
+  for (int which = 0; which < 2; ++which) {
+    const at::Tensor part = sums.select(1, which).transpose(0, 1).reshape({prefix, kv_heads * d});
+    (which == 0 ? dk_ : dv_).narrow(0, 0, prefix).add_(part);
+  }
+}
+
+// The mask of one span's queries, [queries, prefix + keys] bool, on q's device.
+at::Tensor mask_of(const AttentionSpan& span, at::Device device) {
+  const auto width = span.prefix + span.keys;
+  const auto n = static_cast<std::int64_t>(span.visible.size());
+  at::Tensor mask = at::zeros({n, width}, at::kBool);
+  bool* row = mask.data_ptr<bool>();
+  for (const auto& v : span.visible) {
+    std::fill_n(row, v.limit, true);
+    if (v.own_end > v.own_begin) std::fill(row + v.own_begin, row + v.own_end, true);
+    row += width;
+  }
+  return mask.to(device);
+}
+
+bool is_causal(const AttentionSpan& span) {
+  if (span.prefix > 0 || static_cast<std::int64_t>(span.visible.size()) != span.keys) return false;
+  for (std::int64_t i = 0; i < span.keys; ++i) {
+    if (span.visible[i].limit != i + 1 || span.visible[i].own_end > 0) return false;
+  }
+  return true;
+}
+
+// One span by libtorch's attention, in autograd's reach. Inputs [n, heads, d].
+at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                  const AttentionSpan& span) {
+  const auto heads_first = [](const at::Tensor& x) { return x.unsqueeze(0).transpose(1, 2); };
+  std::optional<at::Tensor> mask;
+  if (!is_causal(span)) mask = mask_of(span, q.device());
+  const auto o =
+      at::scaled_dot_product_attention(heads_first(q), heads_first(k), heads_first(v), mask, 0.0,
+                                       /*is_causal=*/!mask, std::nullopt, q.size(1) != k.size(1));
+  return o.transpose(1, 2).reshape({q.size(0), -1});
+}
+
+struct SpanTensors {
+  at::Tensor q, k, v;
+};
+
+SpanTensors tensors_of(const AttentionSpan& span, const at::Tensor& q, const at::Tensor& k,
+                       const at::Tensor& v, std::int64_t heads, std::int64_t kv_heads) {
+  const auto d = q.size(1) / heads;
+  const auto n = static_cast<std::int64_t>(span.visible.size());
+  const auto keys = [&](const at::Tensor& x) {
+    auto own = x.narrow(0, span.begin, span.keys);
+    if (span.prefix > 0) own = at::cat({x.narrow(0, 0, span.prefix), own});
+    return own.reshape({span.prefix + span.keys, kv_heads, d});
+  };
+  return {q.narrow(0, span.first_query, n).reshape({n, heads, d}), keys(k), keys(v)};
+}
+
+}  // namespace
+
+AttentionPlan full_plan(const CombBatch& batch) {
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(batch.rows));
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<std::int64_t>(i);
+  return plan_for(batch, rows);
+}
+
+AttentionPlan plan_for(const CombBatch& batch, const std::vector<std::int64_t>& rows) {
+  AttentionPlan plan;
+  std::size_t at = 0;
+  const auto take = [&](std::int64_t prefix, std::int64_t begin, std::int64_t keys,
+                        auto&& visible_of) {
+    AttentionSpan span{prefix, begin, keys, static_cast<std::int64_t>(at), {}};
+    for (; at < rows.size() && rows[at] < begin + keys; ++at) {
+      span.visible.push_back(visible_of(rows[at] - begin));
+    }
+    plan.push_back(std::move(span));
+  };
+  const auto causal = [](std::int64_t seen) {
+    return VisibleColumns{static_cast<std::int32_t>(seen), 0, 0};
+  };
+  // The prefix comes first, also without queries: the backward pass adds to what it wrote there.
+  if (batch.prefix > 0) {
+    take(0, 0, batch.prefix, [&](std::int64_t i) { return causal(i + 1); });
+  }
+  for (const auto& span : batch.spans) {
+    take(batch.prefix, span.begin, span.trunk + span.probes, [&](std::int64_t i) {
+      if (i < span.trunk) return causal(batch.prefix + i + 1);
+      const ProbeRow& p = span.probe_rows[static_cast<std::size_t>(i - span.trunk)];
+      const auto own = batch.prefix + span.trunk;
+      return VisibleColumns{p.attach, static_cast<std::int32_t>(own + p.begin),
+                            static_cast<std::int32_t>(own + (i - span.trunk) + 1)};
+    });
+  }
+  if (at != rows.size()) {
+    throw std::out_of_range("row " + std::to_string(rows[at]) + " of a batch of " +
+                            std::to_string(batch.rows));
+  }
+  return plan;
+}
+
+at::Tensor comb_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                          std::int64_t heads, std::int64_t kv_heads, const AttentionPlan& plan,
+                          at::Tensor& log_sum) {
+  if (has_row_kernels(q)) {
+    at::Tensor out = at::empty({q.size(0), q.size(1)}, q.options());
+    log_sum = at::empty({heads, q.size(0)}, q.options().dtype(wide_type(q.scalar_type())));
+    with_row_kernels(q, [&]<class T>(const kernel::RowOps<T>&) {
+      forward<T>(q, k, v, heads, kv_heads, plan, out, log_sum);
+    });
+    return out;
+  }
+  std::vector<at::Tensor> parts;
+  for (const auto& span : plan) {
+    if (span.visible.empty()) continue;
+    const auto t = tensors_of(span, q, k, v, heads, kv_heads);
+    parts.push_back(attend(t.q, t.k, t.v, span));
+  }
+  return at::cat(parts);
+}
+
+void comb_attention_backward(const at::Tensor& g, const at::Tensor& q, const at::Tensor& k,
+                             const at::Tensor& v, const at::Tensor& out, const at::Tensor& log_sum,
+                             std::int64_t heads, std::int64_t kv_heads, const AttentionPlan& plan,
+                             at::Tensor dq, at::Tensor dk, at::Tensor dv) {
+  if (has_row_kernels(q)) {
+    with_row_kernels(q, [&]<class T>(const kernel::RowOps<T>&) {
+      backward<T>(g, q, k, v, out, log_sum, heads, kv_heads, plan, dq, dk, dv);
+    });
+    return;
+  }
+  // libtorch's attention once more with autograd, span by span: the fused kernels' own backward
+  // functions differ from version to version, autograd's interface does not.
+  at::AutoGradMode grad(true);
+  for (const auto& span : plan) {
+    auto dk_own = dk.narrow(0, span.begin, span.keys), dv_own = dv.narrow(0, span.begin, span.keys);
+    if (span.visible.empty()) {
+      dk_own.zero_();
+      dv_own.zero_();
+      continue;
+    }
+    const auto n = static_cast<std::int64_t>(span.visible.size());
+    auto t = tensors_of(span, q.detach(), k.detach(), v.detach(), heads, kv_heads);
+    for (at::Tensor* x : {&t.q, &t.k, &t.v}) *x = x->detach().requires_grad_(true);
+    const auto o = attend(t.q, t.k, t.v, span);
+    const auto grads =
+        torch::autograd::grad({o}, {t.q, t.k, t.v}, {g.narrow(0, span.first_query, n)});
+    dq.narrow(0, span.first_query, n).copy_(grads[0].reshape({n, -1}));
+    const auto give = [&](const at::Tensor& grad_of, at::Tensor own, at::Tensor all) {
+      const auto flat = grad_of.reshape({span.prefix + span.keys, -1});
+      own.copy_(flat.narrow(0, span.prefix, span.keys));
+      if (span.prefix > 0) all.narrow(0, 0, span.prefix).add_(flat.narrow(0, 0, span.prefix));
+    };
+    give(grads[1], dk_own, dk);
+    give(grads[2], dv_own, dv);
+  }
+}
+
+}  // namespace straq::model

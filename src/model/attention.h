@@ -1,0 +1,47 @@
+// Attention over packed combs, forward and backward, without autograd. Rows of a trunk see the rows
+// before them, rows of a probe their part of the trunk and the probe itself, and all of them the
+// prefix that the batch's trunks share. On a CPU the scores of a block of queries are computed only
+// up to the last key that one of them sees; on a device libtorch's fused attention does the work.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "kernel/row_ops.h"
+#include "model/comb_batch.h"
+
+namespace straq::model {
+
+// The queries that look at one span's keys. Columns of a query are first the batch's shared prefix
+// (`prefix` rows from row 0), then the span's own rows (`keys` rows from row `begin`).
+struct AttentionSpan {
+  std::int64_t prefix = 0;
+  std::int64_t begin = 0, keys = 0;
+  std::int64_t first_query = 0;                 // index of its first query in q
+  std::vector<kernel::VisibleColumns> visible;  // one per query, in the order of q
+};
+using AttentionPlan = std::vector<AttentionSpan>;
+
+// Every row of the batch asks; q has the rows of the batch.
+AttentionPlan full_plan(const CombBatch& batch);
+// Only `rows` ask (ascending, without repetition): q has these rows.
+AttentionPlan plan_for(const CombBatch& batch, const std::vector<std::int64_t>& rows);
+
+// softmax(q k^T / sqrt(d)) v over the visible columns. q [queries, heads * d], k and v [rows,
+// kv_heads * d], rows may be strided; query head h reads kv head h / (heads / kv_heads). Returns
+// [queries, heads * d]; `log_sum` receives the logarithms of the softmax's denominators, [heads,
+// queries] in the wide type, which the backward pass needs (undefined where it does not).
+at::Tensor comb_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                          std::int64_t heads, std::int64_t kv_heads, const AttentionPlan& plan,
+                          at::Tensor& log_sum);
+
+// From g = d loss / d out: writes d loss / d q, k, v into dq, dk, dv (shapes of q, k, v, rows may
+// be strided; every row of dk and dv that the plan names is overwritten, others are left alone).
+void comb_attention_backward(const at::Tensor& g, const at::Tensor& q, const at::Tensor& k,
+                             const at::Tensor& v, const at::Tensor& out, const at::Tensor& log_sum,
+                             std::int64_t heads, std::int64_t kv_heads, const AttentionPlan& plan,
+                             at::Tensor dq, at::Tensor dk, at::Tensor dv);
+
+}  // namespace straq::model

@@ -1,0 +1,196 @@
+#include "model/decoder.h"
+
+#include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+
+namespace straq::model {
+namespace {
+
+// Calls f(first, count) for pieces of rows whose widest activation stays in a core's second-level
+// cache between the product that makes it and the pass that reads it; on a device all rows are one
+// piece.
+template <class F>
+void for_pieces(const at::Tensor& x, std::int64_t width, F&& f) {
+  constexpr std::int64_t cached_bytes = 5 << 18;
+  const auto rows = x.size(0);
+  std::int64_t piece = rows;
+  if (x.is_cpu()) {
+    const auto row_bytes = width * static_cast<std::int64_t>(x.element_size());
+    piece = std::max<std::int64_t>(64, cached_bytes / row_bytes) * at::get_num_threads();
+  }
+  for (std::int64_t first = 0; first < rows; first += piece) {
+    f(first, std::min(piece, rows - first));
+  }
+}
+
+}  // namespace
+
+DecoderPass::DecoderPass(const DecoderTensors& weights, const DecoderShape& shape,
+                         const CombBatch& batch, const RotaryTable& table,
+                         std::vector<std::int64_t> rows, bool keep_tape, bool recompute)
+    : embedding_(weights.embedding),
+      final_norm_(weights.final_norm),
+      layers_(weights.layers),
+      shape_(shape),
+      tokens_(batch.tokens),
+      positions_(batch.positions),
+      table_(table),
+      rows_(std::move(rows)),
+      plan_(full_plan(batch)),
+      last_plan_(plan_for(batch, rows_)),
+      row_count_(batch.rows),
+      keep_tape_(keep_tape),
+      recompute_(recompute) {
+  row_index_ = at::tensor(rows_, at::kLong).to(tokens_.device());
+  row_positions_ = positions_.index_select(0, row_index_);
+}
+
+at::Tensor DecoderPass::forward() {
+  c10::NoGradGuard no_grad;
+  at::Tensor x = embedding_.index_select(0, tokens_);
+  tape_.resize(layers_.size());
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    LayerTape& tape = tape_[i];
+    if (keep_tape_) tape.x = x;
+    x = layer_forward(static_cast<std::int64_t>(i), x, keep_tape_ && !recompute_ ? &tape : nullptr);
+  }
+  at::Tensor scale;
+  at::Tensor out = rms_norm(x, final_norm_, shape_.norm_eps, scale);
+  if (keep_tape_) {
+    final_input_ = x;
+    final_scale_ = scale;
+  }
+  return out;
+}
+
+at::Tensor DecoderPass::layer_forward(std::int64_t i, const at::Tensor& x, LayerTape* tape) const {
+  const LayerTensors& w = layers_[static_cast<std::size_t>(i)];
+  const auto heads = shape_.heads, kv_heads = shape_.kv_heads, d = shape_.head_dim;
+  const auto q_width = heads * d, kv_width = kv_heads * d;
+  const bool some = last(i) && !all_rows();
+  LayerTape local;
+  LayerTape& t = tape ? *tape : local;
+
+  at::Tensor h = rms_norm(x, w.input_norm, shape_.norm_eps, t.input_scale);
+  at::Tensor k, v, residual = x;
+  if (some) {
+    // Keys and values of all rows, queries of those that are read.
+    t.qkv = at::mm(h, w.qkv.narrow(0, q_width, 2 * kv_width).t());
+    k = t.qkv.narrow(1, 0, kv_width);
+    v = t.qkv.narrow(1, kv_width, kv_width);
+    rotate_(k, kv_heads, table_, positions_);
+    t.q = at::mm(h.index_select(0, row_index_), w.qkv.narrow(0, 0, q_width).t());
+    rotate_(t.q, heads, table_, row_positions_);
+    residual = x.index_select(0, row_index_);
+  } else {
+    t.qkv = at::mm(h, w.qkv.t());
+    // Queries and keys lie side by side and turn alike.
+    rotate_(t.qkv.narrow(1, 0, q_width + kv_width), heads + kv_heads, table_, positions_);
+    t.q = t.qkv.narrow(1, 0, q_width);
+    k = t.qkv.narrow(1, q_width, kv_width);
+    v = t.qkv.narrow(1, q_width + kv_width, kv_width);
+  }
+  h = at::Tensor();
+  t.attended = comb_attention(t.q, k, v, heads, kv_heads, last(i) ? last_plan_ : plan_, t.log_sum);
+  if (!tape) t.qkv = t.q = k = v = at::Tensor();
+  t.middle = at::addmm(residual, t.attended, w.o.t());
+  if (!tape) t.attended = residual = at::Tensor();
+
+  const auto n = t.middle.size(0), inner = w.down.size(1);
+  at::Tensor out = tape ? at::empty_like(t.middle) : t.middle;
+  if (tape) {
+    t.middle_scale = at::empty({n}, t.middle.options().dtype(wide_type(t.middle.scalar_type())));
+    t.gate_up = at::empty({n, 2 * inner}, t.middle.options());
+  }
+  for_pieces(t.middle, 3 * inner, [&](std::int64_t first, std::int64_t count) {
+    const auto middle = t.middle.narrow(0, first, count);
+    at::Tensor scale;
+    const at::Tensor normed = rms_norm(middle, w.post_norm, shape_.norm_eps, scale);
+    at::Tensor gate_up;
+    if (tape) {
+      t.middle_scale.narrow(0, first, count).copy_(scale);
+      gate_up = t.gate_up.narrow(0, first, count);
+      at::mm_out(gate_up, normed, w.gate_up.t());
+    } else {
+      gate_up = at::mm(normed, w.gate_up.t());
+    }
+    auto to = out.narrow(0, first, count);
+    at::addmm_out(to, middle, swiglu(gate_up), w.down.t());
+  });
+  return out;
+}
+
+at::Tensor DecoderPass::layer_backward(std::int64_t i, at::Tensor d, LayerTape& t,
+                                       const LayerTensors& gradient) const {
+  const LayerTensors& w = layers_[static_cast<std::size_t>(i)];
+  const auto heads = shape_.heads, kv_heads = shape_.kv_heads, width = shape_.head_dim;
+  const auto q_width = heads * width, kv_width = kv_heads * width;
+  const bool some = last(i) && !all_rows();
+
+  // MLP. d is d loss / d (layer's output) and becomes d loss / d middle.
+  for_pieces(t.middle, 3 * w.down.size(1), [&](std::int64_t first, std::int64_t count) {
+    const auto piece = [&](const at::Tensor& x) { return x.narrow(0, first, count); };
+    const auto d_piece = piece(d), gate_up = piece(t.gate_up), middle = piece(t.middle),
+               scale = piece(t.middle_scale);
+    at::Tensor g = at::mm(d_piece, w.down);
+    swiglu_backward_(gate_up, g);
+    add_weight_gradient_(gradient.down, d_piece, g);
+    add_weight_gradient_(gradient.gate_up, gate_up, rms_norm_again(middle, w.post_norm, scale));
+    rms_norm_backward(middle, w.post_norm, scale, at::mm(gate_up, w.gate_up), d_piece,
+                      gradient.post_norm);
+  });
+  t.gate_up = t.middle = at::Tensor();
+
+  // Attention. d becomes d loss / d x.
+  add_weight_gradient_(gradient.o, d, t.attended);
+  at::Tensor h, d_attended = at::mm(d, w.o);
+  at::Tensor d_qkv = at::empty({t.qkv.size(0), t.qkv.size(1)}, t.qkv.options());
+  const auto k_at = some ? 0 : q_width;
+  const auto k = t.qkv.narrow(1, k_at, kv_width), v = t.qkv.narrow(1, k_at + kv_width, kv_width);
+  at::Tensor dk = d_qkv.narrow(1, k_at, kv_width), dv = d_qkv.narrow(1, k_at + kv_width, kv_width);
+  at::Tensor dq =
+      some ? at::empty({t.q.size(0), t.q.size(1)}, t.q.options()) : d_qkv.narrow(1, 0, q_width);
+  comb_attention_backward(d_attended, t.q, k, v, t.attended, t.log_sum, heads, kv_heads,
+                          last(i) ? last_plan_ : plan_, dq, dk, dv);
+  d_attended = t.attended = t.q = t.qkv = at::Tensor();
+  h = rms_norm_again(t.x, w.input_norm, t.input_scale);
+  if (some) {
+    rotate_(dq, heads, table_, row_positions_, -1);
+    rotate_(dk, kv_heads, table_, positions_, -1);
+    add_weight_gradient_(gradient.qkv.narrow(0, 0, q_width), dq, h.index_select(0, row_index_));
+    add_weight_gradient_(gradient.qkv.narrow(0, q_width, 2 * kv_width), d_qkv, h);
+    h = at::mm(d_qkv, w.qkv.narrow(0, q_width, 2 * kv_width));
+    add_rows_(h, row_index_, at::mm(dq, w.qkv.narrow(0, 0, q_width)));
+    const at::Tensor kept = d;
+    d = at::zeros({row_count_, kept.size(1)}, kept.options());
+    d.index_copy_(0, row_index_, kept);
+  } else {
+    rotate_(d_qkv.narrow(1, 0, q_width + kv_width), heads + kv_heads, table_, positions_, -1);
+    add_weight_gradient_(gradient.qkv, d_qkv, h);
+    h = at::mm(d_qkv, w.qkv);
+  }
+  rms_norm_backward(t.x, w.input_norm, t.input_scale, h, d, gradient.input_norm);
+  t = LayerTape();
+  return d;
+}
+
+void DecoderPass::backward(const at::Tensor& g, const DecoderTensors& gradients,
+                           const LayerDone& done) {
+  c10::NoGradGuard no_grad;
+  at::Tensor d = at::zeros_like(final_input_);
+  rms_norm_backward(final_input_, final_norm_, final_scale_, g.contiguous(), d,
+                    gradients.final_norm);
+  final_input_ = final_scale_ = at::Tensor();
+  for (auto i = static_cast<std::int64_t>(layers_.size()) - 1; i >= 0; --i) {
+    LayerTape& tape = tape_[static_cast<std::size_t>(i)];
+    if (recompute_) layer_forward(i, tape.x, &tape);
+    d = layer_backward(i, d, tape, gradients.layers[static_cast<std::size_t>(i)]);
+    if (done) done(i);
+  }
+  add_rows_(gradients.embedding, tokens_, d);
+  if (done) done(static_cast<std::int64_t>(layers_.size()));
+}
+
+}  // namespace straq::model

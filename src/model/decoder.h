@@ -1,0 +1,93 @@
+// The decoder's layers over a packed batch, forward and backward, on a tape of our own. Autograd
+// would keep a dozen tensors a layer, make a temporary of every gradient and add it afterwards;
+// here the queries, keys and values are one product, as are gate and up, weight gradients are
+// summed in place by the product that makes them, and what is cheap to compute again is not kept.
+// In the last layer only the rows that are read have queries, attention outputs and an MLP.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "model/attention.h"
+#include "model/comb_batch.h"
+#include "model/layers.h"
+
+namespace straq::model {
+
+// Views into a parameter buffer, or into its gradient: the same layout twice.
+struct LayerTensors {
+  at::Tensor input_norm;  // [hidden]
+  at::Tensor qkv;         // [(heads + 2 kv_heads) d, hidden]: query, key and value weights
+  at::Tensor o;           // [hidden, heads d]
+  at::Tensor post_norm;   // [hidden]
+  at::Tensor gate_up;     // [2 inner, hidden]
+  at::Tensor down;        // [hidden, inner]
+};
+struct DecoderTensors {
+  at::Tensor embedding;  // [vocab, hidden]
+  std::vector<LayerTensors> layers;
+  at::Tensor final_norm;  // [hidden]
+};
+
+struct DecoderShape {
+  std::int64_t heads = 0, kv_heads = 0, head_dim = 0;
+  double norm_eps = 1e-5;
+};
+
+// What a backward pass needs of one layer, with n rows.
+struct LayerTape {
+  at::Tensor x;             // [n, hidden] into the layer
+  at::Tensor input_scale;   // [n]
+  at::Tensor qkv;           // [n, (heads + 2 kv_heads) d], rotated; in the last layer k and v alone
+  at::Tensor q;             // the last layer's queries of the kept rows; elsewhere a view into qkv
+  at::Tensor log_sum;       // [heads, queries]
+  at::Tensor attended;      // [queries, heads d]
+  at::Tensor middle;        // [queries, hidden] between attention and MLP
+  at::Tensor middle_scale;  // [queries]
+  at::Tensor gate_up;       // [queries, 2 inner]
+};
+
+class DecoderPass {
+ public:
+  // `rows` (ascending, without repetition) are the rows to be read. With `keep_tape` a backward
+  // pass can follow; with `recompute` the tape holds each layer's input alone and the rest is
+  // computed again when the backward pass reaches the layer.
+  DecoderPass(const DecoderTensors& weights, const DecoderShape& shape, const CombBatch& batch,
+              const RotaryTable& table, std::vector<std::int64_t> rows, bool keep_tape,
+              bool recompute);
+
+  // Hidden states after the final norm, [rows, hidden].
+  at::Tensor forward();
+
+  // Called when the gradients of layer i (layers = the embedding) have got all that this pass gives
+  // them.
+  using LayerDone = std::function<void(std::int64_t layer)>;
+  // Adds the gradients of g = d loss / d forward() to `gradients`. Once, after forward().
+  void backward(const at::Tensor& g, const DecoderTensors& gradients, const LayerDone& done);
+
+ private:
+  at::Tensor layer_forward(std::int64_t i, const at::Tensor& x, LayerTape* tape) const;
+  at::Tensor layer_backward(std::int64_t i, at::Tensor d, LayerTape& tape,
+                            const LayerTensors& gradient) const;
+  bool last(std::int64_t i) const { return i + 1 == static_cast<std::int64_t>(layers_.size()); }
+  bool all_rows() const { return static_cast<std::int64_t>(rows_.size()) == row_count_; }
+
+  // The weights' views by value: the pass may outlive the batch and the tables that it came from.
+  at::Tensor embedding_, final_norm_;
+  std::vector<LayerTensors> layers_;
+  DecoderShape shape_;
+  at::Tensor tokens_, positions_;
+  RotaryTable table_;
+  std::vector<std::int64_t> rows_;
+  at::Tensor row_index_, row_positions_;  // rows_ as a tensor, their positions
+  AttentionPlan plan_, last_plan_;
+  std::int64_t row_count_;
+  bool keep_tape_, recompute_;
+  std::vector<LayerTape> tape_;
+  at::Tensor final_input_, final_scale_;
+};
+
+}  // namespace straq::model
