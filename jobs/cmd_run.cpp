@@ -10,10 +10,13 @@ namespace straq::jobs {
 Command make_run(CLI::App& app, Common& common) {
   auto config = std::make_shared<ConfigArgument>();
   auto* c = app.add_subcommand("run", "The whole pipeline: shards, training, evaluation, report");
-  config->add_to(*c);
+  config->add_with_from_to(*c);
   c->footer(
       "Ends with the result table and the path of the HTML report.\n"
-      "Example: mpirun -n 4 straq run configs/quickstart.yaml");
+      "Stopped by SIGTERM or SIGUSR2 it saves and ends with exit code 75; the same command goes "
+      "on.\n"
+      "Example: mpirun -n 4 straq run configs/quickstart.yaml\n"
+      "         straq run --from results/quickstart/seed-1");
   return {c, [=, &common] {
             return run_with_mpi(*config, [&](const comm::World& world, const config::Value& root) {
               int code = prepare_corpus(world, root);

@@ -9,7 +9,7 @@ namespace straq::jobs {
 Command make_train(CLI::App& app, Common&) {
   auto config = std::make_shared<ConfigArgument>();
   auto* c = app.add_subcommand("train", "Train and evaluate one planner on preprocessed shards");
-  config->add_to(*c);
+  config->add_with_from_to(*c);
   c->footer(
       "A sweep section of the config is left out: one point is trained.\n"
       "Example: mpirun -n 3 straq train configs/esconv_small.yaml --set learn.gamma=0.9");

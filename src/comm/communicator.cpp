@@ -54,9 +54,15 @@ std::optional<Message> Communicator::poll(int source) const {
 }
 
 Message Communicator::receive(int source) const {
+  return std::move(*receive_unless([] { return false; }, source));
+}
+
+std::optional<Message> Communicator::receive_unless(const std::function<bool()>& give_up,
+                                                    int source) const {
   Backoff backoff;
   while (true) {
-    if (auto message = poll(source)) return std::move(*message);
+    if (auto message = poll(source)) return message;
+    if (give_up()) return std::nullopt;
     backoff.pause();
   }
 }
@@ -65,8 +71,18 @@ Json to_json(const Status& s) {
   return {{"step", s.step},
           {"stage_begin", s.stage_begin},
           {"stage_end", s.stage_end},
+          {"run_end", s.run_end},
           {"sync_every", s.sync_every},
-          {"diverged", s.diverged}};
+          {"evaluate_every", s.evaluate_every},
+          {"evaluated_step", s.evaluated_step},
+          {"checkpoint_every", s.checkpoint_every},
+          {"checkpoint_seconds", s.checkpoint_seconds},
+          {"checkpoint_step", s.checkpoint_step},
+          {"step_seconds", s.step_seconds},
+          {"diverged", s.diverged},
+          {"failed", s.failed},
+          {"satisfied", s.satisfied},
+          {"stop_requested", s.stop_requested}};
 }
 
 Status status_from_json(const Json& j) {
@@ -74,8 +90,18 @@ Status status_from_json(const Json& j) {
   j.at("step").get_to(s.step);
   j.at("stage_begin").get_to(s.stage_begin);
   j.at("stage_end").get_to(s.stage_end);
+  j.at("run_end").get_to(s.run_end);
   j.at("sync_every").get_to(s.sync_every);
+  j.at("evaluate_every").get_to(s.evaluate_every);
+  j.at("evaluated_step").get_to(s.evaluated_step);
+  j.at("checkpoint_every").get_to(s.checkpoint_every);
+  j.at("checkpoint_seconds").get_to(s.checkpoint_seconds);
+  j.at("checkpoint_step").get_to(s.checkpoint_step);
+  j.at("step_seconds").get_to(s.step_seconds);
   j.at("diverged").get_to(s.diverged);
+  j.at("failed").get_to(s.failed);
+  j.at("satisfied").get_to(s.satisfied);
+  j.at("stop_requested").get_to(s.stop_requested);
   return s;
 }
 

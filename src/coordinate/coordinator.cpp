@@ -3,10 +3,19 @@
 #include <chrono>
 #include <thread>
 
+#include "coordinate/stop.h"
 #include "core/error.h"
 #include "core/log.h"
 
 namespace straq::coordinate {
+namespace {
+
+PointState state_after(const PointResult& result) {
+  if (result.ok) return PointState::done;
+  return result.kind == ErrorKind::stopped ? PointState::stopped : PointState::failed;
+}
+
+}  // namespace
 
 Coordinator::Coordinator(const comm::World& world, const comm::Layout& layout,
                          const comm::Groups& groups, Ledger& ledger)
@@ -29,8 +38,13 @@ int Coordinator::run() {
     return static_cast<int>(idle_preprocessors_.size()) == layout_.preprocessors;
   };
   while (!finished()) {
-    // receive() sleeps between polls: the coordinator shares a core with a learner on a laptop.
-    handle(control_.receive());
+    // Waiting sleeps between polls: the coordinator shares a core with a learner on a laptop.
+    const auto signalled = [&] { return stop_requested() && !ledger_.stopping(); };
+    if (const auto message = control_.receive_unless(signalled)) {
+      handle(*message);
+    } else {
+      stop("the coordinator");
+    }
     feed_groups();
   }
   const int code = ledger_.exit_code();
@@ -40,7 +54,17 @@ int Coordinator::run() {
   return code;
 }
 
+void Coordinator::stop(const std::string& who) {
+  if (ledger_.stopping()) return;
+  log::warn("coordinate", "{} was asked to stop: saving and ending the job", who);
+  ledger_.stop();
+}
+
 void Coordinator::handle(const comm::Message& message) {
+  if (message.body.at("type") == "stop") {
+    stop("rank " + std::to_string(message.source));
+    return;
+  }
   if (layout_.role_of(message.source) == comm::Role::preprocessor) {
     handle_preprocessor(message);
   } else {
@@ -93,7 +117,8 @@ void Coordinator::handle_leader(int g, const comm::Message& message) {
   Group& group = state_[static_cast<std::size_t>(g)];
   const std::string type = message.body.at("type");
   if (type == "status") {
-    comm::Directive directive = decide(comm::status_from_json(message.body.at("status")));
+    comm::Directive directive =
+        group.pacer.direct(comm::status_from_json(message.body.at("status")), ledger_.stopping());
     comm::broadcast_directive(groups_.directive(g), directive);
     return;
   }
@@ -107,7 +132,7 @@ void Coordinator::handle_leader(int g, const comm::Message& message) {
     job.result.ok = message.body.at("ok");
     job.result.kind = static_cast<ErrorKind>(message.body.at("kind").get<int>());
     job.result.reason = message.body.at("reason");
-    job.state = job.result.ok ? PointState::done : PointState::failed;
+    job.state = state_after(job.result);
     group.busy = false;
     ledger_.update_index();
   }
@@ -123,6 +148,9 @@ void Coordinator::feed_groups() {
         group.awaiting = false;
         to_group(g,
                  {{"type", data.complete() ? "complete" : "incomplete"}, {"reason", data.failure}});
+      } else if (ledger_.stopping()) {
+        group.awaiting = false;
+        to_group(g, {{"type", "stop"}});
       }
     }
     if (group.waiting && !group.finished) assign_point(g);
@@ -131,6 +159,10 @@ void Coordinator::feed_groups() {
 
 bool Coordinator::assign_point(int g) {
   Group& group = state_[static_cast<std::size_t>(g)];
+  if (ledger_.stopping()) {
+    group.finished = true;
+    return false;
+  }
   bool later = false;
   for (std::size_t i = 0; i < ledger_.points().size(); ++i) {
     PointJob& job = ledger_.points()[i];
@@ -144,7 +176,7 @@ bool Coordinator::assign_point(int g) {
       ledger_.update_index();
       continue;
     }
-    if (!data.train_ready()) {
+    if (!data.ready(splits_to_train(job.config))) {
       later = true;
       continue;
     }
@@ -152,6 +184,7 @@ bool Coordinator::assign_point(int g) {
     group.waiting = false;
     group.busy = true;
     group.point = i;
+    group.pacer = {};
     ledger_.update_index();
     comm::Json body = {{"type", "point"}, {"task", ledger_.task(job).to_json()}};
     log::info("coordinate", "group {}: {}", g, job.point.name);
@@ -171,7 +204,7 @@ int run_preprocessor(const comm::World& world) {
   std::map<std::size_t, std::unique_ptr<DatasetJob>> jobs;
   control.send(0, {{"type", "ready"}});
   while (true) {
-    const comm::Json body = control.receive(0).body;
+    const comm::Json body = receive_order(control).body;
     if (body.at("type") == "finish") return body.at("code");
     shard::WorkItem item;
     body.at("split").get_to(item.split);
@@ -213,7 +246,7 @@ int run_learner(const comm::World& world, const comm::Layout& layout, const comm
                        {"kind", static_cast<int>(last.kind)},
                        {"reason", last.reason}});
     }
-    const comm::Json body = control.receive(0).body;
+    const comm::Json body = receive_order(control).body;
     if (body.at("type") == "finish") return body.at("code");
     last = run_point(PointTask::from_json(body.at("task")), *collectives, director, layout);
   }
@@ -224,6 +257,8 @@ namespace {
 int run_alone(Ledger& ledger, const comm::Layout& layout) {
   for (auto& data : ledger.datasets()) {
     for (; !data.pending.empty(); data.pending.pop_front()) {
+      if (stop_requested()) ledger.stop();
+      if (ledger.stopping()) return ledger.exit_code();
       data.job->add(data.job->process(data.pending.front()));
     }
   }
@@ -231,10 +266,13 @@ int run_alone(Ledger& ledger, const comm::Layout& layout) {
   LocalDirector director;
   for (auto& job : ledger.points()) {
     if (job.state == PointState::done || layout.learners == 0) continue;
+    if (stop_requested()) ledger.stop();
+    if (ledger.stopping()) break;
     job.state = PointState::running;
     ledger.update_index();
     job.result = run_point(ledger.task(job), *collectives, director, layout);
-    job.state = job.result.ok ? PointState::done : PointState::failed;
+    if (stop_requested()) ledger.stop();
+    job.state = state_after(job.result);
     ledger.update_index();
   }
   return ledger.exit_code();
@@ -243,6 +281,7 @@ int run_alone(Ledger& ledger, const comm::Layout& layout) {
 }  // namespace
 
 int run_job(const comm::World& world, const JobPlan& plan) {
+  watch_for_stop();
   comm::RoleNeeds needs;
   needs.preprocess = plan.preprocess;
   needs.learn = plan.learn;

@@ -3,6 +3,7 @@
 // computes; it sleeps between messages.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
@@ -41,7 +42,12 @@ struct DatasetProgress {
   std::deque<shard::WorkItem> pending;
   int in_flight = 0;
   std::string failure;  // the first item that failed
-  bool train_ready() const { return failure.empty() && job->manifest().complete("train"); }
+  // A point can start: the splits that it trains with are there.
+  bool ready(const std::vector<std::string>& splits) const {
+    return failure.empty() && std::all_of(splits.begin(), splits.end(), [&](const auto& split) {
+             return job->manifest().complete(split);
+           });
+  }
   bool complete() const { return failure.empty() && job->manifest().complete(); }
 };
 
@@ -60,13 +66,19 @@ class Ledger {
 
   PointTask task(const PointJob& job) const;
   void update_index() const;
-  // 0 when all is done; else the exit code of the first failure.
+  // Nothing new begins from now on: a signal has reached the job.
+  void stop();
+  bool stopping() const { return stopping_; }
+  // 0 when all is done; 75 when the job was stopped before it was; else the exit code of the first
+  // failure.
   int exit_code() const;
   void log_summary() const;
 
  private:
   std::string folder_;
   bool learn_ = true;
+  bool stopping_ = false;
+  bool shards_left_ = false;  // when it stopped
   std::vector<PointJob> points_;
   std::vector<DatasetProgress> datasets_;
 };
@@ -85,10 +97,12 @@ class Coordinator {
     bool finished = false;
     std::size_t point = 0;
     bool busy = false;
+    Pacer pacer;
   };
   void handle(const comm::Message& message);
   void handle_preprocessor(const comm::Message& message);
   void handle_leader(int group, const comm::Message& message);
+  void stop(const std::string& who);
   void feed_preprocessor(int rank);
   void feed_groups();
   bool assign_point(int group);

@@ -16,8 +16,7 @@ std::vector<std::string> training_texts(const ExperimentConfig& config,
                "name data.train, or an existing tokenizer in tokenizer.path");
   }
   const auto pieces = prompt::Template::load(config.prompt.template_path);
-  std::vector<std::string> texts =
-      prompt::fixed_texts(config.prompt, pieces, splits.strategies);
+  std::vector<std::string> texts = prompt::fixed_texts(config.prompt, pieces, splits.strategies);
   for (const auto& episode : train->episodes) {
     texts.push_back(episode.situation);
     for (const auto& turn : episode.turns) texts.push_back(turn.text);

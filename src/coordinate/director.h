@@ -2,37 +2,63 @@
 // the orders come from the coordinator's broadcast, with one rank from the same rules in place.
 #pragma once
 
-#include <functional>
+#include <chrono>
+#include <cstdint>
 
 #include "comm/communicator.h"
 
 namespace straq::coordinate {
 
-// The coordinator's rules. Pure: the same status gives the same directive.
+// A lease lasts about this long, so that a request to stop is noticed within seconds.
+inline constexpr double kLeaseSeconds = 10;
+
+// The coordinator's rules. Pure, and the clock enters only where no number depends on it: when to
+// save, when to stop and how long a lease is.
 //   sync_target  every status.sync_every steps of a stage
-//   run_until    the next multiple of sync_every (of kLease where a stage never syncs), at most the
-//                stage's end
-//   stop         when the run diverged
-comm::Directive decide(const comm::Status& status);
-inline constexpr std::int64_t kLease = 50;
+//   evaluate     every status.evaluate_every steps of a stage, and at its end
+//   checkpoint   every status.checkpoint_every steps of the run or checkpoint_seconds after the
+//   last
+//                one, at the run's end where checkpoints are on, and always before a requested stop
+//   run_until    the first of: the next step at which one of these is due, the stage's end, and as
+//                many steps as fit into kLeaseSeconds (one, while a step's time is not known)
+//   stop         as comm::Stop says; divergence and failures count before requests
+comm::Directive decide(const comm::Status& status, double seconds_since_checkpoint = 0,
+                       bool stop_requested = false);
+
+// The rules with a clock, for one group and one point.
+class Pacer {
+ public:
+  comm::Directive direct(const comm::Status& status, bool stop_requested);
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
 
 class Director {
  public:
   virtual ~Director() = default;
+  // A new point begins.
+  virtual void begin() {}
   // Every learner of the group calls it at the same step.
   virtual comm::Directive boundary(const comm::Status& status) = 0;
-  // Returns when every shard of the point's data set is in its manifest.
+  // Returns when every shard of the point's data set is in its manifest. Throws Error(stopped) when
+  // the job is to stop before that.
   virtual void await_dataset() = 0;
 };
 
 // One rank: decides by itself; the data set is complete before training starts.
 class LocalDirector : public Director {
  public:
-  comm::Directive boundary(const comm::Status& status) override { return decide(status); }
+  void begin() override { pacer_ = {}; }
+  comm::Directive boundary(const comm::Status& status) override;
   void await_dataset() override {}
+
+ private:
+  Pacer pacer_;
 };
 
-// A learner under a coordinator: the group's leader reports, everybody hears.
+// A learner under a coordinator: the group's leader reports, everybody hears. A learner that a
+// signal has reached tells the coordinator itself.
 class MpiDirector : public Director {
  public:
   // `world` reaches the coordinator (rank 0); `directives` holds it and this group.
@@ -46,5 +72,10 @@ class MpiDirector : public Director {
   MPI_Comm directives_;
   bool leader_;
 };
+
+// Waits for the coordinator's next message and passes on a signal that arrives meanwhile.
+comm::Message receive_order(const comm::Communicator& control);
+// Tells the coordinator, once in a process, that a signal has arrived.
+void pass_on_stop(const comm::Communicator& control);
 
 }  // namespace straq::coordinate

@@ -34,6 +34,49 @@ std::vector<metrics::Prediction> rows_of(const std::vector<prompt::Comb>& combs)
   return rows;
 }
 
+namespace {
+
+// Writes Q and the choice (its maximum; none where it is not finite) into the rows.
+void choose(std::vector<metrics::Prediction>& rows, const at::Tensor& q) {
+  const auto table = q.accessor<float, 2>();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto r = table[static_cast<std::int64_t>(i)];
+    auto& out = rows[i].q;
+    for (std::int64_t a = 0; a < q.size(1); ++a) out.push_back(r[a]);
+    const bool finite =
+        std::all_of(out.begin(), out.end(), [](double x) { return std::isfinite(x); });
+    rows[i].chosen =
+        finite ? static_cast<int>(std::max_element(out.begin(), out.end()) - out.begin()) : -1;
+  }
+}
+
+}  // namespace
+
+double ValidationScores::by(BestMetric metric) const {
+  switch (metric) {
+    case BestMetric::acc:
+      return acc;
+    case BestMetric::macro_f1:
+      return macro_f1;
+    case BestMetric::weighted_f1:
+      return weighted_f1;
+    case BestMetric::bias:
+      return bias;
+  }
+  return 0;
+}
+
+ValidationScores validate(learn::Learner& learner, const shard::DatasetView& data,
+                          const std::string& split) {
+  const auto& combs = data.split(split);
+  auto rows = rows_of(combs);
+  choose(rows, learner.evaluate(combs));
+  metrics::StrategyOptions options;
+  options.strategies = static_cast<int>(data.option_ids().size());
+  const auto report = metrics::strategy_report(rows, options);
+  return {report.acc, report.q, report.weighted_f1, report.b, report.n};
+}
+
 void evaluate_splits(learn::Learner& learner, const shard::DatasetView& data,
                      const ExperimentConfig& config, const std::vector<std::string>& splits,
                      const RunFolder& folder, comm::Collectives& group) {
@@ -53,16 +96,7 @@ void evaluate_splits(learn::Learner& learner, const shard::DatasetView& data,
     const at::Tensor q = learner.evaluate(combs);
     if (!leader) continue;
     auto rows = rows_of(combs);
-    const auto table = q.accessor<float, 2>();
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      const auto r = table[static_cast<std::int64_t>(i)];
-      auto& out = rows[i].q;
-      for (int a = 0; a < strategies; ++a) out.push_back(r[a]);
-      const bool finite =
-          std::all_of(out.begin(), out.end(), [](double x) { return std::isfinite(x); });
-      rows[i].chosen =
-          finite ? static_cast<int>(std::max_element(out.begin(), out.end()) - out.begin()) : -1;
-    }
+    choose(rows, q);
     // Under the imitation reward every step of the corpus's own course earns the expert's reward.
     metrics::fill_returns(rows, config.learn.gamma, [&](const metrics::Prediction&) {
       return std::optional<double>(config.learn.reward.expert);

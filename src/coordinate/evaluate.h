@@ -17,6 +17,17 @@ namespace straq::coordinate {
 // episodes.
 std::vector<metrics::Prediction> rows_of(const std::vector<prompt::Comb>& combs);
 
+// What an evaluation during training tells; fractions, as metrics::StrategyReport has them.
+struct ValidationScores {
+  double acc = 0, macro_f1 = 0, weighted_f1 = 0, bias = 0;
+  std::int64_t decisions = 0;
+  double by(BestMetric metric) const;
+};
+// Every learner of the group calls it and gets the same scores. Throws Error(input) for a split
+// that the data set lacks.
+ValidationScores validate(learn::Learner& learner, const shard::DatasetView& data,
+                          const std::string& split);
+
 // Q of every decision of `splits` by the group's learners; the leader writes
 // predictions/<split>.jsonl and evaluation.json. Every learner of the group calls it. Throws
 // Error(input) for a split that the data set lacks.

@@ -18,7 +18,9 @@ void ExperimentConfig::fields(config::Fields& f) {
   f("q", q);
   f("pretrain", pretrain);
   f("learn", learn);
+  f("checkpoint", checkpoint);
   f("evaluate", evaluate);
+  f("best", best);
   f("gen", gen);
   f("roles", roles);
   f("sweep", sweep);
@@ -35,6 +37,10 @@ void ExperimentConfig::fields(config::Fields& f) {
   if (pretrain.objective.bellman > 0) {
     fail_input(f.where("pretrain") + ": the Bellman objective belongs to the stage `learn`",
                "pretrain with lm and ce");
+  }
+  if ((best.use || best.patience > 0) && !evaluate.during_training()) {
+    fail_input(f.where("best") + ": the best weights are found by evaluations during training",
+               "set evaluate.every_steps or evaluate.every_epochs above 0");
   }
   if (!learn.objective.any()) {
     fail_input(f.where("learn") + ": every part of learn.objective is 0",

@@ -9,6 +9,7 @@
 #include "comm/roles.h"
 #include "config/fields.h"
 #include "dialogue/splits.h"
+#include "learn/checkpoint.h"
 #include "learn/learn_config.h"
 #include "model/llama.h"
 #include "planner/readout.h"
@@ -47,9 +48,41 @@ struct ModelConfig {
 struct EvaluateConfig {
   std::vector<std::string> splits = {"valid", "test"};
   std::int64_t replicates = 10000;  // of the cluster bootstrap
+  // Evaluations while training goes on, counted in each stage; 0 and 0: none.
+  std::int64_t every_steps = 0;
+  double every_epochs = 0;  // a fraction is allowed; every_steps goes first
+  std::string split = "valid";
   void fields(config::Fields& f) {
     f("splits", splits);
     f("replicates", replicates, config::at_least(100));
+    f("every_steps", every_steps, config::at_least(0));
+    f("every_epochs", every_epochs, config::at_least(0));
+    f("split", split);
+  }
+  bool during_training() const { return every_steps > 0 || every_epochs > 0; }
+};
+
+// Which of the evaluations during the last stage counts as the best one.
+enum class BestMetric { acc, macro_f1, weighted_f1, bias };
+enum class BestMode { automatic, max, min };
+struct BestConfig {
+  BestMetric metric = BestMetric::macro_f1;
+  BestMode mode = BestMode::automatic;  // the bias: lower is better; the others: higher
+  bool use = false;           // predictions and planner come from the best weights, not the last
+  std::int64_t patience = 0;  // stop after so many evaluations without gain; 0: never
+  void fields(config::Fields& f) {
+    f.choice("metric", metric,
+             {{"acc", BestMetric::acc},
+              {"macro_f1", BestMetric::macro_f1},
+              {"weighted_f1", BestMetric::weighted_f1},
+              {"bias", BestMetric::bias}});
+    f.choice("mode", mode,
+             {{"auto", BestMode::automatic}, {"max", BestMode::max}, {"min", BestMode::min}});
+    f("use", use);
+    f("patience", patience, config::at_least(0));
+  }
+  bool lower_is_better() const {
+    return mode == BestMode::automatic ? metric == BestMetric::bias : mode == BestMode::min;
   }
 };
 
@@ -98,7 +131,9 @@ struct ExperimentConfig {
   planner::QConfig q;
   learn::StageConfig pretrain;  // a stage before Q-learning; epochs 0 = none
   learn::LearnConfig learn;
+  learn::CheckpointConfig checkpoint;
   EvaluateConfig evaluate;
+  BestConfig best;
   GenerationConfig gen;
   comm::RoleConfig roles;
   SweepConfig sweep;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 
 #include "coordinate/coordinator.h"
@@ -78,7 +79,20 @@ void Ledger::update_index() const {
   write_index(folder_, points, running);
 }
 
+void Ledger::stop() {
+  stopping_ = true;
+  for (auto& d : datasets_) {
+    shards_left_ = shards_left_ || !d.pending.empty();
+    d.pending.clear();
+  }
+}
+
 int Ledger::exit_code() const {
+  const bool points_left =
+      learn_ && std::any_of(points_.begin(), points_.end(), [](const auto& job) {
+        return job.state != PointState::done && job.state != PointState::failed;
+      });
+  if (stopping_ && (shards_left_ || points_left)) return static_cast<int>(ErrorKind::stopped);
   for (const auto& d : datasets_) {
     if (!d.failure.empty()) return static_cast<int>(ErrorKind::input);
   }
@@ -101,6 +115,9 @@ void Ledger::log_summary() const {
               tokens);
   }
   if (!learn_) return;
+  if (exit_code() == static_cast<int>(ErrorKind::stopped)) {
+    log::warn("coordinate", "stopped on request; run the same command again to go on");
+  }
   int done = 0, failed = 0;
   for (const auto& job : points_) {
     done += job.state == PointState::done;

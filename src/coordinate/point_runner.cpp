@@ -4,13 +4,14 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <optional>
 
 #include "config/value.h"
 #include "coordinate/evaluate.h"
 #include "coordinate/provenance.h"
+#include "coordinate/run_lock.h"
+#include "coordinate/together.h"
+#include "coordinate/trainer.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/hash.h"
@@ -76,96 +77,6 @@ std::unique_ptr<model::Llama> make_model(const ExperimentConfig& config, std::in
   return out;
 }
 
-struct Stage {
-  const char* name;
-  learn::StageConfig config;
-  std::int64_t steps = 0;
-  bool syncs = false;
-};
-
-// The batches of a stage, epoch after epoch.
-class BatchStream {
- public:
-  BatchStream(const std::vector<prompt::Comb>& combs, const learn::LearnConfig& config,
-              std::uint64_t seed)
-      : combs_(combs), config_(config), seed_(seed) {}
-  const learn::Batch& next() {
-    if (at_ == batches_.size()) {
-      ++epoch_;
-      batches_ = learn::epoch_batches(combs_, config_.replay.mode, config_.batch,
-                                      config_.replay.capacity, seed_, epoch_);
-      at_ = 0;
-    }
-    return batches_[at_++];
-  }
-  std::int64_t epoch() const { return epoch_; }
-
- private:
-  const std::vector<prompt::Comb>& combs_;
-  const learn::LearnConfig& config_;
-  std::uint64_t seed_;
-  std::vector<learn::Batch> batches_;
-  std::size_t at_ = 0;
-  std::int64_t epoch_ = -1;
-};
-
-std::int64_t steps_of(const learn::StageConfig& stage, std::int64_t batches) {
-  if (stage.steps > 0) return stage.steps;
-  return static_cast<std::int64_t>(std::ceil(stage.epochs * static_cast<double>(batches)));
-}
-
-nlohmann::ordered_json metrics_line(std::int64_t step, std::int64_t epoch, const Stage& stage,
-                                    const learn::StepMetrics& m) {
-  nlohmann::ordered_json j = {
-      {"step", step}, {"stage", stage.name}, {"epoch", epoch}, {"loss", m.loss}};
-  const auto& o = stage.config.objective;
-  if (o.bellman > 0) {
-    j["td_loss"] = m.td_loss;
-    j["td_abs"] = m.td_abs;
-    j["q_mean"] = m.q_mean;
-    j["target_mean"] = m.target_mean;
-  }
-  if (o.ce > 0) j["ce_loss"] = m.ce_loss;
-  // A short last batch may hold no dialogue's beginning and so no text: a loss of 0 would be a lie.
-  if (o.lm > 0 && m.text_tokens > 0) j["lm_loss"] = m.lm_loss;
-  if (m.cql_loss != 0) j["cql_loss"] = m.cql_loss;
-  j["max_q"] = m.max_q;
-  j["grad_norm"] = m.grad_norm;  // null when it was not finite
-  j["lr"] = m.lr;
-  j["decisions"] = m.decisions;
-  j["tokens"] = m.tokens;
-  if (m.skipped) j["skipped"] = true;
-  return j;
-}
-
-nlohmann::ordered_json timings_line(std::int64_t step, const learn::StepSeconds& s) {
-  return {{"step", step},
-          {"seconds", s.total},
-          {"target", s.target},
-          {"forward", s.forward},
-          {"backward", s.backward},
-          {"reduce", s.reduce},
-          {"optimizer", s.optimizer}};
-}
-
-// Runs `f` on every learner and agrees on the outcome: when it failed anywhere, every learner gets
-// that failure and none goes on into a collective that the others will never enter.
-template <class F>
-void together(comm::Collectives& group, F&& f) {
-  std::optional<Error> mine;
-  try {
-    f();
-  } catch (const Error& e) {
-    mine = e;
-  } catch (const std::exception& e) {
-    mine = Error(ErrorKind::failure, e.what());
-  }
-  const double worst = group.allreduce_max(mine ? mine->exit_code() : 0);
-  if (mine) throw *mine;
-  if (worst > 0)
-    throw Error(static_cast<ErrorKind>(static_cast<int>(worst)), "another learner failed");
-}
-
 class PointRun {
  public:
   PointRun(const PointTask& task, comm::Collectives& group, Director& director,
@@ -176,12 +87,27 @@ class PointRun {
         layout_(layout),
         folder_(task.run_folder) {}
 
-  void run() {
+  // False where another job had finished the point before this one got hold of its folder.
+  bool run() {
+    bool done = false;
+    together(group_, [&] {
+      if (!leader()) return;
+      lock_.emplace(folder_.path());
+      done = folder_.done_with(task_.config);
+    });
+    if (group_.allreduce_max(done) > 0) return false;
     together(group_, [&] { prepare(); });
-    train();
+    const auto checkpoint = find_start();
+    Trainer trainer({task_.name, config_, dataset_, folder_, identity_, *learner_, group_,
+                     director_, layout_, lock_ ? &*lock_ : nullptr});
+    trainer.run(checkpoint);
     director_.await_dataset();
+    if (config_.best.use) trainer.load_best();
     finish();
+    return true;
   }
+  // This learner may write into the folder: it is this run's, and no other job holds it.
+  bool holds_folder() const { return lock_ && !lock_->lost() && !foreign_; }
 
  private:
   bool leader() const { return group_.rank() == 0; }
@@ -189,10 +115,9 @@ class PointRun {
   void prepare() {
     config_ = read_experiment(task_.config);
     at::set_num_threads(learner_threads(config_.threads, layout_.learners_on_node));
-    if (leader()) folder_.begin(task_.config);
-    dataset_ = shard::open_dataset(task_.shard_folder, {task_.key, {}, {}}, {"train"});
+    dataset_ =
+        shard::open_dataset(task_.shard_folder, {task_.key, {}, {}}, splits_to_train(config_));
     const auto& train = dataset_.split("train");
-    combs_ = &train;
     // A dialogue without decisions still has text for the language-model objective.
     const std::int64_t decisions = dataset_.decision_count("train");
     if (decisions == 0)
@@ -200,89 +125,52 @@ class PointRun {
     auto online = make_model(config_, dataset_.vocab_size(), device_of(config_.model, group_));
     std::vector<std::int64_t> ids(dataset_.option_ids().begin(), dataset_.option_ids().end());
     parameters_ = online->parameters().size();
+    identity_ = {sha256_hex(config::to_yaml(without_placement(task_.config))),
+                 learn::parameters_fingerprint(online->parameters().specs())};
     learner_.reset(new learn::Learner(std::move(online), train, ids, config_.q.readout,
                                       config_.learn, group_));
-    const auto seed = static_cast<std::uint64_t>(config_.seed);
-    const auto batches = static_cast<std::int64_t>(
-        learn::epoch_batches(train, config_.learn.replay.mode, config_.learn.batch,
-                             config_.learn.replay.capacity, seed, 0)
-            .size());
-    if (config_.pretrain.epochs > 0 || config_.pretrain.steps > 0) {
-      stages_.push_back({"pretrain", config_.pretrain, steps_of(config_.pretrain, batches), false});
-    }
-    const bool bellman = config_.learn.objective.bellman > 0;
-    stages_.push_back({bellman ? "q" : "ce", config_.learn, steps_of(config_.learn, batches),
-                       bellman && config_.learn.target.every > 0});
     if (leader()) {
-      log::info("learn",
-                "{}: {} parameters, {} train decisions, {} batches an epoch, {} thread{} a learner",
-                task_.name, parameters_, decisions, batches, at::get_num_threads(),
+      log::info("learn", "{}: {} parameters, {} train decisions, {} thread{} a learner", task_.name,
+                parameters_, decisions, at::get_num_threads(),
                 at::get_num_threads() == 1 ? "" : "s");
     }
   }
 
-  void train() {
-    std::optional<LineWriter> metrics, timings;
+  // The checkpoint to go on from, if any: the leader finds it and checks every byte, the others
+  // hear its step. The folder is made ready for the run.
+  std::optional<learn::Checkpoint> find_start() {
+    const at::Tensor step = at::full({1}, -1, at::kLong);
     together(group_, [&] {
       if (!leader()) return;
-      metrics.emplace(folder_.file("metrics.jsonl"), false);
-      timings.emplace(folder_.file("timings.jsonl"), false);
-    });
-    const auto seed = static_cast<std::uint64_t>(config_.seed);
-    const learn::TransitionSource transitions = learn::imitation_transitions(
-        *combs_, config_.learn, static_cast<int>(dataset_.option_ids().size()), seed);
-    comm::Status status;
-    int bad = 0;
-    const auto start = std::chrono::steady_clock::now();
-    auto last_log = start;
-    for (const Stage& stage : stages_) {
-      learner_->begin_stage(stage.config, stage.steps);
-      BatchStream stream(*combs_, config_.learn, seed);
-      status.stage_begin = status.step;
-      status.stage_end = status.step + stage.steps;
-      status.sync_every = stage.syncs ? config_.learn.target.every : 0;
-      while (true) {
-        status.diverged = bad >= config_.learn.max_bad_steps;
-        const comm::Directive directive = director_.boundary(status);
-        if (directive.sync_target) {
-          const std::string checksum = learner_->sync_target();
-          if (leader())
-            log::debug("learn", "step {}: target := online ({})", status.step,
-                       checksum.substr(0, 12));
-        }
-        if (directive.stop) {
-          throw Error(ErrorKind::diverged,
-                      "diverged: the gradient was not finite in " + std::to_string(bad) +
-                          " steps in a row, the last at step " + std::to_string(status.step),
-                      "lower learn.lr, or raise learn.clip's effect by lowering it");
-        }
-        if (status.step == status.stage_end) break;
-        while (status.step < directive.run_until) {
-          const learn::Batch& batch = stream.next();
-          const learn::StepMetrics m = learner_->step(batch, stream.epoch(), transitions);
-          ++status.step;
-          bad = m.skipped ? bad + 1 : 0;
-          if (leader()) {
-            metrics->write(metrics_line(status.step, stream.epoch(), stage, m).dump());
-            timings->write(timings_line(status.step, learner_->seconds()).dump());
-            const auto now = std::chrono::steady_clock::now();
-            if (now - last_log > std::chrono::seconds(5) || status.step == status.stage_end) {
-              last_log = now;
-              const double seconds = std::chrono::duration<double>(now - start).count();
-              log::info("learn", "{} {} step {}/{}: loss {:.4f}, {:.0f} s", task_.name, stage.name,
-                        status.step, total_steps(), m.loss, seconds);
-            }
-          }
-          if (bad >= config_.learn.max_bad_steps) break;  // the same on every learner
-        }
+      const std::string folder = folder_.checkpoints();
+      learn::clear_partial_checkpoints(folder);
+      const auto found = learn::find_checkpoint(folder, identity_);
+      for (const auto& refused : found.refused) {
+        log::warn("checkpoint", "{}", refused.reason);
       }
+      if (found.checkpoint) {
+        step.fill_(found.checkpoint->progress.step);
+      } else if (std::any_of(found.refused.begin(), found.refused.end(),
+                             [](const auto& r) { return r.foreign; })) {
+        foreign_ = true;
+        fail_input(folder + " holds checkpoints of another run, and none of this one",
+                   "give this experiment another name, or remove " + folder_.path());
+      }
+      learn::set_aside(folder, found);
+      folder_.begin(task_.config, std::max<std::int64_t>(0, step.item<std::int64_t>()));
+    });
+    group_.broadcast(step, 0);
+    const auto at = step.item<std::int64_t>();
+    std::optional<learn::Checkpoint> out;
+    if (at < 0) return out;
+    together(group_, [&] {
+      out = learn::open_checkpoint(folder_.checkpoints() + "/" + learn::checkpoint_name(at), false);
+    });
+    if (leader()) {
+      log::info("checkpoint", "{}: going on at step {} ({} learner{} wrote it)", task_.name, at,
+                out->learners, out->learners == 1 ? "" : "s");
     }
-  }
-
-  std::int64_t total_steps() const {
-    std::int64_t n = 0;
-    for (const auto& s : stages_) n += s.steps;
-    return n;
+    return out;
   }
 
   void finish() {
@@ -320,9 +208,10 @@ class PointRun {
   RunFolder folder_;
   ExperimentConfig config_;
   shard::DatasetView dataset_;
-  const std::vector<prompt::Comb>* combs_ = nullptr;
+  learn::CheckpointIdentity identity_;
   std::unique_ptr<learn::Learner> learner_;
-  std::vector<Stage> stages_;
+  std::optional<RunLock> lock_;  // the leader's
+  bool foreign_ = false;         // the folder is another run's
   std::int64_t parameters_ = 0;
 };
 
@@ -346,6 +235,14 @@ PointTask PointTask::from_json(const nlohmann::json& j) {
   return t;
 }
 
+std::vector<std::string> splits_to_train(const ExperimentConfig& config) {
+  std::vector<std::string> splits = {"train"};
+  if (config.evaluate.during_training() && config.evaluate.split != "train") {
+    splits.push_back(config.evaluate.split);
+  }
+  return splits;
+}
+
 int learner_threads(int wanted, int learners_on_node) {
   if (wanted > 0) return wanted;
   cpu_set_t set;
@@ -357,15 +254,29 @@ int learner_threads(int wanted, int learners_on_node) {
 PointResult run_point(const PointTask& task, comm::Collectives& group, Director& director,
                       const comm::Layout& layout) {
   PointResult result;
+  PointRun run(task, group, director, layout);
   try {
-    PointRun(task, group, director, layout).run();
+    if (!run.run() && group.rank() == 0) {
+      log::info("learn", "{}: another job has finished it", task.name);
+    }
     result.ok = true;
   } catch (const Error& e) {
     result.kind = e.kind();
     result.reason = e.full();
-    if (group.rank() == 0) {
-      log::error("learn", "{}: {}", task.name, e.full());
+    if (group.rank() != 0) {
+      log::debug("learn", "{}: {}", task.name, e.what());
+      return result;
+    }
+    if (e.kind() == ErrorKind::stopped) {
+      log::warn("learn", "{}: {}", task.name, e.full());
+      return result;
+    }
+    log::error("learn", "{}: {}", task.name, e.full());
+    if (!run.holds_folder()) return result;
+    try {
       RunFolder(task.run_folder).fail(e.full());
+    } catch (const Error& second) {
+      log::error("learn", "{}: {}", task.name, second.what());  // the same full disk, most likely
     }
   }
   return result;

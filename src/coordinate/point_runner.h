@@ -28,10 +28,15 @@ struct PointResult {
 };
 
 // Never throws for a failure that all learners share (bad shards, bad config, divergence): it is
-// written to FAILED and returned. A failure of one learner alone during a step throws: the job must
-// then be ended, for the others wait in a collective.
+// written to FAILED and returned. A run that was stopped on request has a checkpoint and is
+// returned as ErrorKind::stopped; the next call for the same folder goes on there. A failure of one
+// learner alone during a step throws: the job must then be ended, for the others wait in a
+// collective.
 PointResult run_point(const PointTask& task, comm::Collectives& collectives, Director& director,
                       const comm::Layout& layout);
+
+// The splits that must be there before a point can start.
+std::vector<std::string> splits_to_train(const ExperimentConfig& config);
 
 // Threads for each learner's tensor kernels: `wanted`, or the cores that this process may use
 // shared by the learners of its node.

@@ -2,8 +2,10 @@
 
 #include <filesystem>
 
+#include "coordinate/experiment.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/log.h"
 
 namespace straq::coordinate {
 namespace fs = std::filesystem;
@@ -11,27 +13,74 @@ namespace fs = std::filesystem;
 config::Value without_placement(const config::Value& config) {
   config::Value out = config;
   std::erase_if(out.map, [](const auto& kv) {
-    return kv.first == "results" || kv.first == "roles" || kv.first == "threads";
+    return kv.first == "results" || kv.first == "roles" || kv.first == "threads" ||
+           kv.first == "checkpoint";
   });
   return out;
 }
 
+namespace {
+
+// With every default written out, so that a run of a version with fewer keys compares by what its
+// keys mean. A config that this version cannot read stays as it is.
+std::string comparable(const config::Value& config) {
+  config::Value out = config;
+  try {
+    out = config::dump(read_experiment(config));
+  } catch (const Error&) {
+  }
+  std::erase_if(out.map, [](const auto& kv) { return kv.first == "sweep"; });
+  return config::to_yaml(without_placement(out));
+}
+
+}  // namespace
+
 bool RunFolder::done_with(const config::Value& config) const {
   if (!fs::exists(file("DONE"))) return false;
   const config::Value old = config::load_yaml(file("config.yaml"));
-  if (config::to_yaml(without_placement(old)) != config::to_yaml(without_placement(config))) {
+  if (comparable(old) != comparable(config)) {
     fail_input(path_ + " holds a finished run of another config",
                "give this experiment another name, or remove that folder");
   }
   return true;
 }
 
-void RunFolder::begin(const config::Value& config) const {
-  make_folders(path_);
-  for (const char* name : {"DONE", "FAILED", "metrics.jsonl", "timings.jsonl", "evaluation.json"}) {
-    fs::remove(file(name));
+std::int64_t cut_after(const std::string& path, std::int64_t step) {
+  if (!fs::exists(path)) return 0;
+  const std::string text = read_file(path);
+  std::int64_t last = 0;
+  std::size_t kept = 0;
+  while (kept < text.size()) {
+    const std::size_t end = text.find('\n', kept);
+    if (end == std::string::npos) break;  // a half-written line
+    const auto line = nlohmann::json::parse(text.begin() + static_cast<std::ptrdiff_t>(kept),
+                                            text.begin() + static_cast<std::ptrdiff_t>(end),
+                                            nullptr, /*allow_exceptions=*/false);
+    if (!line.is_object() || !line.contains("step") || !line["step"].is_number_integer()) break;
+    const auto at = line["step"].get<std::int64_t>();
+    if (at > step) break;
+    last = at;
+    kept = end + 1;
   }
+  if (kept < text.size()) write_file_atomic(path, std::string_view(text).substr(0, kept));
+  return last;
+}
+
+void RunFolder::begin(const config::Value& config, std::int64_t step) const {
+  make_folders(path_);
+  for (const char* name : {"DONE", "FAILED", "evaluation.json"}) fs::remove(file(name));
   fs::remove_all(file("predictions"));
+  for (const char* name : {"metrics.jsonl", "timings.jsonl", "evaluations.jsonl"}) {
+    if (step > 0) {
+      const std::int64_t last = cut_after(file(name), step);
+      if (last != step && std::string(name) == "metrics.jsonl") {
+        log::warn("coordinate", "{} ends at step {}, before the checkpoint of step {}", file(name),
+                  last, step);
+      }
+    } else {
+      fs::remove(file(name));
+    }
+  }
   write_file_atomic(file("config.yaml"), config::to_yaml(config));
 }
 

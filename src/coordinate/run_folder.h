@@ -22,8 +22,12 @@ class RunFolder {
   // DONE is there. Throws Error(input) when it belongs to a run of another config: results of two
   // experiments in one folder would be taken for one.
   bool done_with(const config::Value& config) const;
-  // Makes the folder ready for a run of `config`; what an earlier attempt left is removed.
-  void begin(const config::Value& config) const;
+  std::string checkpoints() const { return file("checkpoints"); }
+
+  // Makes the folder ready for a run of `config`; what an earlier attempt left is removed. From
+  // `step` above 0 the run goes on there: the numbers of the steps up to it stay, those after it
+  // are cut off, for they will be made again.
+  void begin(const config::Value& config, std::int64_t step = 0) const;
   // The marker, written last.
   void finish() const;
   void fail(const std::string& reason) const;
@@ -32,7 +36,12 @@ class RunFolder {
   std::string path_;
 };
 
-// Keys that do not change what a run computes: where results land, and how many ranks and threads.
+// Keeps the lines of a JSON lines file whose `step` is at most `step`; whatever follows the first
+// later or broken line goes. Returns the last step kept (0: none). A missing file stays missing.
+std::int64_t cut_after(const std::string& path, std::int64_t step);
+
+// Without the keys that do not change what a run computes: where results land, how many ranks and
+// threads work, and when checkpoints are written.
 config::Value without_placement(const config::Value& config);
 
 }  // namespace straq::coordinate

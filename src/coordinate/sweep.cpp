@@ -35,6 +35,8 @@ const char* name(PointState state) {
       return "missing";
     case PointState::running:
       return "running";
+    case PointState::stopped:
+      return "stopped";
     case PointState::done:
       return "done";
     case PointState::failed:
@@ -106,6 +108,10 @@ PointState state_of(const std::string& experiment_folder, const Point& point) {
   const fs::path folder = fs::path(experiment_folder) / point.name;
   if (fs::exists(folder / "DONE")) return PointState::done;
   if (fs::exists(folder / "FAILED")) return PointState::failed;
+  std::error_code ec;
+  for (const auto& entry : fs::directory_iterator(folder / "checkpoints", ec)) {
+    if (entry.path().filename().string().rfind("step-", 0) == 0) return PointState::stopped;
+  }
   return PointState::missing;
 }
 

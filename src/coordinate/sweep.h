@@ -11,7 +11,7 @@
 
 namespace straq::coordinate {
 
-enum class PointState { missing, running, done, failed };
+enum class PointState { missing, running, stopped, done, failed };
 const char* name(PointState state);
 
 struct Point {
@@ -25,7 +25,8 @@ struct Point {
 // value that is no list, an empty list, or two points that would share a folder.
 std::vector<Point> expand_points(const config::Value& root);
 
-// The state of a point as its folder tells: DONE, FAILED, or nothing yet.
+// The state of a point as its folder tells: DONE, FAILED, stopped (there is a checkpoint to go on
+// from), or nothing yet.
 PointState state_of(const std::string& experiment_folder, const Point& point);
 
 // Writes index.csv: point,state,<parameters…>,reason. `running` names the points in progress.

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <cstdlib>
+#include <memory>
+#include <new>
 #include <stdexcept>
 
 #include "model/blas.h"
@@ -21,13 +23,25 @@ using kernel::VisibleColumns;
 // query's own key, so half a block's width of each row is wasted.
 constexpr std::int64_t kQueryBlock = 64;
 
-// Memory of one thread that grows to what the longest span needs and stays.
+// Memory of one thread that grows to what the longest span needs and stays. On cache lines, because
+// BLAS takes other paths, with other roundings, where operands are aligned otherwise, and threads
+// get their memory in an order of their own.
 template <class T, int Slot>
 T* scratch(std::int64_t size) {
-  thread_local std::vector<T> memory;
-  if (static_cast<std::int64_t>(memory.size()) < size)
-    memory.resize(static_cast<std::size_t>(size));
-  return memory.data();
+  struct Free {
+    void operator()(void* p) const { std::free(p); }
+  };
+  thread_local std::unique_ptr<T, Free> memory;
+  thread_local std::int64_t room = 0;
+  if (room < size) {
+    constexpr std::size_t line = 64;
+    room = (size + 4096) / 4096 * 4096;
+    memory.reset();
+    memory.reset(
+        static_cast<T*>(std::aligned_alloc(line, sizeof(T) * static_cast<std::size_t>(room))));
+    if (!memory) throw std::bad_alloc();
+  }
+  return memory.get();
 }
 
 struct Block {

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include "coordinate/director.h"
+#include <tuple>
+
+#include "coordinate/experiment.h"
 #include "coordinate/run_folder.h"
 #include "core/files.h"
 #include "tests/testing.h"
@@ -84,6 +86,46 @@ TEST(RunFolder, AFinishedRunIsKeptAndAnotherConfigRefused) {
   EXPECT_NE(std::string(e->what()).find("another config"), std::string::npos);
 }
 
+// A run of a version that knew fewer keys counts by what its keys mean today.
+TEST(RunFolder, AFinishedRunOfAnOlderVersionIsStillTheSameRun) {
+  TemporaryFolder folder;
+  const RunFolder run(folder.path("p"));
+  run.begin(config::parse_yaml("name: x\nlearn: {gamma: 0.5}\n", "c.yaml"));
+  run.finish();
+  const auto now =
+      config::dump(read_experiment(config::parse_yaml("name: x\nlearn: {gamma: 0.5}\n", "c.yaml")));
+  EXPECT_TRUE(run.done_with(now));
+}
+
+TEST(RunFolder, GoingOnKeepsTheNumbersUpToTheCheckpoint) {
+  TemporaryFolder folder;
+  const RunFolder run(folder.path("p"));
+  const auto config = config::parse_yaml("name: x\n", "c.yaml");
+  run.begin(config);
+  const std::string lines = "{\"step\":1}\n{\"step\":2}\n";
+  write_file_atomic(run.file("metrics.jsonl"), lines + "{\"step\":3}\n{\"st");
+  write_file_atomic(run.file("evaluations.jsonl"), "{\"step\":3}\n");
+  run.begin(config, 2);
+  EXPECT_EQ(read_file(run.file("metrics.jsonl")), lines);
+  EXPECT_EQ(read_file(run.file("evaluations.jsonl")), "");
+  run.begin(config);
+  EXPECT_FALSE(std::filesystem::exists(run.file("metrics.jsonl")));
+}
+
+TEST(RunFolder, LinesAfterABrokenOneAreNotTrusted) {
+  TemporaryFolder folder;
+  const std::string path = folder.path("m.jsonl");
+  for (const auto& [text, kept, last] :
+       {std::tuple{"{\"step\":1}\nrubbish\n{\"step\":2}\n", "{\"step\":1}\n", 1},
+        {"{\"step\":1}\n{\"step\":2}", "{\"step\":1}\n", 1},
+        {"", "", 0},
+        {"{\"step\":5}\n{\"step\":6}\n", "{\"step\":5}\n", 5}}) {
+    write_file_atomic(path, text);
+    EXPECT_EQ(cut_after(path, 5), last);
+    EXPECT_EQ(read_file(path), kept);
+  }
+}
+
 TEST(RunFolder, BeginClearsWhatAnUnfinishedAttemptLeft) {
   TemporaryFolder folder;
   const RunFolder run(folder.path("p"));
@@ -92,34 +134,6 @@ TEST(RunFolder, BeginClearsWhatAnUnfinishedAttemptLeft) {
   run.begin(config::parse_yaml("name: x\n", "c.yaml"));
   EXPECT_FALSE(std::filesystem::exists(run.file("FAILED")));
   EXPECT_FALSE(std::filesystem::exists(run.predictions("test")));
-}
-
-TEST(Leases, SyncEveryTenStepsOfAStageAndNeverBeyondIt) {
-  comm::Status s;
-  s.stage_begin = 7;  // the stage before had seven steps
-  s.stage_end = 30;
-  s.sync_every = 10;
-  s.step = 7;
-  EXPECT_FALSE(decide(s).sync_target);
-  EXPECT_EQ(decide(s).run_until, 17);
-  s.step = 17;
-  EXPECT_TRUE(decide(s).sync_target);
-  EXPECT_EQ(decide(s).run_until, 27);
-  s.step = 27;
-  EXPECT_TRUE(decide(s).sync_target);
-  EXPECT_EQ(decide(s).run_until, 30);
-  s.step = 30;
-  EXPECT_FALSE(decide(s).sync_target);
-}
-
-TEST(Leases, AStageWithoutATargetNeverSyncsAndDivergenceStops) {
-  comm::Status s;
-  s.stage_end = 1000;
-  s.step = kLease;
-  EXPECT_FALSE(decide(s).sync_target);
-  EXPECT_EQ(decide(s).run_until, 2 * kLease);
-  s.diverged = 1;
-  EXPECT_TRUE(decide(s).stop);
 }
 
 }  // namespace

@@ -1,0 +1,73 @@
+// Who holds a run folder. Two jobs that train into one folder would mix their files, so a job holds
+// a lock while it works, and a second one is told who that is. A job that died leaves its lock
+// behind: it is taken over once its death is certain.
+//
+// The protocol is right on filesystems that several nodes share. `lock/<generation>.json` appears
+// by a hard link, which only one process can make; the highest generation is the lock. Taking over
+// means making the next generation: of all who find the holder dead, one succeeds. The highest
+// generation is never removed, only marked as released, so a generation can't come a second time.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+
+namespace straq::coordinate {
+
+// The holder as its file tells.
+struct LockHolder {
+  std::string host;
+  long pid = 0;
+  std::uint64_t start = 0;  // of the process, in clock ticks since boot: pids are used again
+  std::string boot;         // of the host, by name of the kernel: ticks begin anew
+  std::string since;        // UTC
+  std::string slurm_job, slurm_restart;
+  bool released = false;
+  nlohmann::ordered_json to_json() const;
+  static LockHolder from_json(const nlohmann::json& json);
+  static LockHolder self();
+};
+
+struct LockOptions {
+  double heartbeat_seconds = 15;
+  double stale_seconds = 180;  // a holder on another host that was silent so long is dead
+};
+
+// `age`: seconds since the last heartbeat. Dead when released; on this host when no process has its
+// pid and start time; on any host when Slurm has started the same job again since, or when it was
+// silent for too long and is not on this host.
+bool is_dead(const LockHolder& holder, const LockHolder& self, double age,
+             const LockOptions& options);
+
+class RunLock {
+ public:
+  // Takes the lock of `run_folder` (made when missing). Throws Error(failure) naming the holder's
+  // host, process and start when it is alive.
+  explicit RunLock(const std::string& run_folder, const LockOptions& options = {});
+  ~RunLock();  // releases
+  RunLock(const RunLock&) = delete;
+  RunLock& operator=(const RunLock&) = delete;
+
+  // Another job has taken the folder over because this one seemed dead (a node that was cut off):
+  // nothing may be written any more.
+  bool lost() const { return lost_; }
+
+ private:
+  void acquire(const std::string& run_folder);
+  void beat();
+
+  std::string folder_;
+  LockOptions options_;
+  std::int64_t generation_ = 0;
+  std::atomic<bool> lost_ = false;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool ending_ = false;
+  std::thread heart_;
+};
+
+}  // namespace straq::coordinate

@@ -1,0 +1,364 @@
+#include "coordinate/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+
+#include "coordinate/evaluate.h"
+#include "coordinate/provenance.h"
+#include "coordinate/stop.h"
+#include "coordinate/together.h"
+#include "core/log.h"
+
+namespace straq::coordinate {
+namespace {
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// The batches of a stage, epoch after epoch.
+class BatchStream {
+ public:
+  BatchStream(const std::vector<prompt::Comb>& combs, const learn::LearnConfig& config,
+              std::uint64_t seed)
+      : combs_(combs), config_(config), seed_(seed) {}
+  const learn::Batch& next() {
+    while (at_ == batches_.size()) open_epoch();
+    return batches_[at_++];
+  }
+  void skip(std::int64_t batches) {
+    while (batches > 0) {
+      if (at_ == batches_.size()) open_epoch();
+      const auto n = std::min(batches, static_cast<std::int64_t>(batches_.size() - at_));
+      at_ += static_cast<std::size_t>(n);
+      batches -= n;
+    }
+  }
+  std::int64_t epoch() const { return epoch_; }
+
+ private:
+  void open_epoch() {
+    ++epoch_;
+    batches_ = learn::epoch_batches(combs_, config_.replay.mode, config_.batch,
+                                    config_.replay.capacity, seed_, epoch_);
+    at_ = 0;
+  }
+
+  const std::vector<prompt::Comb>& combs_;
+  const learn::LearnConfig& config_;
+  std::uint64_t seed_;
+  std::vector<learn::Batch> batches_;
+  std::size_t at_ = 0;
+  std::int64_t epoch_ = -1;
+};
+
+std::int64_t steps_of(const learn::StageConfig& stage, std::int64_t batches) {
+  if (stage.steps > 0) return stage.steps;
+  return static_cast<std::int64_t>(std::ceil(stage.epochs * static_cast<double>(batches)));
+}
+
+std::int64_t evaluate_every(const EvaluateConfig& config, std::int64_t batches) {
+  if (config.every_steps > 0 || config.every_epochs <= 0) return config.every_steps;
+  return std::max<std::int64_t>(1,
+                                std::llround(config.every_epochs * static_cast<double>(batches)));
+}
+
+nlohmann::ordered_json metrics_line(std::int64_t step, std::int64_t epoch, const Stage& stage,
+                                    const learn::StepMetrics& m) {
+  nlohmann::ordered_json j = {
+      {"step", step}, {"stage", stage.name}, {"epoch", epoch}, {"loss", m.loss}};
+  const auto& o = stage.config.objective;
+  if (o.bellman > 0) {
+    j["td_loss"] = m.td_loss;
+    j["td_abs"] = m.td_abs;
+    j["q_mean"] = m.q_mean;
+    j["target_mean"] = m.target_mean;
+  }
+  if (o.ce > 0) j["ce_loss"] = m.ce_loss;
+  // A short last batch may hold no dialogue's beginning and so no text: a loss of 0 would be a lie.
+  if (o.lm > 0 && m.text_tokens > 0) j["lm_loss"] = m.lm_loss;
+  if (m.cql_loss != 0) j["cql_loss"] = m.cql_loss;
+  j["max_q"] = m.max_q;
+  j["grad_norm"] = m.grad_norm;  // null when it was not finite
+  j["lr"] = m.lr;
+  j["decisions"] = m.decisions;
+  j["tokens"] = m.tokens;
+  if (m.skipped) j["skipped"] = true;
+  return j;
+}
+
+nlohmann::ordered_json timings_line(std::int64_t step, const learn::StepSeconds& s) {
+  return {{"step", step},
+          {"seconds", s.total},
+          {"target", s.target},
+          {"forward", s.forward},
+          {"backward", s.backward},
+          {"reduce", s.reduce},
+          {"optimizer", s.optimizer}};
+}
+
+std::string best_folder(const RunFolder& folder, std::int64_t step) {
+  return fmt::format("{}/best-{:08d}", folder.checkpoints(), step);
+}
+
+}  // namespace
+
+std::vector<Stage> stages_of(const ExperimentConfig& config, std::int64_t batches) {
+  std::vector<Stage> stages;
+  if (config.pretrain.epochs > 0 || config.pretrain.steps > 0) {
+    stages.push_back({"pretrain", config.pretrain, steps_of(config.pretrain, batches), false});
+  }
+  const bool bellman = config.learn.objective.bellman > 0;
+  stages.push_back({bellman ? "q" : "ce", config.learn, steps_of(config.learn, batches),
+                    bellman && config.learn.target.every > 0});
+  return stages;
+}
+
+Trainer::Trainer(const Context& context) : context_(context) {
+  const auto& config = context_.config;
+  const auto& train = context_.data.split("train");
+  const auto seed = static_cast<std::uint64_t>(config.seed);
+  batches_ = static_cast<std::int64_t>(learn::epoch_batches(train, config.learn.replay.mode,
+                                                            config.learn.batch,
+                                                            config.learn.replay.capacity, seed, 0)
+                                           .size());
+  stages_ = stages_of(config, batches_);
+  for (const auto& s : stages_) total_steps_ += s.steps;
+  transitions_ = learn::imitation_transitions(
+      train, config.learn, static_cast<int>(context_.data.option_ids().size()), seed);
+  if (leader()) {
+    const RunFolder folder = context_.folder;
+    // A checkpoint relies on the numbers up to its step, which a rerun does not make again.
+    writer_ = std::make_unique<learn::CheckpointWriter>(
+        folder.checkpoints(), config.checkpoint, [folder] {
+          for (const char* name : {"metrics.jsonl", "evaluations.jsonl"}) {
+            if (std::filesystem::exists(folder.file(name))) sync_to_disk(folder.file(name));
+          }
+        });
+  }
+}
+
+Trainer::~Trainer() = default;
+
+template <class F>
+void Trainer::leader_writes(F&& f) {
+  if (!leader() || failure_) return;
+  try {
+    f();
+  } catch (const Error& e) {
+    failure_ = e;
+  }
+}
+
+void Trainer::run(const std::optional<learn::Checkpoint>& from) {
+  together(context_.group, [&] {
+    if (!leader()) return;
+    metrics_.emplace(context_.folder.file("metrics.jsonl"), from.has_value());
+    timings_.emplace(context_.folder.file("timings.jsonl"), from.has_value());
+    if (context_.config.evaluate.during_training()) {
+      evaluations_.emplace(context_.folder.file("evaluations.jsonl"), from.has_value());
+    }
+  });
+  if (from) progress_ = from->progress;
+  status_.checkpoint_step = from ? progress_.step : -1;
+  status_.checkpoint_every = context_.config.checkpoint.every_steps;
+  status_.checkpoint_seconds = 60 * context_.config.checkpoint.every_minutes;
+  status_.run_end = total_steps_;
+  start_ = last_log_ = now();
+  context_.director.begin();
+  const auto first = static_cast<std::size_t>(progress_.stage);
+  for (std::size_t i = first; i < stages_.size(); ++i) {
+    const bool resumes = from && i == first;
+    if (!resumes) {
+      progress_.stage = static_cast<std::int64_t>(i);
+      progress_.stage_step = 0;
+    }
+    if (run_stage(stages_[i], resumes ? from : std::nullopt) == Leave::run_done) break;
+  }
+  together(context_.group, [&] { complete_writes(); });
+}
+
+void Trainer::complete_writes() {
+  if (!leader()) return;
+  if (failure_) throw *failure_;
+  writer_->wait();
+  if (context_.lock && context_.lock->lost()) {
+    fail_runtime("another job has taken over " + context_.folder.path() +
+                     " while this one could not be heard of",
+                 "its results are complete or will be; nothing is to be done here");
+  }
+}
+
+Trainer::Leave Trainer::run_stage(const Stage& stage,
+                                  const std::optional<learn::Checkpoint>& from) {
+  const auto& config = context_.config;
+  context_.learner.begin_stage(stage.config, stage.steps);
+  if (from) together(context_.group, [&] { context_.learner.restore(*from); });
+  BatchStream stream(context_.data.split("train"), config.learn,
+                     static_cast<std::uint64_t>(config.seed));
+  stream.skip(progress_.stage_step);
+  status_.stage_begin = progress_.step - progress_.stage_step;
+  status_.stage_end = status_.stage_begin + stage.steps;
+  status_.sync_every = stage.syncs ? config.learn.target.every : 0;
+  status_.evaluate_every = evaluate_every(config.evaluate, batches_);
+  while (true) {
+    status_.step = progress_.step;
+    status_.evaluated_step = progress_.evaluated_step;
+    status_.diverged = progress_.bad_steps >= config.learn.max_bad_steps;
+    status_.satisfied = config.best.patience > 0 && progress_.without_gain >= config.best.patience;
+    if (leader()) {
+      status_.failed = failure_ || writer_->failed() || (context_.lock && context_.lock->lost());
+      status_.stop_requested = stop_requested();
+    }
+    const comm::Directive directive = context_.director.boundary(status_);
+    if (directive.sync_target) {
+      const std::string checksum = context_.learner.sync_target();
+      if (leader()) {
+        log::debug("learn", "step {}: target := online ({})", progress_.step,
+                   checksum.substr(0, 12));
+      }
+    }
+    if (directive.evaluate) evaluate(stage);
+    if (directive.checkpoint) save_checkpoint();
+    if (directive.stop == comm::Stop::satisfied) {
+      if (leader()) {
+        log::info("learn", "{}: {} evaluations without gain; stopping at step {}", context_.name,
+                  progress_.without_gain, progress_.step);
+      }
+      return Leave::run_done;
+    }
+    if (directive.stop != comm::Stop::no) stop(directive.stop);
+    // Patience may have ended with this evaluation: the next boundary is here.
+    if (directive.evaluate && config.best.patience > 0 &&
+        progress_.without_gain >= config.best.patience) {
+      continue;
+    }
+    if (progress_.step == status_.stage_end) return Leave::stage_done;
+
+    const double begin = now();
+    const std::int64_t first = progress_.step;
+    while (progress_.step < directive.run_until) {
+      const learn::Batch& batch = stream.next();
+      take_step(stage, batch, stream.epoch());
+      if (progress_.bad_steps >= config.learn.max_bad_steps) break;  // the same on every learner
+    }
+    status_.step_seconds = (now() - begin) / static_cast<double>(progress_.step - first);
+  }
+}
+
+void Trainer::take_step(const Stage& stage, const learn::Batch& batch, std::int64_t epoch) {
+  const learn::StepMetrics m = context_.learner.step(batch, epoch, transitions_);
+  ++progress_.step;
+  ++progress_.stage_step;
+  progress_.bad_steps = m.skipped ? progress_.bad_steps + 1 : 0;
+  leader_writes([&] {
+    metrics_->write(metrics_line(progress_.step, epoch, stage, m).dump());
+    timings_->write(timings_line(progress_.step, context_.learner.seconds()).dump());
+    const double t = now();
+    if (t - last_log_ > 5 || progress_.step == status_.stage_end) {
+      last_log_ = t;
+      log::info("learn", "{} {} step {}/{}: loss {:.4f}, {:.0f} s", context_.name, stage.name,
+                progress_.step, total_steps_, m.loss, t - start_);
+    }
+  });
+}
+
+void Trainer::evaluate(const Stage& stage) {
+  const auto& config = context_.config;
+  const ValidationScores scores = validate(context_.learner, context_.data, config.evaluate.split);
+  progress_.evaluated_step = progress_.step;
+  // The leader's number decides for all, whatever a node's arithmetic makes of the last bit.
+  const at::Tensor value = at::tensor({scores.by(config.best.metric)}, at::kDouble);
+  context_.group.broadcast(value, 0);
+  const auto v = value.item<double>();
+  // An earlier stage's planner is no planner of this experiment yet.
+  const bool counts = static_cast<std::size_t>(progress_.stage) + 1 == stages_.size();
+  bool best = false;
+  if (counts) {
+    best = progress_.best_step < 0 ||
+           (config.best.lower_is_better() ? v < progress_.best_value : v > progress_.best_value);
+    if (best) {
+      progress_.best_step = progress_.step;
+      progress_.best_value = v;
+    }
+    progress_.without_gain = best ? 0 : progress_.without_gain + 1;
+  }
+  leader_writes([&] {
+    evaluations_->write(nlohmann::ordered_json{
+        {"step", progress_.step},
+        {"stage", stage.name},
+        {"split", config.evaluate.split},
+        {"decisions", scores.decisions},
+        {"acc", scores.acc},
+        {"macro_f1", scores.macro_f1},
+        {"weighted_f1", scores.weighted_f1},
+        {"bias", scores.bias},
+        {"best", best}}.dump());
+    log::info("evaluate", "{} step {}, {}: Acc {:.2f}, Q {:.2f}, B {:.3f}{}", context_.name,
+              progress_.step, config.evaluate.split, 100 * scores.acc, 100 * scores.macro_f1,
+              scores.bias, best ? ", the best so far" : "");
+  });
+  if (best) save_best();
+}
+
+learn::CheckpointRecord Trainer::record() const {
+  learn::CheckpointRecord record;
+  record.progress = progress_;
+  record.progress.optimizer_steps = context_.learner.optimizer_steps();
+  record.identity = context_.identity;
+  record.learners = context_.group.size();
+  record.environment = environment_provenance(context_.layout);
+  record.environment["written"] = utc_now();
+  return record;
+}
+
+void Trainer::save_best() {
+  leader_writes([&] {
+    learn::StateSlice weights = context_.learner.state();
+    std::erase_if(weights.buffers, [](const auto& b) { return b.first != learn::kWeights; });
+    const std::string folder = best_folder(context_.folder, progress_.step);
+    learn::write_checkpoint(folder, record(), weights);
+    if (!context_.config.checkpoint.periodic()) {
+      learn::prune_checkpoints(context_.folder.checkpoints(), context_.config.checkpoint,
+                               progress_.best_step);
+    }
+  });
+}
+
+void Trainer::load_best() {
+  const auto& weights = context_.learner.online().parameters();
+  if (progress_.best_step < 0) return;
+  together(context_.group, [&] {
+    const auto best =
+        learn::open_checkpoint(best_folder(context_.folder, progress_.best_step), leader());
+    learn::require_identity(best, context_.identity);
+    learn::read_buffer(best, learn::kWeights, 0, weights.flat());
+  });
+  if (leader()) {
+    log::info("learn", "{}: using the weights of step {}, the best on {}", context_.name,
+              progress_.best_step, context_.config.evaluate.split);
+  }
+}
+
+void Trainer::save_checkpoint() {
+  status_.checkpoint_step = progress_.step;
+  leader_writes([&] { writer_->save(record(), context_.learner.state()); });
+}
+
+void Trainer::stop(comm::Stop reason) {
+  if (reason == comm::Stop::diverged) {
+    throw Error(ErrorKind::diverged,
+                "diverged: the gradient was not finite in " + std::to_string(progress_.bad_steps) +
+                    " steps in a row, the last at step " + std::to_string(progress_.step),
+                "lower learn.lr, or raise learn.clip's effect by lowering it");
+  }
+  together(context_.group, [&] { complete_writes(); });
+  throw Error(ErrorKind::stopped,
+              "stopped on request at step " + std::to_string(progress_.step) + " of " +
+                  std::to_string(total_steps_) + ", with a checkpoint",
+              "run the same command again to go on");
+}
+
+}  // namespace straq::coordinate

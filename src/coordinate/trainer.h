@@ -1,0 +1,88 @@
+// The training loop of one point, from wherever it stands to its end: stages, leases, target syncs,
+// evaluations, checkpoints. All learners of a group run it together; the leader (rank 0 of the
+// collectives) alone writes files. What it does at a step follows from the step and the config, so
+// a run that was stopped and continued makes the same numbers as one that was not.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "comm/collectives.h"
+#include "comm/roles.h"
+#include "coordinate/director.h"
+#include "coordinate/experiment.h"
+#include "coordinate/run_folder.h"
+#include "coordinate/run_lock.h"
+#include "core/files.h"
+#include "learn/checkpoint.h"
+#include "learn/learner.h"
+#include "shard/dataset.h"
+
+namespace straq::coordinate {
+
+struct Stage {
+  const char* name;
+  learn::StageConfig config;
+  std::int64_t steps = 0;
+  bool syncs = false;
+};
+
+// The stages of a config for `batches` batches an epoch: pretrain where it has steps, then learn.
+std::vector<Stage> stages_of(const ExperimentConfig& config, std::int64_t batches);
+
+class Trainer {
+ public:
+  // What the trainer works with; all of it outlives the trainer.
+  struct Context {
+    const std::string& name;  // of the point, for logs
+    const ExperimentConfig& config;
+    const shard::DatasetView& data;  // train, and the validation split where it is evaluated
+    const RunFolder& folder;
+    const learn::CheckpointIdentity& identity;
+    learn::Learner& learner;
+    comm::Collectives& group;
+    Director& director;
+    const comm::Layout& layout;
+    const RunLock* lock;  // the leader's; null elsewhere
+  };
+  explicit Trainer(const Context& context);
+  ~Trainer();
+
+  // Trains to the end, from a checkpoint or from the start. Throws Error on every learner:
+  // diverged, stopped (with a checkpoint), or a failure that all share.
+  void run(const std::optional<learn::Checkpoint>& from);
+  // The best weights of the run into the online network; keeps the last ones where no evaluation
+  // has found any.
+  void load_best();
+
+ private:
+  enum class Leave { stage_done, run_done };
+  bool leader() const { return context_.group.rank() == 0; }
+  Leave run_stage(const Stage& stage, const std::optional<learn::Checkpoint>& from);
+  void take_step(const Stage& stage, const learn::Batch& batch, std::int64_t epoch);
+  void evaluate(const Stage& stage);
+  void save_best();
+  void save_checkpoint();
+  void stop(comm::Stop reason);
+  // The leader's: returns when all that was to be written is; throws what kept it from that.
+  void complete_writes();
+  // Runs on the leader; an error is kept for the next boundary, where all learners hear of it.
+  template <class F>
+  void leader_writes(F&& f);
+  learn::CheckpointRecord record() const;
+
+  Context context_;
+  std::vector<Stage> stages_;
+  std::int64_t total_steps_ = 0, batches_ = 0;
+  learn::TransitionSource transitions_;
+  learn::Progress progress_;
+  comm::Status status_;
+  std::optional<LineWriter> metrics_, timings_, evaluations_;  // the leader's
+  std::unique_ptr<learn::CheckpointWriter> writer_;            // the leader's
+  std::optional<Error> failure_;                               // the leader's
+  double start_ = 0, last_log_ = 0;
+};
+
+}  // namespace straq::coordinate
