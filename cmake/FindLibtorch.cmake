@@ -18,7 +18,7 @@ endif()
 # Another root, or a file that has gone, makes what an earlier configuration found worthless.
 if(NOT "${_libtorch_hints}" STREQUAL "${LIBTORCH_SEARCHED}" OR NOT EXISTS "${LIBTORCH_CPU_LIBRARY}")
   foreach(_v INCLUDE_DIR CPU_LIBRARY C10_LIBRARY CUDA_LIBRARY C10_CUDA_LIBRARY NCCL_INCLUDE_DIR
-             NCCL_LIBRARY)
+             NCCL_LIBRARY CUDART_INCLUDE_DIR CUDART_LIBRARY CRT_INCLUDE_DIR)
     unset(LIBTORCH_${_v} CACHE)
   endforeach()
 endif()
@@ -76,25 +76,33 @@ if(STRAQ_CUDA)
     message(FATAL_ERROR "the libtorch in ${_libtorch_lib} has no CUDA libraries; "
                         "run jobs/setup.sh --cuda, or configure with the preset cpu")
   endif()
-  # cuda_runtime.h and libcudart: from a toolkit, else from the packages that the wheel brought.
-  # Host code needs no more of the toolkit than these two.
-  find_package(CUDAToolkit QUIET)
-  if(TARGET CUDA::cudart)
-    set(_cudart CUDA::cudart)
-  else()
-    file(GLOB _wheel_cuda ${_libtorch_lib}/../../nvidia/cu1*)
-    find_path(LIBTORCH_CUDART_INCLUDE_DIR cuda_runtime_api.h HINTS ${_wheel_cuda}
-              PATH_SUFFIXES include NO_DEFAULT_PATH)
-    find_library(LIBTORCH_CUDART_LIBRARY NAMES cudart libcudart.so.13 libcudart.so.12
-                 HINTS ${_wheel_cuda} PATH_SUFFIXES lib NO_DEFAULT_PATH)
-    if(NOT LIBTORCH_CUDART_INCLUDE_DIR OR NOT LIBTORCH_CUDART_LIBRARY)
-      message(FATAL_ERROR "no CUDA toolkit was found; put nvcc on PATH, pass "
-                          "-DCUDAToolkit_ROOT=<folder>, or configure with the preset cpu")
-    endif()
-    target_include_directories(straq_torch SYSTEM INTERFACE ${LIBTORCH_CUDART_INCLUDE_DIR})
+  # cuda_runtime.h and libcudart: from the packages that the wheel brought, else from a toolkit. In
+  # this order because libtorch_cuda loads the wheel's, and a process should hold one CUDA runtime
+  # only; a toolkit on the machine may be of another version. Host code needs no more than these two.
+  file(GLOB _wheel_cuda ${_libtorch_lib}/../../nvidia/cu1* ${_libtorch_lib}/../../nvidia/cuda_runtime)
+  find_path(LIBTORCH_CUDART_INCLUDE_DIR cuda_runtime_api.h HINTS ${_wheel_cuda}
+            PATH_SUFFIXES include NO_DEFAULT_PATH)
+  find_library(LIBTORCH_CUDART_LIBRARY NAMES libcudart.so.13 libcudart.so.12 cudart
+               HINTS ${_wheel_cuda} PATH_SUFFIXES lib NO_DEFAULT_PATH)
+  # The wheels of CUDA 13 leave out the folder crt/ that their headers include; a toolkit has it, and
+  # so has Triton, which torch's wheel brings.
+  find_path(LIBTORCH_CRT_INCLUDE_DIR crt/host_defines.h
+            HINTS ${LIBTORCH_CUDART_INCLUDE_DIR} ${CUDAToolkit_ROOT}/include $ENV{CUDA_HOME}/include
+                  ${_libtorch_lib}/../../triton/backends/nvidia/include /usr/local/cuda/include
+            NO_DEFAULT_PATH)
+  if(LIBTORCH_CUDART_INCLUDE_DIR AND LIBTORCH_CUDART_LIBRARY AND LIBTORCH_CRT_INCLUDE_DIR)
+    target_include_directories(straq_torch SYSTEM INTERFACE ${LIBTORCH_CUDART_INCLUDE_DIR}
+                                                            ${LIBTORCH_CRT_INCLUDE_DIR})
     set(_cudart ${LIBTORCH_CUDART_LIBRARY})
     get_filename_component(_cudart_lib ${LIBTORCH_CUDART_LIBRARY} DIRECTORY)
     target_link_options(straq_torch INTERFACE "-Wl,-rpath,${_cudart_lib}")
+  else()
+    find_package(CUDAToolkit QUIET)
+    if(NOT TARGET CUDA::cudart)
+      message(FATAL_ERROR "no CUDA runtime beside libtorch, and no CUDA toolkit; put nvcc on PATH, "
+                          "pass -DCUDAToolkit_ROOT=<folder>, or configure with the preset cpu")
+    endif()
+    set(_cudart CUDA::cudart)
   endif()
   target_link_libraries(straq_torch INTERFACE
     ${LIBTORCH_CUDA_LIBRARY} ${LIBTORCH_C10_CUDA_LIBRARY} ${_cudart})

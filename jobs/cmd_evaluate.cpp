@@ -18,10 +18,11 @@ Command make_evaluate(CLI::App& app, Common& common) {
   c->footer("Example: straq evaluate results/quickstart/seed-1 --splits test");
   return {c, [=, &common] {
             return run_with_mpi({}, [&](const comm::World& world, const config::Value&) {
-              const auto group = comm::make_mpi_collectives(world.comm());
+              coordinate::LearnerGroup learners(world.comm(),
+                                                comm::find_node_place(world.comm(), true));
               std::vector<Table> tables;
               for (const auto& run : o->runs) {
-                coordinate::evaluate_run(run, o->splits, *group);
+                coordinate::evaluate_run(run, o->splits, learners);
                 if (world.rank() != 0) continue;
                 for (auto& t : report::results_tables(report::read_results(run))) {
                   tables.push_back(std::move(t));

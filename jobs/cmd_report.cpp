@@ -44,6 +44,16 @@ Command make_report(CLI::App& app, Common& common) {
                   "how many runs get figures of their own")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
+  sub->add_option("--paper", options->paper,
+                  "the paper's own numbers (default: configs/paper_reference.yaml)");
+  sub->add_option(
+      "--rank-by", options->rank_by,
+      "sort Table 1 by acc, q, bleu2 or rouge_l instead of the paper's order; b alone is "
+      "refused");
+  sub->add_option("--proposed", options->proposed,
+                  "method that the tests compare the others with (default: straq_imit)");
+  sub->add_option("--case", options->case_dialogue,
+                  "dialogue of the case study (default: the one that most methods replied to)");
   sub->add_option("--gnuplot", options->gnuplot, "the gnuplot program")->capture_default_str();
   sub->footer("Example:\n  straq report results/ --out report/");
   return {sub, [path, options, &common] { return report_and_print(common, *path, *options); }};

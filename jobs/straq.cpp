@@ -91,7 +91,7 @@ int main(int argc, char** argv) {
       jobs::make_train(app, common),     jobs::make_sweep(app, common),
       jobs::make_run(app, common),       jobs::make_evaluate(app, common),
       jobs::make_report(app, common),    jobs::make_score(app, common),
-      jobs::make_model(app, common),
+      jobs::make_model(app, common),     jobs::make_estimate(app, common),
   };
 
   try {

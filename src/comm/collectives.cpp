@@ -1,8 +1,9 @@
 #include "comm/collectives.h"
 
-#include <algorithm>
-#include <climits>
+#include <stdexcept>
 
+#include "comm/backend.h"
+#include "comm/nccl_collectives.h"
 #include "core/error.h"
 
 namespace straq::comm {
@@ -13,108 +14,83 @@ class LocalCollectives : public Collectives {
   int rank() const override { return 0; }
   int size() const override { return 1; }
   void allreduce_sum(at::Tensor) override {}
+  std::unique_ptr<PendingSum> start_sum(at::Tensor) override { return std::make_unique<DoneSum>(); }
+  bool overlaps(const at::Tensor&) const override { return false; }
   void broadcast(at::Tensor, int) override {}
+  void reduce_scatter_sum(at::Tensor flat, at::Tensor shard) override { copy(flat, shard, shard); }
+  void all_gather(at::Tensor shard, at::Tensor flat) override { copy(flat, shard, flat); }
   std::vector<double> allreduce_sum(std::vector<double> values) override { return values; }
   double allreduce_max(double value) override { return value; }
   bool all_equal(const std::string&) override { return true; }
   const char* backend() const override { return "none"; }
-};
-
-MPI_Datatype mpi_type(at::ScalarType type) {
-  switch (type) {
-    case at::kFloat:
-      return MPI_FLOAT;
-    case at::kDouble:
-      return MPI_DOUBLE;
-    case at::kLong:
-      return MPI_INT64_T;
-    default:
-      fail_runtime(std::string("MPI cannot sum tensors of type ") + at::toString(type),
-                   "reduce in fp32");
-  }
-}
-
-class MpiCollectives : public Collectives {
- public:
-  explicit MpiCollectives(MPI_Comm comm) : comm_(comm) {
-    MPI_Comm_rank(comm_, &rank_);
-    MPI_Comm_size(comm_, &size_);
-  }
-  int rank() const override { return rank_; }
-  int size() const override { return size_; }
-
-  void allreduce_sum(at::Tensor tensor) override {
-    in_pieces(tensor, [&](char* data, int n, MPI_Datatype type) {
-      MPI_Allreduce(MPI_IN_PLACE, data, n, type, MPI_SUM, comm_);
-    });
-  }
-  void broadcast(at::Tensor tensor, int root) override {
-    in_pieces(tensor,
-              [&](char* data, int n, MPI_Datatype type) { MPI_Bcast(data, n, type, root, comm_); });
-  }
-  std::vector<double> allreduce_sum(std::vector<double> values) override {
-    MPI_Allreduce(MPI_IN_PLACE, values.data(), static_cast<int>(values.size()), MPI_DOUBLE, MPI_SUM,
-                  comm_);
-    return values;
-  }
-  double allreduce_max(double value) override {
-    MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_DOUBLE, MPI_MAX, comm_);
-    return value;
-  }
-  bool all_equal(const std::string& text) override {
-    // Everybody compares with rank 0's text; the verdict is the minimum.
-    std::string first = text;
-    auto length = static_cast<std::int64_t>(first.size());
-    MPI_Bcast(&length, 1, MPI_INT64_T, 0, comm_);
-    first.resize(static_cast<std::size_t>(length));
-    MPI_Bcast(first.data(), static_cast<int>(length), MPI_CHAR, 0, comm_);
-    int same = first == text;
-    MPI_Allreduce(MPI_IN_PLACE, &same, 1, MPI_INT, MPI_MIN, comm_);
-    return same != 0;
-  }
-  const char* backend() const override { return "mpi"; }
 
  private:
-  // MPI counts are int: a buffer of more than 2^31 elements goes in pieces.
-  template <class F>
-  void in_pieces(const at::Tensor& tensor, F&& f) {
-    TORCH_CHECK(tensor.is_contiguous() && tensor.device().is_cpu(),
-                "collectives over MPI take contiguous CPU tensors");
-    const MPI_Datatype type = mpi_type(tensor.scalar_type());
-    auto* data = static_cast<char*>(tensor.data_ptr());
-    constexpr std::int64_t kPiece = 1 << 28;
-    for (std::int64_t at = 0; at < tensor.numel(); at += kPiece) {
-      f(data + at * tensor.element_size(), static_cast<int>(std::min(kPiece, tensor.numel() - at)),
-        type);
-    }
+  static void copy(const at::Tensor& flat, const at::Tensor& shard, const at::Tensor& to) {
+    check_shards(flat, shard, 1);
+    if (flat.data_ptr() == shard.data_ptr()) return;
+    at::NoGradGuard no_grad;
+    to.view({-1}).copy_((to.is_same(flat) ? shard : flat).view({-1}));
   }
-
-  MPI_Comm comm_;
-  int rank_ = 0, size_ = 1;
-};
-
-class FlatReducer : public GradientReducer {
- public:
-  FlatReducer(Collectives& collectives, at::Tensor flat_grad)
-      : collectives_(collectives), flat_grad_(std::move(flat_grad)) {}
-  void add(std::int64_t, std::int64_t) override {}
-  void finish() override { collectives_.allreduce_sum(flat_grad_); }
-
- private:
-  Collectives& collectives_;
-  at::Tensor flat_grad_;
 };
 
 }  // namespace
 
+void check_shards(const at::Tensor& flat, const at::Tensor& shard, int size) {
+  const bool fits = flat.is_contiguous() && shard.is_contiguous() &&
+                    flat.numel() == size * shard.numel() &&
+                    flat.scalar_type() == shard.scalar_type() && flat.device() == shard.device();
+  if (fits) return;
+  throw std::invalid_argument(
+      "a flat buffer of " + std::to_string(flat.numel()) + " elements (" +
+      at::toString(flat.scalar_type()) + ", " + flat.device().str() + ") has no " +
+      std::to_string(size) + " contiguous shards of " + std::to_string(shard.numel()) + " (" +
+      at::toString(shard.scalar_type()) + ", " + shard.device().str() + ")");
+}
+
+Backend choose_backend(Backend asked, at::Device device, int group_size) {
+  switch (asked) {
+    case Backend::automatic:
+      if (group_size == 1) return Backend::local;
+      return device.is_cuda() && kNcclBuilt ? Backend::nccl : Backend::mpi;
+    case Backend::local:
+      if (group_size > 1) {
+        fail_input(
+            "backend local is for one learner, and this group has " + std::to_string(group_size),
+            "use backend auto");
+      }
+      return asked;
+    case Backend::mpi:
+      return asked;
+    case Backend::nccl:
+      if (!kNcclBuilt) {
+        fail_input("backend nccl: this build has no NCCL",
+                   "use backend auto, or build the preset cuda (docs/setup.md)");
+      }
+      if (!device.is_cuda()) {
+        fail_input("backend nccl needs the model on a GPU, and it is on " + device.str(),
+                   "use backend auto, or model.device: cuda");
+      }
+      return asked;
+  }
+  throw std::logic_error("an unknown backend");
+}
+
+std::unique_ptr<Collectives> make_collectives(const CollectivesConfig& config, at::Device device,
+                                              MPI_Comm comm) {
+  int size = 1;
+  if (comm != MPI_COMM_NULL) MPI_Comm_size(comm, &size);
+  switch (choose_backend(config.backend, device, size)) {
+    case Backend::nccl:
+      return make_nccl_collectives(comm, device, {config.timeout_seconds, config.deterministic});
+    case Backend::mpi:
+      return comm == MPI_COMM_NULL ? make_local_collectives() : make_mpi_collectives(comm);
+    default:
+      return make_local_collectives();
+  }
+}
+
 std::unique_ptr<Collectives> make_local_collectives() {
   return std::make_unique<LocalCollectives>();
-}
-std::unique_ptr<Collectives> make_mpi_collectives(MPI_Comm comm) {
-  return std::make_unique<MpiCollectives>(comm);
-}
-std::unique_ptr<GradientReducer> make_flat_reducer(Collectives& collectives, at::Tensor flat_grad) {
-  return std::make_unique<FlatReducer>(collectives, std::move(flat_grad));
 }
 
 }  // namespace straq::comm

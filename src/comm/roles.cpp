@@ -62,6 +62,17 @@ Layout plan_roles(int world_size, const RoleConfig& config, const RoleNeeds& nee
   return layout;
 }
 
+NodePlace find_node_place(MPI_Comm comm, bool counts) {
+  MPI_Comm node = MPI_COMM_NULL;
+  MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
+  const int mine = counts ? 1 : 0;
+  int up_to_here = 0, all = 0;
+  MPI_Scan(&mine, &up_to_here, 1, MPI_INT, MPI_SUM, node);
+  MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_SUM, node);
+  MPI_Comm_free(&node);
+  return {counts ? up_to_here - 1 : 0, all > 0 ? all : 1};
+}
+
 Groups::Groups(const World& world, Layout& layout) {
   const bool learner = !layout.single() && layout.role_of(world.rank()) == Role::learner;
   const int group = learner ? layout.group_of(world.rank()) : MPI_UNDEFINED;
@@ -72,12 +83,7 @@ Groups::Groups(const World& world, Layout& layout) {
     MPI_Comm_split(world.comm(), member ? 1 : MPI_UNDEFINED, world.rank(), &comm);
     directives_.push_back(comm);
   }
-  MPI_Comm node = MPI_COMM_NULL;
-  MPI_Comm_split_type(world.comm(), MPI_COMM_TYPE_SHARED, world.rank(), MPI_INFO_NULL, &node);
-  int here = learner ? 1 : 0;
-  MPI_Allreduce(MPI_IN_PLACE, &here, 1, MPI_INT, MPI_SUM, node);
-  MPI_Comm_free(&node);
-  layout.learners_on_node = here > 0 ? here : 1;
+  layout.node = find_node_place(world.comm(), learner);
 }
 
 Groups::~Groups() {

@@ -32,13 +32,20 @@ struct RoleNeeds {
   bool learn = true;
 };
 
+// A rank's place among those of its kind on its node.
+struct NodePlace {
+  int index = 0, count = 1;
+};
+// Of this rank among the ranks of `comm` that pass `counts`. Collective over `comm`.
+NodePlace find_node_place(MPI_Comm comm, bool counts);
+
 // The layout of a world; a pure function of its size and the config.
 struct Layout {
   int world = 1;
   int preprocessors = 0;
   int learners = 0;
   int group_size = 0;
-  int learners_on_node = 1;  // on this rank's node, in all groups; known once Groups exists
+  NodePlace node;  // among the learners of this rank's node; known once Groups exists
 
   bool single() const { return world == 1; }
   int groups() const { return group_size ? learners / group_size : 0; }
@@ -57,7 +64,7 @@ Layout plan_roles(int world_size, const RoleConfig& config, const RoleNeeds& nee
 // must construct it (the splits are collective).
 class Groups {
  public:
-  // Fills layout.learners_on_node.
+  // Fills layout.node.
   Groups(const World& world, Layout& layout);
   ~Groups();
   Groups(const Groups&) = delete;

@@ -236,7 +236,7 @@ int run_learner(const comm::World& world, const comm::Layout& layout, const comm
   const comm::Communicator control(world.comm());
   const int group = layout.group_of(world.rank());
   const bool leader = world.rank() == layout.leader_of(group);
-  const auto collectives = comm::make_mpi_collectives(groups.learners());
+  LearnerGroup learners(groups.learners(), layout.node);
   MpiDirector director(world.comm(), groups.directive(group), leader);
   PointResult last;
   while (true) {
@@ -248,7 +248,7 @@ int run_learner(const comm::World& world, const comm::Layout& layout, const comm
     }
     const comm::Json body = receive_order(control).body;
     if (body.at("type") == "finish") return body.at("code");
-    last = run_point(PointTask::from_json(body.at("task")), *collectives, director, layout);
+    last = run_point(PointTask::from_json(body.at("task")), learners, director, layout);
   }
 }
 
@@ -262,7 +262,7 @@ int run_alone(Ledger& ledger, const comm::Layout& layout) {
       data.job->add(data.job->process(data.pending.front()));
     }
   }
-  const auto collectives = comm::make_local_collectives();
+  LearnerGroup learners(MPI_COMM_NULL, {});
   LocalDirector director;
   for (auto& job : ledger.points()) {
     if (job.state == PointState::done || layout.learners == 0) continue;
@@ -270,7 +270,7 @@ int run_alone(Ledger& ledger, const comm::Layout& layout) {
     if (ledger.stopping()) break;
     job.state = PointState::running;
     ledger.update_index();
-    job.result = run_point(ledger.task(job), *collectives, director, layout);
+    job.result = run_point(ledger.task(job), learners, director, layout);
     if (stop_requested()) ledger.stop();
     job.state = state_after(job.result);
     ledger.update_index();

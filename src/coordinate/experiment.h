@@ -26,7 +26,10 @@ struct ModelConfig {
   std::string shape = "configs/shapes/tiny.yaml";  // a file of shape keys, for random weights
   std::string from;  // a Hugging Face folder, or a planner's; empty = random weights of `shape`
   DeviceKind device = DeviceKind::automatic;
-  Precision precision = Precision::fp32;
+  Precision precision =
+      Precision::fp32;  // of the computation; weights are updated in fp32 or wider
+  // Activation recomputation: the forward pass keeps each layer's input alone.
+  bool recompute = false;
   void fields(config::Fields& f) {
     f("shape", shape);
     f("from", from);
@@ -34,9 +37,9 @@ struct ModelConfig {
              {{"auto", DeviceKind::automatic},
               {"cpu", DeviceKind::cpu},
               {"cuda", DeviceKind::cuda, kCudaBuilt}});
-    f.choice(
-        "precision", precision,
-        {{"fp32", Precision::fp32}, {"fp64", Precision::fp64}, {"bf16", Precision::bf16, false}});
+    f.choice("precision", precision,
+             {{"fp32", Precision::fp32}, {"fp64", Precision::fp64}, {"bf16", Precision::bf16}});
+    f("recompute", recompute);
   }
 #ifdef STRAQ_CUDA
   static constexpr bool kCudaBuilt = true;

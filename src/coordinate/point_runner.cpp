@@ -24,24 +24,15 @@ namespace straq::coordinate {
 namespace {
 
 at::ScalarType dtype_of(const ModelConfig& config) {
-  return config.precision == Precision::fp64 ? at::kDouble : at::kFloat;
-}
-
-at::Device device_of(const ModelConfig& config, const comm::Collectives& group) {
-#ifdef STRAQ_CUDA
-  if (config.device != DeviceKind::cpu && at::hasCUDA()) {
-    return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(
-                                     group.rank() % at::detail::getCUDAHooks().deviceCount()));
+  switch (config.precision) {
+    case Precision::fp64:
+      return at::kDouble;
+    case Precision::bf16:
+      return at::kBFloat16;
+    case Precision::fp32:
+      break;
   }
-  if (config.device == DeviceKind::cuda) {
-    fail_runtime("model.device: cuda, but this node shows no GPU",
-                 "set model.device to auto or cpu");
-  }
-#else
-  (void)config;
-  (void)group;
-#endif
-  return at::kCPU;
+  return at::kFloat;
 }
 
 std::unique_ptr<model::Llama> make_model(const ExperimentConfig& config, std::int64_t vocab,
@@ -68,6 +59,7 @@ std::unique_ptr<model::Llama> make_model(const ExperimentConfig& config, std::in
     out = std::make_unique<model::Llama>(shape, dtype, device, /*with_gradients=*/true);
     out->initialise(static_cast<std::uint64_t>(config.seed));
   }
+  out->set_recompute(config.model.recompute);
   if (out->shape().max_positions < config.prompt.window) {
     fail_input("prompt.window is " + std::to_string(config.prompt.window) +
                    ", but the model ends at " + std::to_string(out->shape().max_positions) +
@@ -79,10 +71,11 @@ std::unique_ptr<model::Llama> make_model(const ExperimentConfig& config, std::in
 
 class PointRun {
  public:
-  PointRun(const PointTask& task, comm::Collectives& group, Director& director,
+  PointRun(const PointTask& task, LearnerGroup& learners, Director& director,
            const comm::Layout& layout)
       : task_(task),
-        group_(group),
+        learners_(learners),
+        group_(&learners.control()),
         director_(director),
         layout_(layout),
         folder_(task.run_folder) {}
@@ -90,15 +83,15 @@ class PointRun {
   // False where another job had finished the point before this one got hold of its folder.
   bool run() {
     bool done = false;
-    together(group_, [&] {
+    together(*group_, [&] {
       if (!leader()) return;
       lock_.emplace(folder_.path());
       done = folder_.done_with(task_.config);
     });
-    if (group_.allreduce_max(done) > 0) return false;
-    together(group_, [&] { prepare(); });
+    if (group_->allreduce_max(done) > 0) return false;
+    prepare();
     const auto checkpoint = find_start();
-    Trainer trainer({task_.name, config_, dataset_, folder_, identity_, *learner_, group_,
+    Trainer trainer({task_.name, config_, dataset_, folder_, identity_, *learner_, *group_,
                      director_, layout_, lock_ ? &*lock_ : nullptr});
     trainer.run(checkpoint);
     director_.await_dataset();
@@ -110,25 +103,34 @@ class PointRun {
   bool holds_folder() const { return lock_ && !lock_->lost() && !foreign_; }
 
  private:
-  bool leader() const { return group_.rank() == 0; }
+  bool leader() const { return group_->rank() == 0; }
 
   void prepare() {
-    config_ = read_experiment(task_.config);
-    at::set_num_threads(learner_threads(config_.threads, layout_.learners_on_node));
-    dataset_ =
-        shard::open_dataset(task_.shard_folder, {task_.key, {}, {}}, splits_to_train(config_));
+    at::Device device = at::kCPU;
+    together(*group_, [&] {
+      config_ = read_experiment(task_.config);
+      device = device_of(config_.model, learners_.node());
+      at::set_num_threads(learner_threads(config_.threads, learners_.node().count));
+      dataset_ =
+          shard::open_dataset(task_.shard_folder, {task_.key, {}, {}}, splits_to_train(config_));
+    });
+    group_ = &learners_.tensors(config_.learn.collectives, device);
+    together(*group_, [&] { make_learner(device); });
+  }
+
+  void make_learner(at::Device device) {
     const auto& train = dataset_.split("train");
     // A dialogue without decisions still has text for the language-model objective.
     const std::int64_t decisions = dataset_.decision_count("train");
     if (decisions == 0)
       fail_input("the train split of " + task_.shard_folder + " has no decisions");
-    auto online = make_model(config_, dataset_.vocab_size(), device_of(config_.model, group_));
+    auto online = make_model(config_, dataset_.vocab_size(), device);
     std::vector<std::int64_t> ids(dataset_.option_ids().begin(), dataset_.option_ids().end());
     parameters_ = online->parameters().size();
     identity_ = {sha256_hex(config::to_yaml(without_placement(task_.config))),
                  learn::parameters_fingerprint(online->parameters().specs())};
     learner_.reset(new learn::Learner(std::move(online), train, ids, config_.q.readout,
-                                      config_.learn, group_));
+                                      config_.learn, *group_));
     if (leader()) {
       log::info("learn", "{}: {} parameters, {} train decisions, {} thread{} a learner", task_.name,
                 parameters_, decisions, at::get_num_threads(),
@@ -140,7 +142,7 @@ class PointRun {
   // hear its step. The folder is made ready for the run.
   std::optional<learn::Checkpoint> find_start() {
     const at::Tensor step = at::full({1}, -1, at::kLong);
-    together(group_, [&] {
+    together(*group_, [&] {
       if (!leader()) return;
       const std::string folder = folder_.checkpoints();
       learn::clear_partial_checkpoints(folder);
@@ -159,11 +161,11 @@ class PointRun {
       learn::set_aside(folder, found);
       folder_.begin(task_.config, std::max<std::int64_t>(0, step.item<std::int64_t>()));
     });
-    group_.broadcast(step, 0);
+    group_->broadcast(step, 0);
     const auto at = step.item<std::int64_t>();
     std::optional<learn::Checkpoint> out;
     if (at < 0) return out;
-    together(group_, [&] {
+    together(*group_, [&] {
       out = learn::open_checkpoint(folder_.checkpoints() + "/" + learn::checkpoint_name(at), false);
     });
     if (leader()) {
@@ -175,13 +177,13 @@ class PointRun {
 
   void finish() {
     shard::DatasetView all;
-    together(group_, [&] { all = shard::open_dataset(task_.shard_folder, {task_.key, {}, {}}); });
+    together(*group_, [&] { all = shard::open_dataset(task_.shard_folder, {task_.key, {}, {}}); });
     nlohmann::ordered_json hashes = nlohmann::ordered_json::object();
     for (const auto& entry : all.manifest.shards) {
       if (entry.record) hashes[entry.item.file()] = entry.record->content_sha256;
     }
-    evaluate_splits(*learner_, all, config_, config_.evaluate.splits, folder_, group_);
-    together(group_, [&] {
+    evaluate_splits(*learner_, all, config_, config_.evaluate.splits, folder_, *group_);
+    together(*group_, [&] {
       if (!leader()) return;
       save_planner(learner_->online(), all, config_, folder_.planner());
       nlohmann::ordered_json provenance = environment_provenance(layout_);
@@ -190,9 +192,9 @@ class PointRun {
       provenance["point"] = task_.name;
       provenance["seed"] = config_.seed;
       provenance["parameters"] = parameters_;
-      provenance["learners"] = group_.size();
+      provenance["learners"] = group_->size();
       provenance["threads"] = at::get_num_threads();
-      provenance["backend"] = group_.backend();
+      provenance["backend"] = group_->backend();
       provenance["shards"] = {{"key", task_.key}, {"content_sha256", hashes}};
       provenance["weights_sha256"] = learner_->online().parameters().checksum();
       write_file_atomic(folder_.file("provenance.json"), provenance.dump(2) + "\n");
@@ -202,7 +204,8 @@ class PointRun {
 
   const PointTask& task_;
   const std::string started_ = utc_now();
-  comm::Collectives& group_;
+  LearnerGroup& learners_;
+  comm::Collectives* group_;  // control at first, then the tensors'
   Director& director_;
   const comm::Layout& layout_;
   RunFolder folder_;
@@ -251,7 +254,7 @@ int learner_threads(int wanted, int learners_on_node) {
   return std::max(1, cores / std::max(1, learners_on_node));
 }
 
-PointResult run_point(const PointTask& task, comm::Collectives& group, Director& director,
+PointResult run_point(const PointTask& task, LearnerGroup& group, Director& director,
                       const comm::Layout& layout) {
   PointResult result;
   PointRun run(task, group, director, layout);
@@ -283,20 +286,25 @@ PointResult run_point(const PointTask& task, comm::Collectives& group, Director&
 }
 
 void evaluate_run(const std::string& run_folder, const std::vector<std::string>& splits,
-                  comm::Collectives& group) {
+                  LearnerGroup& learners) {
   const RunFolder folder(run_folder);
   shard::DatasetView data;
   std::unique_ptr<learn::Learner> learner;
   ExperimentConfig config;
   std::vector<prompt::Comb> none;  // nothing is trained
-  together(group, [&] {
+  at::Device device = at::kCPU;
+  together(learners.control(), [&] {
     config = read_experiment(config::load_yaml(folder.file("config.yaml")));
-    at::set_num_threads(learner_threads(config.threads, group.size()));
+    device = device_of(config.model, learners.node());
+    at::set_num_threads(learner_threads(config.threads, learners.node().count));
     const auto provenance = nlohmann::json::parse(read_file(folder.file("provenance.json")));
     const std::string key = provenance.at("shards").at("key");
     data = shard::open_dataset(shard::shard_folder(config.shards.folder, key), {key, {}, {}});
     config.model.from = folder.planner();
-    auto model = make_model(config, data.vocab_size(), device_of(config.model, group));
+  });
+  auto& group = learners.tensors(config.learn.collectives, device);
+  together(group, [&] {
+    auto model = make_model(config, data.vocab_size(), device);
     std::vector<std::int64_t> ids(data.option_ids().begin(), data.option_ids().end());
     learner.reset(
         new learn::Learner(std::move(model), none, ids, config.q.readout, config.learn, group));

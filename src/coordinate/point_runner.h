@@ -4,9 +4,9 @@
 
 #include <string>
 
-#include "comm/collectives.h"
 #include "coordinate/director.h"
 #include "coordinate/experiment.h"
+#include "coordinate/learner_group.h"
 #include "coordinate/run_folder.h"
 
 namespace straq::coordinate {
@@ -32,7 +32,7 @@ struct PointResult {
 // returned as ErrorKind::stopped; the next call for the same folder goes on there. A failure of one
 // learner alone during a step throws: the job must then be ended, for the others wait in a
 // collective.
-PointResult run_point(const PointTask& task, comm::Collectives& collectives, Director& director,
+PointResult run_point(const PointTask& task, LearnerGroup& learners, Director& director,
                       const comm::Layout& layout);
 
 // The splits that must be there before a point can start.
@@ -45,6 +45,6 @@ int learner_threads(int wanted, int learners_on_node);
 // Evaluates a finished run's planner again, on `splits` (empty: those of its config), and rewrites
 // predictions and evaluation.json. Shards must be there.
 void evaluate_run(const std::string& run_folder, const std::vector<std::string>& splits,
-                  comm::Collectives& collectives);
+                  LearnerGroup& learners);
 
 }  // namespace straq::coordinate

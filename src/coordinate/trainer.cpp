@@ -315,9 +315,9 @@ learn::CheckpointRecord Trainer::record() const {
 }
 
 void Trainer::save_best() {
+  const at::Tensor best = context_.learner.weights();  // gathered by all
   leader_writes([&] {
-    learn::StateSlice weights = context_.learner.state();
-    std::erase_if(weights.buffers, [](const auto& b) { return b.first != learn::kWeights; });
+    const learn::StateSlice weights{0, best.numel(), best.numel(), {{learn::kWeights, best}}};
     const std::string folder = best_folder(context_.folder, progress_.step);
     learn::write_checkpoint(folder, record(), weights);
     if (!context_.config.checkpoint.periodic()) {
@@ -328,13 +328,14 @@ void Trainer::save_best() {
 }
 
 void Trainer::load_best() {
-  const auto& weights = context_.learner.online().parameters();
   if (progress_.best_step < 0) return;
+  const at::Tensor weights = at::empty_like(context_.learner.weights());
   together(context_.group, [&] {
     const auto best =
         learn::open_checkpoint(best_folder(context_.folder, progress_.best_step), leader());
     learn::require_identity(best, context_.identity);
-    learn::read_buffer(best, learn::kWeights, 0, weights.flat());
+    learn::read_buffer(best, learn::kWeights, 0, weights);
+    context_.learner.set_weights(weights);
   });
   if (leader()) {
     log::info("learn", "{}: using the weights of step {}, the best on {}", context_.name,
@@ -344,7 +345,8 @@ void Trainer::load_best() {
 
 void Trainer::save_checkpoint() {
   status_.checkpoint_step = progress_.step;
-  leader_writes([&] { writer_->save(record(), context_.learner.state()); });
+  const learn::StateSlice state = context_.learner.state();  // gathered by all
+  leader_writes([&] { writer_->save(record(), state); });
 }
 
 void Trainer::stop(comm::Stop reason) {

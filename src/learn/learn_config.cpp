@@ -35,6 +35,8 @@ void LearnConfig::fields(config::Fields& f) {
   f("replay", replay);
   f("cql", cql);
   f("kl_to_base", kl_to_base, config::at_least(0));
+  f("zero1", zero1);
+  f("collectives", collectives);
   f("max_bad_steps", max_bad_steps, config::at_least(1));
   if (!f.reading()) return;
   if (kl_to_base != 0) TargetConfig::not_built(f.where("kl_to_base"), "KL terms", "set it to 0");

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "comm/collectives.h"
 #include "config/fields.h"
 
 namespace straq::learn {
@@ -76,12 +77,17 @@ struct NegativeConfig {
   NextState next = NextState::same;
   Resample resample = Resample::epoch;
   bool exclude_expert = true;
+  // Actions are drawn with probability proportional to (how often experts take them)^prior_power: 0
+  // draws uniformly; with 1 a common action is as often a negative as a positive, and Q prefers
+  // what is more likely here than elsewhere instead of what is common.
+  double prior_power = 0;
   void fields(config::Fields& f) {
     f("ratio", ratio, config::at_least(0));
     f("reward", reward);
     f.choice("next", next, {{"same", NextState::same}, {"terminal", NextState::terminal}});
     f.choice("resample", resample, {{"epoch", Resample::epoch}, {"fixed", Resample::fixed}});
     f("exclude_expert", exclude_expert);
+    f("prior_power", prior_power, config::between(0, 1));
     if (f.reading() && ratio != static_cast<double>(static_cast<int>(ratio))) {
       TargetConfig::not_built(f.where("ratio"), "fractional ratios", "use a whole number");
     }
@@ -141,6 +147,8 @@ struct LearnConfig : StageConfig {
   ReplayConfig replay;
   CqlConfig cql;
   double kl_to_base = 0;
+  bool zero1 = false;  // each learner keeps and updates its shard of the optimizer's state (ZeRO-1)
+  comm::CollectivesConfig collectives;
   int max_bad_steps = 10;  // non-finite gradient norms in a row before the run counts as diverged
 
   LearnConfig() {

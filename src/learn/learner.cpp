@@ -71,15 +71,51 @@ Learner::Learner(std::unique_ptr<model::Llama> online, const std::vector<prompt:
   target_ = std::make_unique<model::Llama>(online_->shape(), flat.scalar_type(), online_->device(),
                                            /*with_gradients=*/false);
   target_->parameters().copy_from(online_->parameters());
-  reducer_ = comm::make_flat_reducer(collectives_, online_->parameters().flat_grad());
+  sharded_ = config_.zero1 && collectives_.size() > 1;
+  if (!sharded_) {
+    const auto bucket_bytes = static_cast<std::int64_t>(config_.collectives.bucket_mb * (1 << 20));
+    reducer_ =
+        comm::make_bucketed_reducer(collectives_, online_->parameters().flat_grad(), bucket_bytes);
+  }
 }
 
 void Learner::begin_stage(const StageConfig& stage, std::int64_t total_steps) {
   stage_ = stage;
   stage_steps_ = total_steps;
   stage_step_ = 0;
-  optimizer_ = std::make_unique<AdamW>(stage, online_->parameters().flat());
+  const auto& parameters = online_->parameters();
+  optimizer_ = std::make_unique<AdamW>(
+      stage, sharded_ ? shard_of(parameters.padded_flat(collectives_.size())) : parameters.flat());
   target_->parameters().copy_from(online_->parameters());
+}
+
+at::Tensor Learner::shard_of(const at::Tensor& padded) const {
+  const auto size = padded.numel() / collectives_.size();
+  return padded.narrow(0, collectives_.rank() * size, size);
+}
+
+at::Tensor Learner::gathered(const at::Tensor& shard) {
+  if (!sharded_) return shard;
+  at::Tensor all = at::empty({shard.numel() * collectives_.size()}, shard.options());
+  collectives_.all_gather(shard, all);
+  return all.narrow(0, 0, online_->parameters().size());
+}
+
+void Learner::share_parameters() {
+  if (!sharded_) return;
+  const at::Tensor all = online_->parameters().padded_flat(collectives_.size());
+  collectives_.all_gather(shard_of(all).clone(), all);
+}
+
+at::Tensor Learner::weights() {
+  const at::Tensor flat = online_->parameters().flat();
+  return optimizer_ && optimizer_->master().scalar_type() != flat.scalar_type()
+             ? gathered(optimizer_->master())
+             : flat;
+}
+
+void Learner::set_weights(const at::Tensor& weights) {
+  online_->parameters().flat().copy_(weights);
 }
 
 StateSlice Learner::state() {
@@ -87,16 +123,26 @@ StateSlice Learner::state() {
   return {0,
           total,
           total,
-          {{kWeights, online_->parameters().flat()},
+          {{kWeights, weights()},
            {kTarget, target_->parameters().flat()},
-           {kFirstMoment, optimizer_->first_moment()},
-           {kSecondMoment, optimizer_->second_moment()}}};
+           {kFirstMoment, gathered(optimizer_->first_moment())},
+           {kSecondMoment, gathered(optimizer_->second_moment())}}};
 }
 
 void Learner::restore(const Checkpoint& checkpoint) {
-  const StateSlice own = state();
-  for (const auto& [name, tensor] : own.buffers) read_buffer(checkpoint, name, own.begin, tensor);
+  const std::int64_t total = online_->parameters().size();
+  const std::int64_t begin =
+      sharded_ ? std::min(total, collectives_.rank() * optimizer_->master().numel()) : 0;
+  // A shard may reach into the padding, which stays zero.
+  const auto own = [&](const at::Tensor& shard) {
+    return shard.narrow(0, 0, std::min(total - begin, shard.numel()));
+  };
+  read_buffer(checkpoint, kWeights, begin, own(optimizer_->master()));
+  read_buffer(checkpoint, kFirstMoment, begin, own(optimizer_->first_moment()));
+  read_buffer(checkpoint, kSecondMoment, begin, own(optimizer_->second_moment()));
+  read_buffer(checkpoint, kTarget, 0, target_->parameters().flat());
   optimizer_->resume(checkpoint.progress.optimizer_steps);
+  share_parameters();
   stage_step_ = checkpoint.progress.stage_step;
 }
 
@@ -116,12 +162,24 @@ StepMetrics Learner::step(const Batch& batch, std::int64_t epoch,
   online_->parameters().zero_grad();
   Sums sums;
   const Batch share = share_of(batch, combs_, collectives_.rank(), collectives_.size());
-  for (const Batch& micro : micro_batches(share, combs_, config_.micro_tokens)) {
-    accumulate(micro, epoch, transitions, counts, sums);
+  const auto micros = micro_batches(share, combs_, config_.micro_tokens);
+  for (std::size_t i = 0; i < micros.size(); ++i) {
+    accumulate(micros[i], epoch, transitions, counts, sums, i + 1 == micros.size());
   }
   const double reduce_start = now();
-  reducer_->finish();  // also a learner with no items takes part
-  sums.unpack(collectives_.allreduce_sum(sums.pack()));
+  // A learner with no items takes part, too.
+  at::Tensor grad = online_->parameters().flat_grad();
+  if (sharded_) {
+    const at::Tensor all = online_->parameters().padded_grad(collectives_.size());
+    grad = at::empty({all.numel() / collectives_.size()}, all.options());
+    collectives_.reduce_scatter_sum(all, grad);
+  } else {
+    reducer_->finish();
+  }
+  auto numbers = sums.pack();
+  numbers.push_back(sharded_ ? squared_norm(grad) : 0);
+  numbers = collectives_.allreduce_sum(std::move(numbers));
+  sums.unpack(numbers);
   const double optimizer_start = now();
   seconds_.reduce = optimizer_start - reduce_start;
 
@@ -142,10 +200,13 @@ StepMetrics Learner::step(const Batch& batch, std::int64_t epoch,
   m.tokens = static_cast<std::int64_t>(sums.tokens);
   m.text_tokens = static_cast<std::int64_t>(counts.text);
   m.lr = learning_rate(stage_, stage_step_, stage_steps_);
-  const at::Tensor grad = online_->parameters().flat_grad();
-  m.grad_norm = clip_gradient(grad, stage_.clip);
+  m.grad_norm = std::sqrt(sharded_ ? numbers.back() : squared_norm(grad));
+  clip_gradient(grad, m.grad_norm, stage_.clip);
   m.skipped = !std::isfinite(m.grad_norm);
-  if (!m.skipped) optimizer_->step(grad, m.lr);
+  if (!m.skipped) {
+    optimizer_->step(grad, m.lr);
+    share_parameters();
+  }
   ++stage_step_;
   const double end = now();
   seconds_.optimizer = end - optimizer_start;
@@ -154,7 +215,8 @@ StepMetrics Learner::step(const Batch& batch, std::int64_t epoch,
 }
 
 void Learner::accumulate(const Batch& micro, std::int64_t epoch,
-                         const TransitionSource& transitions, const Counts& counts, Sums& sums) {
+                         const TransitionSource& transitions, const Counts& counts, Sums& sums,
+                         bool last) {
   const auto& objective = stage_.objective;
   const double start = now();
   const at::Device device = online_->device();
@@ -271,14 +333,22 @@ void Learner::accumulate(const Batch& micro, std::int64_t epoch,
   }
   if (!text_rows.empty()) {
     const auto n = static_cast<std::int64_t>(text_rows.size());
-    const at::Tensor lm =
-        online_->cross_entropy_sum(hidden.narrow(0, probes, n), index(text_next));
+    const at::Tensor lm = online_->cross_entropy_sum(hidden.narrow(0, probes, n), index(text_next));
     add(lm * (objective.lm / counts.text));
     sums.lm += lm.item<double>();
   }
   const double backward_start = now();
   seconds_.forward += backward_start - forward_start;
-  if (loss.defined()) torch::autograd::backward({loss}, {});
+  if (loss.defined()) {
+    // Gradients grow from micro-batch to micro-batch: with the last one they are final, and their
+    // reduction starts while the layers below are still to be done.
+    if (last && reducer_) {
+      online_->on_gradient(
+          [this](std::int64_t begin, std::int64_t end) { reducer_->add(begin, end); });
+    }
+    torch::autograd::backward({loss}, {});
+    online_->on_gradient({});
+  }
   seconds_.backward += now() - backward_start;
 }
 

@@ -38,7 +38,7 @@ struct StepMetrics {
   double lr = 0;
   std::int64_t decisions = 0, transitions = 0, tokens = 0;
   std::int64_t text_tokens = 0;  // that lm_loss is the mean over; 0: the batch carried no text
-  bool skipped = false;  // the gradient was not finite: no update
+  bool skipped = false;          // the gradient was not finite: no update
 };
 
 // Seconds by phase of one step on this learner.
@@ -69,21 +69,30 @@ class Learner {
   // to every learner.
   at::Tensor evaluate(const std::vector<prompt::Comb>& combs);
 
-  // For checkpoints: the state as ranges of flat buffers, which alias this learner's, and the way
-  // back after begin_stage started the stage that the checkpoint was written in.
+  // For checkpoints: the whole state as flat buffers, and the way back after begin_stage started
+  // the stage that the checkpoint was written in. Weights are those that are updated: fp32 where
+  // the model computes in bf16. Buffers alias this learner's where it holds them whole. Every
+  // learner of the group calls these together: shards are gathered.
   StateSlice state();
+  at::Tensor weights();
   std::int64_t optimizer_steps() const { return optimizer_->steps(); }
   void restore(const Checkpoint& checkpoint);
+  // Weights in the precision of weights(), into the online network alone.
+  void set_weights(const at::Tensor& weights);
 
   model::Llama& online() { return *online_; }
   model::Llama& target() { return *target_; }
   const StepSeconds& seconds() const { return seconds_; }
 
  private:
+  at::Tensor shard_of(const at::Tensor& padded) const;
+  at::Tensor gathered(const at::Tensor& shard);
+  void share_parameters();
+
   struct Sums;
   struct Counts;
   void accumulate(const Batch& micro, std::int64_t epoch, const TransitionSource& transitions,
-                  const Counts& counts, Sums& sums);
+                  const Counts& counts, Sums& sums, bool last);
 
   std::unique_ptr<model::Llama> online_, target_;
   const std::vector<prompt::Comb>& combs_;
@@ -91,7 +100,8 @@ class Learner {
   planner::Readout readout_;
   LearnConfig config_;
   comm::Collectives& collectives_;
-  std::unique_ptr<comm::GradientReducer> reducer_;
+  bool sharded_ = false;  // ZeRO-1: optimizer state is this learner's shard
+  std::unique_ptr<comm::GradientReducer> reducer_;  // null when sharded
   StageConfig stage_;
   std::int64_t stage_steps_ = 0, stage_step_ = 0;
   std::unique_ptr<AdamW> optimizer_;

@@ -15,24 +15,38 @@ double learning_rate(const StageConfig& stage, std::int64_t step, std::int64_t t
   return stage.lr * (stage.lr_min + (1 - stage.lr_min) * cosine);
 }
 
-AdamW::AdamW(const StageConfig& stage, at::Tensor flat)
-    : stage_(stage), flat_(std::move(flat)), m_(at::zeros_like(flat_)), v_(at::zeros_like(flat_)) {}
+AdamW::AdamW(const StageConfig& stage, at::Tensor parameters)
+    : stage_(stage), parameters_(std::move(parameters)) {
+  const auto type = parameters_.scalar_type();
+  master_ = type == at::kFloat || type == at::kDouble ? parameters_ : parameters_.to(at::kFloat);
+  m_ = at::zeros_like(master_);
+  v_ = at::zeros_like(master_);
+}
 
 void AdamW::step(const at::Tensor& grad, double lr) {
   ++steps_;
   // The kernel counts steps itself, from a tensor that holds the number of this update.
   const at::Tensor count = at::full({}, static_cast<double>(steps_),
-                                    at::TensorOptions().device(flat_.device()).dtype(at::kFloat));
+                                    at::TensorOptions().device(master_.device()).dtype(at::kFloat));
   at::Tensor g = grad;
-  at::_fused_adamw_(flat_, g, m_, v_, {}, count, lr, stage_.beta1, stage_.beta2,
+  at::_fused_adamw_(master_, g, m_, v_, {}, count, lr, stage_.beta1, stage_.beta2,
                     stage_.weight_decay, stage_.eps, /*amsgrad=*/false, /*maximize=*/false);
+  if (!master_.is_same(parameters_)) parameters_.copy_(master_);
 }
 
-double clip_gradient(at::Tensor grad, double clip) {
+void AdamW::resume(std::int64_t steps) {
+  steps_ = steps;
+  if (!master_.is_same(parameters_)) parameters_.copy_(master_);
+}
+
+double squared_norm(const at::Tensor& grad) {
   const double norm = at::linalg_vector_norm(grad, 2, {}, false, at::kDouble).item<double>();
+  return norm * norm;
+}
+
+void clip_gradient(at::Tensor grad, double norm, double clip) {
   // The same rule as PyTorch's clip_grad_norm_, whose 1e-6 keeps the scale below 1.
   if (clip > 0 && std::isfinite(norm) && norm > clip) grad.mul_(clip / (norm + 1e-6));
-  return norm;
 }
 
 }  // namespace straq::learn

@@ -1,5 +1,5 @@
-// AdamW over the arena's flat buffer in one pass, gradient clipping by global norm, and the
-// learning-rate schedule.
+// AdamW over a flat buffer in one pass, gradient clipping by global norm, and the learning-rate
+// schedule.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -14,28 +14,36 @@ namespace straq::learn {
 // counts from 0.
 double learning_rate(const StageConfig& stage, std::int64_t step, std::int64_t total);
 
-// Decoupled weight decay (Loshchilov and Hutter 2019), bias-corrected moments in fp32.
+// Decoupled weight decay (Loshchilov and Hutter 2019), bias-corrected moments in fp32. Parameters
+// of lower precision have an fp32 master copy here, which is what is updated and rounded back: a
+// learning rate of 5e-6 moves a bf16 weight by less than its last bit.
 class AdamW {
  public:
-  // State for a flat parameter buffer of `size` elements.
-  AdamW(const StageConfig& stage, at::Tensor flat);
-  // One update of the buffer by `grad` [size], which clipping has already scaled.
+  // State for `parameters`, a contiguous part of the flat buffer (all of it, or this learner's
+  // shard), which step() writes.
+  AdamW(const StageConfig& stage, at::Tensor parameters);
+  // One update by `grad`, of the same number of elements in fp32 (fp64 for fp64 parameters), which
+  // clipping has already scaled.
   void step(const at::Tensor& grad, double lr);
 
+  // The parameters that are updated: the master copy where there is one, else the buffer itself.
+  at::Tensor master() const { return master_; }
   at::Tensor first_moment() const { return m_; }
   at::Tensor second_moment() const { return v_; }
   std::int64_t steps() const { return steps_; }
-  // Goes on after `steps` updates; whoever calls it has put the moments back.
-  void resume(std::int64_t steps) { steps_ = steps; }
+  // Goes on after `steps` updates; whoever calls it has put master and moments back.
+  void resume(std::int64_t steps);
 
  private:
   StageConfig stage_;
-  at::Tensor flat_, m_, v_;
+  at::Tensor parameters_, master_, m_, v_;
   std::int64_t steps_ = 0;
 };
 
-// The gradient's global L2 norm before clipping; scales `grad` in place to at most `clip` (0 =
-// off). A norm that is not finite leaves the gradient as it is.
-double clip_gradient(at::Tensor grad, double clip);
+// Sum of the squares of a gradient (or of a learner's shard of it), in double.
+double squared_norm(const at::Tensor& grad);
+// Scales `grad` in place so that a global L2 norm of `norm` becomes at most `clip` (0 = off). A
+// norm that is not finite leaves the gradient as it is.
+void clip_gradient(at::Tensor grad, double norm, double clip);
 
 }  // namespace straq::learn

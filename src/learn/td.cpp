@@ -1,15 +1,57 @@
 #include "learn/td.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "core/error.h"
 #include "core/rng.h"
 
 namespace straq::learn {
 
+namespace {
+
+// (Share of each action among the experts' actions)^power, one number an action.
+std::vector<double> prior_weights(const std::vector<prompt::Comb>& combs, int strategies,
+                                  double power) {
+  std::vector<double> count(static_cast<std::size_t>(strategies));
+  double all = 0;
+  for (const auto& comb : combs) {
+    for (const auto& d : comb.decisions) {
+      count[static_cast<std::size_t>(d.gold)] += 1;
+      all += 1;
+    }
+  }
+  for (auto& c : count) c = std::pow(c / std::max(all, 1.0), power);
+  return count;
+}
+
+// An action with probability proportional to its weight; never `except` (-1: any).
+int draw(const std::vector<double>& weights, int except, CounterRng& rng) {
+  double sum = 0;
+  for (std::size_t a = 0; a < weights.size(); ++a) {
+    if (static_cast<int>(a) != except) sum += weights[a];
+  }
+  double left = rng.uniform() * sum;
+  int last = 0;
+  for (std::size_t a = 0; a < weights.size(); ++a) {
+    if (static_cast<int>(a) == except || weights[a] <= 0) continue;
+    last = static_cast<int>(a);
+    left -= weights[a];
+    if (left < 0) break;
+  }
+  return last;
+}
+
+}  // namespace
+
 TransitionSource imitation_transitions(const std::vector<prompt::Comb>& combs,
                                        const LearnConfig& config, int strategies,
                                        std::uint64_t seed) {
-  return [&combs, config, strategies, seed](std::int32_t comb, std::int32_t d, std::int64_t epoch,
-                                            std::vector<Transition>& out) {
+  const bool uniform = config.neg.prior_power == 0;
+  std::vector<double> weights;
+  if (!uniform) weights = prior_weights(combs, strategies, config.neg.prior_power);
+  return [&combs, config, strategies, seed, uniform, weights](
+             std::int32_t comb, std::int32_t d, std::int64_t epoch, std::vector<Transition>& out) {
     const auto& decision =
         combs[static_cast<std::size_t>(comb)].decisions[static_cast<std::size_t>(d)];
     if (decision.terminal && config.terminal == Terminal::drop) return;
@@ -21,7 +63,9 @@ TransitionSource imitation_transitions(const std::vector<prompt::Comb>& combs,
         round << 40 ^ static_cast<std::uint64_t>(comb) << 12 ^ static_cast<std::uint64_t>(d));
     for (int i = 0; i < static_cast<int>(config.neg.ratio); ++i) {
       int action;
-      if (config.neg.exclude_expert) {
+      if (!uniform) {
+        action = draw(weights, config.neg.exclude_expert ? decision.gold : -1, rng);
+      } else if (config.neg.exclude_expert) {
         action = static_cast<int>(rng.below(static_cast<std::uint64_t>(strategies - 1)));
         action += action >= decision.gold;
       } else {

@@ -27,7 +27,8 @@ using TransitionSource = std::function<void(std::int32_t comb, std::int32_t d, s
 
 // Imitation: the expert's action with reward.expert and neg.ratio sampled other actions with
 // neg.reward, all with the observed next state (or none, neg.next = terminal). Draws depend on
-// (seed, comb, decision) and, with neg.resample = epoch, on the epoch.
+// (seed, comb, decision) and, with neg.resample = epoch, on the epoch; with neg.prior_power above 0
+// also on how often each action is the expert's in `combs`.
 TransitionSource imitation_transitions(const std::vector<prompt::Comb>& combs,
                                        const LearnConfig& config, int strategies,
                                        std::uint64_t seed);

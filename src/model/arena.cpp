@@ -30,8 +30,12 @@ ParameterArena::ParameterArena(std::vector<ParameterSpec> specs, at::ScalarType 
     total += count_of(spec);
   }
   const auto options = at::TensorOptions().dtype(dtype).device(device);
-  flat_ = at::zeros({total}, options);
-  if (with_gradients) flat_grad_ = at::zeros({total}, options.dtype(wide_type(dtype)));
+  storage_ = at::zeros({total + kMaxParts}, options);
+  flat_ = storage_.narrow(0, 0, total);
+  if (with_gradients) {
+    grad_storage_ = at::zeros({total + kMaxParts}, options.dtype(wide_type(dtype)));
+    flat_grad_ = grad_storage_.narrow(0, 0, total);
+  }
   for (std::size_t i = 0; i < specs_.size(); ++i) {
     if (!index_.emplace(specs_[i].name, i).second) {
       throw std::logic_error("two parameters are named " + specs_[i].name);
@@ -43,6 +47,14 @@ std::size_t ParameterArena::index(const std::string& name) const {
   const auto it = index_.find(name);
   if (it == index_.end()) throw std::out_of_range("no parameter is named " + name);
   return it->second;
+}
+
+at::Tensor ParameterArena::padded_flat(std::int64_t parts) const {
+  return storage_.narrow(0, 0, (size() + parts - 1) / parts * parts);
+}
+
+at::Tensor ParameterArena::padded_grad(std::int64_t parts) const {
+  return grad_storage_.narrow(0, 0, (size() + parts - 1) / parts * parts);
 }
 
 at::Tensor ParameterArena::operator[](const std::string& name) const {

@@ -32,6 +32,11 @@ class ParameterArena {
   std::int64_t size() const { return flat_.numel(); }
   at::Tensor flat() const { return flat_; }            // [size], no autograd history
   at::Tensor flat_grad() const { return flat_grad_; }  // [size]
+  // flat() and flat_grad() with zeros behind them, so that they divide into `parts` equal shards
+  // (at most kMaxParts): [parts * ceil(size / parts)].
+  at::Tensor padded_flat(std::int64_t parts) const;
+  at::Tensor padded_grad(std::int64_t parts) const;
+  static constexpr std::int64_t kMaxParts = 4096;
   // A parameter's view into flat(), and its gradient's into flat_grad(). Throw std::out_of_range
   // for an unknown name; the gradient of an arena without gradients is undefined.
   at::Tensor operator[](const std::string& name) const;
@@ -53,7 +58,8 @@ class ParameterArena {
 
   std::vector<std::int64_t> offsets_;
   std::unordered_map<std::string, std::size_t> index_;
-  at::Tensor flat_, flat_grad_;
+  at::Tensor storage_, grad_storage_;  // with room for padding
+  at::Tensor flat_, flat_grad_;        // without
 };
 
 }  // namespace straq::model

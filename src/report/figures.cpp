@@ -7,70 +7,15 @@
 #include <set>
 
 #include "metrics/baselines.h"
+#include "metrics/response_report.h"
 #include "metrics/statistics.h"
+#include "report/figure_style.h"
 #include "report/gnuplot.h"
+#include "report/methods.h"
 #include "report/tables.h"
 
 namespace straq::report {
 namespace {
-
-// Okabe and Ito's colours, dark ones first, and marks that differ in shape.
-struct LineStyle {
-  const char* color;
-  int mark;
-  int dash;
-};
-constexpr LineStyle kLines[] = {{"#0072B2", 7, 1},  {"#D55E00", 5, 2},  {"#009E73", 9, 4},
-                                {"#CC79A7", 11, 5}, {"#56B4E9", 13, 3}, {"#E69F00", 6, 2},
-                                {"#000000", 4, 4},  {"#7F7F7F", 8, 5}};
-constexpr std::size_t kMostLines = std::size(kLines);
-// A curve of more points is thinned in the picture (not in the data file).
-constexpr std::size_t kMostPoints = 2000;
-
-std::string number(double x) {
-  if (!std::isfinite(x)) return "NaN";
-  char buffer[40];
-  std::snprintf(buffer, sizeof buffer, "%.10g", x);
-  return buffer;
-}
-
-// The frame of every script: both pictures from one description. `body` is run for each.
-std::string script_of(const std::string& id, const std::string& title, int width, int height,
-                      const std::string& body) {
-  const std::string size = std::to_string(width) + "," + std::to_string(height);
-  return "# " + title + "\n# Draw it again with: gnuplot " + id + ".gp\n" +
-         "set encoding utf8\n"
-         "data = '" +
-         id +
-         ".dat'\n"
-         "do for [picture in \"svg png\"] {\n"
-         "  if (picture eq \"svg\") {\n"
-         "    set terminal svg size " +
-         size +
-         " noenhanced font 'Helvetica,Arial,sans-serif,14' background '#ffffff'\n"
-         "  } else {\n"
-         "    set terminal pngcairo size " +
-         size +
-         " noenhanced font 'Sans,11'\n"
-         "  }\n"
-         "  set output '" +
-         id + ".'.picture\n" + body +
-         "  unset output\n"
-         "}\n";
-}
-
-// Newlines would leave the script's comment.
-std::string one_line(std::string s) {
-  for (char& c : s) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
-  }
-  return s;
-}
-
-std::string seed_words(const Run& run) {
-  const auto seed = run.seed();
-  return seed ? "seed " + *seed : "seed unknown";
-}
 
 struct HeatMap {
   std::string id, title, caption, x_label, y_label;
@@ -95,10 +40,7 @@ Figure heat_map(const HeatMap& h, const Run& run) {
                 number(total > 0 ? c / total : 0) + " " + number(c) + "\n";
     }
   }
-  std::string ticks;
-  for (std::size_t i = 0; i < k; ++i) {
-    ticks += (i ? ", " : "") + gnuplot_quote(h.ticks[i]) + " " + std::to_string(i);
-  }
+  const std::string ticks = tick_list(h.ticks);
   const std::string low = "-0.5", high = number(static_cast<double>(k) - 0.5);
   // White to dark blue: lightness falls steadily, so it reads the same in grey.
   const std::string body =
@@ -136,9 +78,29 @@ std::optional<double> as_number(const std::optional<std::string>& text) {
   return *end == '\0' && std::isfinite(x) ? std::optional<double>(x) : std::nullopt;
 }
 
+// The values of a parameter that are no numbers, in order of appearance; empty when one is a
+// number: the others are then mistakes and left out.
+std::vector<std::string> categories_of(const Experiment& experiment, const std::string& parameter) {
+  std::vector<std::string> out;
+  for (const Run& run : experiment.runs) {
+    const auto value = run.parameter(parameter);
+    if (!value || value->empty()) continue;
+    if (as_number(value)) return {};
+    if (std::find(out.begin(), out.end(), *value) == out.end()) out.push_back(*value);
+  }
+  return out;
+}
+
 std::vector<Series> series_of(const Results& results, const std::string& experiment,
-                              const std::string& split, const std::string& parameter) {
+                              const std::string& split, const std::string& parameter,
+                              const std::vector<std::string>& categories) {
   std::vector<Series> out;
+  const auto position = [&](const Run& run) -> std::optional<double> {
+    const auto value = run.parameter(parameter);
+    const auto at = std::find(categories.begin(), categories.end(), value.value_or(""));
+    if (at != categories.end()) return static_cast<double>(at - categories.begin());
+    return as_number(value);
+  };
   for (const Group& g :
        group_runs(results, split, {"seed", "learn.seed", "train.seed", parameter})) {
     if (g.experiment != experiment) continue;
@@ -149,7 +111,7 @@ std::vector<Series> series_of(const Results& results, const std::string& experim
         std::find_if(out.begin(), out.end(), [&](const Series& s) { return s.label == label; });
     if (at == out.end()) at = out.insert(out.end(), {label, {}});
     for (const Run* run : g.runs) {
-      if (const auto x = as_number(run->parameter(parameter))) at->at[*x].push_back(run);
+      if (const auto x = position(*run)) at->at[*x].push_back(run);
     }
   }
   std::erase_if(out, [](const Series& s) { return s.at.empty(); });
@@ -177,8 +139,31 @@ std::optional<metrics::StrategyReport> markov_of(const std::vector<Series>& seri
   return std::nullopt;
 }
 
+// BLEU-2 and ROUGE-L in percent of the replies that follow a run's own planner (the first file of
+// its own where several are).
+std::optional<std::pair<double, double>> reply_scores(const Run& run) {
+  const std::string own = method_of(run);
+  for (const auto& f : run.replies) {
+    if (f.info.method != own || corpus_of(f.info.corpus) == "empathetic" || f.rows.empty())
+      continue;
+    const auto report = f.score ? *f.score : metrics::response_report(f.pairs(), {});
+    return std::pair(100 * report.overall[metrics::ResponseMetric::bleu2],
+                     100 * report.overall[metrics::ResponseMetric::rouge_l]);
+  }
+  return std::nullopt;
+}
+
+// The last part of a path without its ending: model shapes are files.
+std::string stem_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  const std::size_t dot = name.rfind(".yaml");
+  return dot == std::string::npos ? name : name.substr(0, dot);
+}
+
 Figure sensitivity_figure(const Experiment& experiment, const std::string& split,
-                          const std::string& parameter, std::vector<Series> series) {
+                          const std::string& parameter, std::vector<Series> series,
+                          const std::vector<std::string>& categories) {
   const std::string name = tail_of(parameter);
   Figure f;
   f.id = slug("sensitivity-" + name + "-" + experiment.name + "-" + split);
@@ -189,22 +174,36 @@ Figure sensitivity_figure(const Experiment& experiment, const std::string& split
     series.resize(kMostLines);
   }
   std::int64_t n = 0;
+  const bool replies =
+      split == "test" && std::any_of(series.begin(), series.end(), [](const Series& s) {
+        return std::any_of(s.at.begin(), s.at.end(), [](const auto& point) {
+          return std::any_of(point.second.begin(), point.second.end(),
+                             [](const Run* r) { return !r->replies.empty(); });
+        });
+      });
   for (const auto& s : series) {
-    f.data += "# " + one_line(s.label) + "\n# " + name +
-              " seeds acc acc_sd q q_sd b b_sd (acc and q in percent)\n";
+    f.data += "# " + one_line(s.label) + "\n# " + name + " seeds acc acc_sd q q_sd b b_sd" +
+              (replies ? " bleu2 bleu2_sd rouge_l rouge_l_sd (all but b in percent)\n"
+                       : " (acc and q in percent)\n");
     for (const auto& [x, runs] : s.at) {
-      std::vector<double> values[3];
+      std::vector<double> values[5];
       for (const Run* run : runs) {
         const auto& r = run->split(split)->strategy;
         values[0].push_back(100 * r.acc);
         values[1].push_back(100 * r.q);
         values[2].push_back(r.b);
         n = r.n;
+        if (!replies) continue;
+        if (const auto scores = reply_scores(*run)) {
+          values[3].push_back(scores->first);
+          values[4].push_back(scores->second);
+        }
       }
       f.data += number(x) + " " + std::to_string(runs.size());
-      for (const auto& v : values) {
-        const auto summary = metrics::summarise_seeds(v);
-        f.data += " " + number(summary.mean) + " " + number(summary.sd);
+      for (std::size_t v = 0; v < (replies ? 5 : 3); ++v) {
+        const auto summary = metrics::summarise_seeds(values[v]);
+        f.data +=
+            values[v].empty() ? " NaN NaN" : " " + number(summary.mean) + " " + number(summary.sd);
       }
       f.data += "\n";
       least = std::min(least, runs.size());
@@ -213,8 +212,8 @@ Figure sensitivity_figure(const Experiment& experiment, const std::string& split
     f.data += "\n\n";
   }
   f.caption =
-      "Acc, Q and B on " + split + " (n = " + std::to_string(n) + " decisions) over " + parameter +
-      ". Each point is " +
+      (replies ? "Acc, Q, B, B-2 and R-L on " : "Acc, Q and B on ") + split +
+      " (n = " + std::to_string(n) + " decisions) over " + parameter + ". Each point is " +
       (most == 1 ? std::string("one run (one seed)")
                  : "the mean of " +
                        (least == most ? std::to_string(most)
@@ -226,21 +225,31 @@ Figure sensitivity_figure(const Experiment& experiment, const std::string& split
   if (left_out > 0) {
     f.caption += " " + std::to_string(left_out) + " settings are not drawn.";
   }
-  const struct {
+  struct Panel {
     const char* title;
     int column;
     std::optional<double> baseline;
-  } panels[] = {{"Acc %", 3, markov ? std::optional(100 * markov->acc) : std::nullopt},
-                {"Q % (macro-F1)", 5, markov ? std::optional(100 * markov->q) : std::nullopt},
-                {"B (bias, lower is better)", 7, markov ? std::optional(markov->b) : std::nullopt}};
-  std::string body = "  set multiplot layout 1,3 title " + gnuplot_quote(f.title) + "\n" +
-                     "  set xlabel " + gnuplot_quote(name) + "\n" +
+  };
+  std::vector<Panel> panels = {
+      {"Acc %", 3, markov ? std::optional(100 * markov->acc) : std::nullopt},
+      {"Q % (macro-F1)", 5, markov ? std::optional(100 * markov->q) : std::nullopt},
+      {"B (bias, lower is better)", 7, markov ? std::optional(markov->b) : std::nullopt}};
+  if (replies) {
+    panels.push_back({"B-2 %", 9, std::nullopt});
+    panels.push_back({"R-L %", 11, std::nullopt});
+  }
+  std::vector<std::string> ticks;
+  for (const auto& c : categories) ticks.push_back(stem_of(c));
+  std::string body = std::string("  set multiplot layout ") + (replies ? "2,3" : "1,3") +
+                     " title " + gnuplot_quote(f.title) + "\n" + "  set xlabel " +
+                     gnuplot_quote(name) + "\n" +
                      "  set offsets graph 0.06, graph 0.06, graph 0.1, graph 0.1\n"
-                     "  set grid ytics linecolor rgb '#dddddd'\n";
+                     "  set grid ytics linecolor rgb '#dddddd'\n" +
+                     (ticks.empty() ? "" : "  set xtics (" + tick_list(ticks) + ")\n");
   for (const auto& panel : panels) {
     const std::string mean = std::to_string(panel.column);
     const std::string sd = std::to_string(panel.column + 1);
-    const bool last = &panel == &panels[2];
+    const bool last = &panel == &panels.back();
     body += "  set title " + gnuplot_quote(panel.title) + "\n";
     body += last && (series.size() > 1) ? "  set key bottom right\n" : "  unset key\n";
     body += "  plot ";
@@ -262,7 +271,7 @@ Figure sensitivity_figure(const Experiment& experiment, const std::string& split
     body += "\n";
   }
   body += "  unset multiplot\n";
-  f.script = script_of(f.id, f.title, 960, 360, body);
+  f.script = script_of(f.id, f.title, 960, replies ? 680 : 360, body);
   return f;
 }
 
@@ -355,13 +364,7 @@ std::vector<Figure> strategy_figures(const Run& run) {
   for (const auto& [split, e] : run.evaluation->splits) {
     const auto& r = e.strategy;
     HeatMap h;
-    for (std::size_t i = 0; i < r.support.size(); ++i) {
-      const auto& labels = run.evaluation->strategies;
-      const bool known = i < labels.size();
-      h.ticks.push_back(!known                           ? std::to_string(i)
-                        : labels[i].abbreviation.empty() ? labels[i].name
-                                                         : labels[i].abbreviation);
-    }
+    h.ticks = strategy_ticks(run, r.support.size());
     const std::string where = run.name() + ", " + split;
     const std::string about = " of " + run.name() + " on " + split + " (" + seed_words(run) +
                               ", n = " + std::to_string(r.n) + " decisions";
@@ -394,13 +397,15 @@ std::vector<Figure> sensitivity_figures(const Results& results, const std::strin
   std::vector<Figure> out;
   for (const auto& experiment : results.experiments) {
     for (const auto& split : results.splits()) {
-      auto series = series_of(results, experiment.name, split, parameter);
+      const auto categories = categories_of(experiment, parameter);
+      auto series = series_of(results, experiment.name, split, parameter, categories);
       std::set<double> values;
       for (const auto& s : series) {
         for (const auto& [x, runs] : s.at) values.insert(x);
       }
       if (values.size() < 2) continue;
-      out.push_back(sensitivity_figure(experiment, split, parameter, std::move(series)));
+      out.push_back(
+          sensitivity_figure(experiment, split, parameter, std::move(series), categories));
     }
   }
   return out;

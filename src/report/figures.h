@@ -1,7 +1,7 @@
 // The figures of a report: for each a data file and a gnuplot script that reads it and writes an
-// SVG and a PNG. Colours keep their order of lightness, so heat maps read in grey, and lines differ
-// by dash and mark as well as by hue (Okabe and Ito's palette), so that colour-blind readers can
-// tell them apart.
+// SVG, a PNG and a PDF. Colours keep their order of lightness, so heat maps read in grey, and lines
+// differ by dash and mark as well as by hue (Okabe and Ito's palette), so that colour-blind readers
+// can tell them apart.
 #pragma once
 
 #include <string>
@@ -29,9 +29,19 @@ std::vector<Figure> loss_figures(const Run& run);
 // decisions, rows normalised.
 std::vector<Figure> strategy_figures(const Run& run);
 
-// The paper's Figure 5: Acc, Q and B over a numeric parameter, one figure for each experiment and
-// split that has at least two of its values; one line for each setting of the other parameters;
-// mean over seeds, bars of one standard deviation where there are several.
+// What a run says of its own training besides the loss: TD error, drift of max Q, gradient norm;
+// and its throughput, where timings.jsonl is there.
+std::vector<Figure> training_figures(const Run& run);
+
+// From the rows of predictions/<split>.jsonl: mean return by Q (calibration), strategies by
+// progress through the dialogue, how often each strategy's choice is right.
+std::vector<Figure> decision_figures(const Run& run, const std::string& split,
+                                     const std::vector<metrics::Prediction>& rows);
+
+// The paper's Figure 5: Acc, Q and B, and where runs have replies B-2 and R-L, over a parameter,
+// one figure for each experiment and split that has at least two of its values; one line for each
+// setting of the other parameters; mean over seeds, bars of one standard deviation where there are
+// several. Values that are no numbers (model shapes) stand side by side in order of appearance.
 std::vector<Figure> sensitivity_figures(const Results& results, const std::string& parameter);
 
 // Gives every figure an id of its own by numbering those that collide.

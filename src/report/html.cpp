@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "report/cells.h"
 #include "report/html_assets.h"
+#include "report/methods.h"
 #include "report/tables.h"
 
 namespace straq::report {
@@ -13,6 +15,7 @@ std::string sort_value(const Cell& cell) {
   const auto& v = cell.value;
   if (v.is_null()) return cell.numeric ? "" : cell.text;
   if (v.is_array() && !v.empty()) return v[0].dump();
+  if (v.is_object()) return v.contains("value") ? v["value"].dump() : "";
   return v.is_string() ? v.get<std::string>() : v.dump();
 }
 
@@ -85,9 +88,83 @@ std::string run_html(const Run& run, const std::vector<HtmlFigure>& figures) {
     Table t = strategies_table({&run});
     out += html_table(t);
   }
+  std::vector<std::string> files;
+  const auto list = [&](const char* folder, const auto& of) {
+    for (const auto& f : of) {
+      files.push_back(
+          std::string(folder) + "/" + f.name + ": " + method_title(f.info.method) +
+          (f.info.responder.empty() ? "" : " (" + responder_title(f.info.responder) + ")") + ", " +
+          std::to_string(f.rows.size()) + " rows");
+    }
+  };
+  list("responses", run.replies);
+  list("judge", run.judged);
+  list("human", run.rated);
+  out += list_html(files, "files");
+  for (const auto& f : run.replies) {
+    if (!f.info.about.is_null()) {
+      out += block(("About responses/" + escape_html(f.name)).c_str(),
+                   f.info.about.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    }
+  }
   out += block("Configuration", run.config);
   out += block("Provenance", run.provenance);
   return out + "</details>\n";
+}
+
+// Columns of the bias, however their heading goes on.
+bool is_bias(const std::string& column) {
+  return column == "B" || column.rfind("B ", 0) == 0;
+}
+
+std::string class_of(const std::string& column, bool numeric, const Cell& cell) {
+  std::string classes = numeric ? "number" : "";
+  const auto add = [&](const char* name) {
+    classes += (classes.empty() ? "" : " ") + std::string(name);
+  };
+  if (column.size() > 6 && column.ends_with(" paper")) add("paper");
+  if (cell.value.is_null() && cell.text == "missing") add("absent");
+  if (cell.text.size() > 60) add("long");
+  return classes.empty() ? "" : " class=\"" + classes + "\"";
+}
+
+std::string content_of(const Cell& cell) {
+  const std::string text = escape_html(cell.text);
+  switch (emphasis_of(cell)) {
+    case Emphasis::best:
+      return "<strong>" + text + "</strong>";
+    case Emphasis::second:
+      return "<u>" + text + "</u>";
+    default:
+      return text;
+  }
+}
+
+// The case study to be read from top to bottom, as it was said.
+std::string conversation_html(const CaseStudy& study) {
+  std::string out = "<p>Dialogue <code>" + escape_html(study.dialogue) +
+                    "</code>. Value: reward-to-go "
+                    "at a discount of " +
+                    Cell::real(study.gamma, 3).text + ".</p>\n<ol class=\"talk\">\n";
+  const auto say = [&](const char* css, const std::string& who, const std::string& about,
+                       const std::string& text) {
+    out += std::string("<li class=\"") + css + "\"><span class=\"who\">" + escape_html(who) +
+           "</span>" +
+           (about.empty() ? "" : " <span class=\"about\">" + escape_html(about) + "</span>") +
+           "<p>" + (text.empty() ? "<em>no reply</em>" : escape_html(text)) + "</p></li>\n";
+  };
+  for (const auto& turn : study.turns) {
+    if (!turn.query.empty()) say("seeker", "Seeker", "", turn.query);
+    for (const auto& r : turn.replies) {
+      std::string about = r.strategy;
+      const auto add = [&](const std::string& s) { about += (about.empty() ? "" : " · ") + s; };
+      if (r.reward) add("reward " + Cell::real(*r.reward, 0).text);
+      if (r.value) add("value " + Cell::real(*r.value, 2).text);
+      say(r.human ? "supporter human" : "supporter", r.human ? "Human supporter" : r.method, about,
+          r.text);
+    }
+  }
+  return out + "</ol>\n";
 }
 
 std::string counts_html(const Results& results) {
@@ -160,8 +237,11 @@ std::string html_table(const Table& table) {
                     escape_html(table.title) + "\"><table><caption>" + escape_html(table.title) +
                     "</caption><thead><tr>";
   for (std::size_t c = 0; c < table.columns.size(); ++c) {
-    out += std::string("<th scope=\"col\"") + (numeric[c] ? " class=\"number\"" : "") +
-           "><button type=\"button\">" + escape_html(table.columns[c]) + "</button></th>";
+    const std::string name = escape_html(table.columns[c]);
+    out += std::string("<th scope=\"col\"") + (numeric[c] ? " class=\"number\"" : "") + ">" +
+           (is_bias(table.columns[c]) ? "<span title=\"B alone ranks nothing\">" + name + "</span>"
+                                      : "<button type=\"button\">" + name + "</button>") +
+           "</th>";
   }
   out += "</tr></thead><tbody>\n";
   for (const auto& row : table.rows) {
@@ -171,9 +251,9 @@ std::string html_table(const Table& table) {
     for (std::size_t c = 0; c < row.size(); ++c) {
       const std::string sort = sort_value(row[c]);
       out += std::string(c == 0 ? "<th scope=\"row\"" : "<td") +
-             (numeric[c] ? " class=\"number\"" : "") +
+             class_of(table.columns[c], numeric[c], row[c]) +
              (sort == row[c].text ? "" : " data-v=\"" + escape_html(sort) + "\"") + ">" +
-             escape_html(row[c].text) + (c == 0 ? "</th>" : "</td>");
+             content_of(row[c]) + (c == 0 ? "</th>" : "</td>");
     }
     out += "</tr>\n";
   }
@@ -197,18 +277,33 @@ std::string render_html(const HtmlReport& report) {
       escape_html(results.name) +
       "</code></p>\n"
       "<nav aria-label=\"Sections\"><a href=\"#overview\">Overview</a> "
+      "<a href=\"#paper\">Paper's tables</a> <a href=\"#case\">Case study</a> "
       "<a href=\"#results\">Results</a> <a href=\"#training\">Values and training</a> "
       "<a href=\"#runs\">Runs</a> <a href=\"#terms\">Terms</a></nav></header>\n<main>\n";
 
   out += "<section id=\"overview\"><h2>Overview</h2>\n" + counts_html(results);
-  std::vector<std::string> problems;
+  std::vector<std::string> problems = results.problems;
   for (const auto& e : results.experiments) {
     for (const auto& p : e.problems) problems.push_back(p);
   }
   out += list_html(report.warnings, "problems") + list_html(problems, "problems");
   out += html_table(report.overview) + "</section>\n";
 
-  out += "<section id=\"results\"><h2>Results</h2>\n";
+  out += "<section id=\"paper\"><h2>The paper's tables</h2>\n<ul class=\"index\">";
+  for (const auto& t : report.paper_tables) {
+    out += "<li><a href=\"#" + escape_html(slug(t.id)) + "\">" + escape_html(t.title) + "</a></li>";
+  }
+  out += "</ul>\n";
+  for (const auto& t : report.paper_tables) {
+    out += "<div class=\"table\" id=\"" + escape_html(slug(t.id)) + "\">\n" + html_table(t) +
+           "</div>\n";
+  }
+  out += "</section>\n<section id=\"case\"><h2>Case study</h2>\n";
+  out += report.study != nullptr && !report.study->empty()
+             ? conversation_html(*report.study)
+             : "<p class=\"absent\">There are no replies in the results folder, so there is no "
+               "conversation to show.</p>\n";
+  out += "</section>\n<section id=\"results\"><h2>Results</h2>\n";
   if (report.results_tables.empty()) {
     out +=
         "<p class=\"absent\">No run has been evaluated yet: there is no readable "

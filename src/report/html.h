@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/table.h"
+#include "report/case_study.h"
 #include "report/figures.h"
 #include "report/results.h"
 
@@ -27,6 +28,8 @@ struct HtmlReport {
   const Results* results = nullptr;
   std::vector<std::string> warnings;  // of the report itself (gnuplot absent, …)
   Table overview;
+  std::vector<Table> paper_tables;    // the paper's, by their numbers
+  const CaseStudy* study = nullptr;   // shown as a conversation
   std::vector<Table> results_tables;  // results by split, then seeds
   std::vector<Table> other_tables;    // values, training
   std::vector<HtmlFigure> figures;
@@ -35,7 +38,8 @@ struct HtmlReport {
 // The whole page. The same input gives the same bytes.
 std::string render_html(const HtmlReport& report);
 
-// One table as HTML: sortable by its column buttons, numbers by their full value.
+// One table as HTML: sortable by its column buttons, numbers by their full value. A column of B has
+// no button: B alone ranks nothing.
 std::string html_table(const Table& table);
 
 }  // namespace straq::report

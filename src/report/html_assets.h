@@ -35,6 +35,17 @@ thead button { font: inherit; color: inherit; background: none; border: 0; curso
   padding: .35rem .6rem; width: 100%; text-align: inherit; font-weight: 600; }
 th[aria-sort=ascending] button::after { content: " \2191"; }
 th[aria-sort=descending] button::after { content: " \2193"; }
+thead th > span { display: block; padding: .35rem .6rem; }
+td.paper { color: var(--mute); }
+td.long { min-width: 18rem; white-space: normal; }
+.index { columns: 20rem; font-size: .9rem; }
+.talk { list-style: none; padding: 0; max-width: 46rem; }
+.talk li { border: 1px solid var(--line); border-radius: 10px; padding: .4rem .8rem;
+  margin: .5rem 0 .5rem 3rem; }
+.talk li.seeker { background: var(--soft); margin: 1.4rem 3rem .5rem 0; }
+.talk li.human { border-style: dashed; }
+.talk p { margin: .2rem 0; overflow-wrap: anywhere; }
+.talk .who { font-weight: 600; } .talk .about { color: var(--mute); font-size: .85rem; }
 tr.baseline { color: var(--mute); font-style: italic; }
 .note { color: var(--mute); font-size: .85rem; margin: .15rem 0; max-width: 60rem; }
 .counts { list-style: none; display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; padding: 0; }
@@ -64,6 +75,11 @@ dt { font-weight: 600; } dd { margin: 0 0 .5rem 1rem; max-width: 60rem; }
   figure, tr { break-inside: avoid; }
   figure img { min-width: 0; max-height: 16cm; }
   details.run { border: 0; padding: 0; }
+  .talk li { break-inside: avoid; }
+}
+@media (max-width: 34rem) {
+  body { padding: .6rem; }
+  .talk li { margin-left: 1rem; } .talk li.seeker { margin-right: 1rem; }
 }
 )css";
 
@@ -116,6 +132,11 @@ wrong choices favour none. It does not look at right choices, so a planner that 
 a low B: read it together with Acc and Q.</dd>
 <dt>Interval</dt><dd>95 percent percentile bootstrap that draws whole dialogues. Two planners whose
 difference is smaller than such an interval is wide should be compared by a paired test.</dd>
+<dt>≈, bold, underlined</dt><dd>Bold: the best of its block, where a paired test by dialogue upholds
+its lead over the second; underlined: the second, likewise over the third. ≈: the best or what the
+test cannot tell from it. A number without a mark was not tested.</dd>
+<dt>†</dt><dd>A cell of the paper that contradicts itself or that nothing explains; the table's notes
+say why.</dd>
 <dt>Trivial planners</dt><dd>Majority: the one strategy that would score best on this split. Repeat
 last: the supporter's strategy before. Markov-1: what most often followed the strategy before in the
 train and valid splits.</dd>

@@ -1,15 +1,23 @@
 #include "report/report.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <thread>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "report/case_study.h"
+#include "report/cells.h"
+#include "report/figure_style.h"
 #include "report/figures.h"
 #include "report/gnuplot.h"
 #include "report/html.h"
+#include "report/methods.h"
+#include "report/paper_tables.h"
 #include "report/results.h"
 #include "report/tables.h"
 
@@ -68,37 +76,42 @@ class Output {
   std::set<std::string> written_, earlier_;
 };
 
-// Markdown renderers pass HTML through: a name with markup must stay text.
-Table without_markup(Table t) {
-  const auto clean = [](std::string& s) {
-    std::string out;
-    for (char c : s) out += c == '<' ? "&lt;" : c == '&' ? "&amp;" : std::string(1, c);
-    s = std::move(out);
+// Draws with as many gnuplot processes as there are cores (four at most): each figure is a process
+// of its own, and most of its time is start-up.
+std::vector<std::string> run_all(const std::vector<Figure>& figures, const std::string& program,
+                                 const std::string& folder) {
+  std::vector<std::string> errors(figures.size());
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t i; (i = next++) < figures.size();) {
+      try {
+        run_gnuplot(program, folder, figures[i].id + ".gp");
+      } catch (const Error& e) {
+        errors[i] = e.what();
+      }
+    }
   };
-  clean(t.title);
-  for (auto& row : t.rows) {
-    for (auto& cell : row) clean(cell.text);
-  }
-  for (auto& note : t.notes) clean(note);
-  return t;
-}
-
-std::string plain(const std::string& text) {
-  Table t;
-  t.title = text;
-  return without_markup(std::move(t)).title;
+  std::vector<std::thread> others;
+  const unsigned cores = std::min(4u, std::max(1u, std::thread::hardware_concurrency()));
+  for (unsigned t = 1; t < cores; ++t) others.emplace_back(work);
+  work();
+  for (auto& t : others) t.join();
+  return errors;
 }
 
 void draw(std::vector<Figure>& figures, const ReportOptions& options, Output& out,
           std::vector<std::string>& warnings) {
+  const auto remove_pictures = [&](const Figure& f) {
+    for (const char* ending : kPictures) {
+      std::error_code ec;
+      fs::remove(out.path("figures/" + f.id + ending), ec);
+    }
+  };
   for (const Figure& f : figures) {
     out.write("figures/" + f.id + ".dat", f.data);
     out.write("figures/" + f.id + ".gp", f.script);
     // A picture of an earlier report must not pass for this one's.
-    for (const char* ending : {".svg", ".png"}) {
-      std::error_code ec;
-      fs::remove(out.path("figures/" + f.id + ending), ec);
-    }
+    remove_pictures(f);
   }
   if (figures.empty()) return;
   if (!gnuplot_version(options.gnuplot)) {
@@ -107,18 +120,15 @@ void draw(std::vector<Figure>& figures, const ReportOptions& options, Output& ou
                        "and report again; tables are complete.");
     return;
   }
-  for (Figure& f : figures) {
-    try {
-      run_gnuplot(options.gnuplot, out.path("figures"), f.id + ".gp");
-    } catch (const Error& e) {
-      warnings.push_back("The figure " + f.id + " is missing: " + e.what());
+  const auto errors = run_all(figures, options.gnuplot, out.path("figures"));
+  for (std::size_t i = 0; i < figures.size(); ++i) {
+    Figure& f = figures[i];
+    if (!errors[i].empty()) {
+      warnings.push_back("The figure " + f.id + " is missing: " + errors[i]);
       // What gnuplot left of it may be half a picture.
-      for (const char* ending : {".svg", ".png"}) {
-        std::error_code ec;
-        fs::remove(out.path("figures/" + f.id + ending), ec);
-      }
+      remove_pictures(f);
     }
-    for (const char* ending : {".svg", ".png"}) {
+    for (const char* ending : kPictures) {
       const std::string name = "figures/" + f.id + ending;
       if (!fs::exists(out.path(name))) continue;
       out.note(name);
@@ -130,17 +140,31 @@ void draw(std::vector<Figure>& figures, const ReportOptions& options, Output& ou
 std::vector<Figure> all_figures(const Results& results, const ReportOptions& options,
                                 std::vector<std::string>& warnings) {
   std::vector<Figure> figures = sensitivity_figures(results, options.sensitivity);
+  // Figure 5's other half: model sizes, wherever a sweep varied them.
+  for (const char* size : {"model.shape", "model.from"}) {
+    if (options.sensitivity == size) continue;
+    for (auto& f : sensitivity_figures(results, size)) figures.push_back(std::move(f));
+  }
   int with_figures = 0;
   std::size_t left_out = 0;
   std::string first_left_out;
   for (const Run* run : results.runs()) {
-    std::vector<Figure> own = loss_figures(*run);
-    for (auto& f : strategy_figures(*run)) own.push_back(std::move(f));
-    if (own.empty()) continue;
-    if (++with_figures > options.most_run_figures) {
+    if (run->steps.empty() && !run->evaluation) continue;
+    if (with_figures >= options.most_run_figures) {
       if (left_out++ == 0) first_left_out = run->name();
       continue;
     }
+    std::vector<Figure> own = loss_figures(*run);
+    for (auto& f : training_figures(*run)) own.push_back(std::move(f));
+    for (auto& f : strategy_figures(*run)) own.push_back(std::move(f));
+    try {
+      if (const auto rows = read_predictions_of(*run, "test")) {
+        for (auto& f : decision_figures(*run, "test", *rows)) own.push_back(std::move(f));
+      }
+    } catch (const Error& e) {
+      warnings.push_back(e.what());
+    }
+    with_figures += !own.empty();
     for (auto& f : own) figures.push_back(std::move(f));
   }
   if (left_out > 0) {
@@ -153,42 +177,59 @@ std::vector<Figure> all_figures(const Results& results, const ReportOptions& opt
 
 std::string markdown(const Results& results, const std::vector<std::string>& warnings,
                      const std::vector<Table>& tables, const std::vector<Figure>& figures) {
-  std::string out = "# straQ* report: " + plain(results.name) + "\n\n";
-  for (const auto& w : warnings) out += "- " + plain(w) + "\n";
+  std::string out = "# straQ* report: " + escape_markdown(results.name) + "\n\n";
+  for (const auto& w : warnings) out += "- " + escape_markdown(w) + "\n";
+  for (const auto& p : results.problems) out += "- " + escape_markdown(p) + "\n";
   for (const auto& e : results.experiments) {
-    for (const auto& p : e.problems) out += "- " + plain(p) + "\n";
+    for (const auto& p : e.problems) out += "- " + escape_markdown(p) + "\n";
   }
   out += "\n";
   for (const auto& t : tables) {
     if (t.id == "strategies" && t.rows.size() > 64) {
-      out += "### " + plain(t.title) + "\n\nIn `tables/strategies.md` (" +
+      out += "### " + escape_markdown(t.title) + "\n\nIn `tables/strategies.md` (" +
              std::to_string(t.rows.size()) + " rows).\n\n";
       continue;
     }
-    out += without_markup(t).to_markdown() + "\n";
+    out += to_markdown(t) + "\n";
   }
   for (const auto& f : figures) {
-    if (f.drawn) out += "![" + plain(f.title) + "](figures/" + f.id + ".svg)\n\n";
-    out += plain(f.caption) + "\n\n";
+    if (f.drawn) out += "![" + escape_markdown(f.title) + "](figures/" + f.id + ".svg)\n\n";
+    out += escape_markdown(f.caption) + "\n\n";
   }
   return out;
+}
+
+// The paper's numbers, or none with a warning where nobody named a file and the usual one is not
+// there.
+PaperReference paper_of(const ReportOptions& options, std::vector<std::string>& warnings) {
+  if (!options.paper.empty()) return read_paper_reference(options.paper);
+  const std::string usual = "configs/paper_reference.yaml";
+  std::error_code ec;
+  if (fs::exists(usual, ec)) return read_paper_reference(usual);
+  warnings.push_back("The paper's numbers are missing: there is no " + usual +
+                     " below the current folder (--paper names it).");
+  return {};
 }
 
 }  // namespace
 
 ReportResult write_report(const std::string& path, const ReportOptions& options) {
+  if (!options.rank_by.empty()) require_rankable(options.rank_by);
   const Results results = read_results(path);
+  ReportResult report;
+  const PaperReference paper = paper_of(options, report.warnings);
+  const CaseStudy study = case_study(results, options.case_dialogue);
   const std::string folder =
       options.out.empty() ? (fs::path(path) / "report").string() : options.out;
   Output out(folder);
 
-  ReportResult report;
   report.runs = static_cast<int>(results.runs().size());
   std::vector<Figure> figures = all_figures(results, options, report.warnings);
   draw(figures, options, out, report.warnings);
 
   HtmlReport page;
   page.results = &results;
+  page.study = &study;
   page.overview = overview_table(results);
   report.results = results_tables(results);
   if (Table t = seeds_table(results); !t.rows.empty()) report.results.push_back(std::move(t));
@@ -196,7 +237,21 @@ ReportResult write_report(const std::string& path, const ReportOptions& options)
   for (Table t : {value_table(results), training_table(results)}) {
     if (!t.rows.empty()) page.other_tables.push_back(std::move(t));
   }
+  const Methods methods = gather_methods(results);
+  for (const auto& p : methods.problems) report.warnings.push_back(p);
+  for (auto& w : report.warnings) w = results.shortened(std::move(w));
+  page.paper_tables = method_tables(methods, paper, {options.rank_by, options.proposed});
+  for (auto& t : judge_tables(results, methods, paper)) page.paper_tables.push_back(std::move(t));
+  page.paper_tables.push_back(case_table(study, paper));
+  for (auto& t : dataset_tables(results, paper)) page.paper_tables.push_back(std::move(t));
+  // By the paper's numbers: table2 before table10.
+  const auto number_of = [](const Table& t) {
+    return std::strtol(t.id.c_str() + std::string("table").size(), nullptr, 10);
+  };
+  std::stable_sort(page.paper_tables.begin(), page.paper_tables.end(),
+                   [&](const auto& x, const auto& y) { return number_of(x) < number_of(y); });
   report.tables.push_back(page.overview);
+  for (const auto& t : page.paper_tables) report.tables.push_back(t);
   for (const auto& t : report.results) report.tables.push_back(t);
   if (Table t = strategies_table(results.runs()); !t.rows.empty()) {
     report.tables.push_back(std::move(t));
@@ -204,8 +259,9 @@ ReportResult write_report(const std::string& path, const ReportOptions& options)
   for (const auto& t : page.other_tables) report.tables.push_back(t);
 
   for (const auto& t : report.tables) {
-    out.write("tables/" + slug(t.id) + ".csv", flatten_intervals(t).to_csv());
-    out.write("tables/" + slug(t.id) + ".md", without_markup(t).to_markdown());
+    out.write("tables/" + slug(t.id) + ".csv", flatten_cells(t).to_csv());
+    out.write("tables/" + slug(t.id) + ".md", to_markdown(t));
+    out.write("tables/" + slug(t.id) + ".tex", to_latex(t, slug(t.id)));
   }
   for (const Figure& f : figures) {
     page.figures.push_back(

@@ -2,8 +2,8 @@
 // only what runs wrote, so it works on a login node, without the corpora, models or a GPU, and as
 // long after the run as the files exist.
 //
-//   OUT/report.html   everything in one file       OUT/tables/<id>.{csv,md}
-//   OUT/report.md     the same as Markdown         OUT/figures/<id>.{svg,png,dat,gp}
+//   OUT/report.html   everything in one file       OUT/tables/<id>.{csv,md,tex}
+//   OUT/report.md     the same as Markdown         OUT/figures/<id>.{svg,png,pdf,dat,gp}
 //   OUT/report.json   the names of all files above, so that the next report removes what it no
 //                     longer writes
 #pragma once
@@ -19,7 +19,13 @@ struct ReportOptions {
   std::string out;                          // empty: <results>/report
   std::string gnuplot = "gnuplot";          // program's name or path
   std::string sensitivity = "learn.gamma";  // the parameter of Figure 5
-  int most_run_figures = 24;  // runs whose own figures are drawn; of more, the first ones
+  int most_run_figures = 8;  // runs whose own figures are drawn; of more, the first ones
+  // The paper's numbers; empty: configs/paper_reference.yaml below the current folder, and a
+  // warning where that is not there.
+  std::string paper;
+  std::string rank_by;        // sorts Table 1 by a metric; "b" is refused with the reason
+  std::string proposed;       // the method that the tests compare the others with
+  std::string case_dialogue;  // of the case study; empty: chosen by coverage
 };
 
 struct ReportResult {
@@ -31,7 +37,8 @@ struct ReportResult {
   int figures = 0;  // drawn
 };
 
-// Throws Error(input) when there is no run below `results`, Error(failure) when the folder cannot
+// Throws Error(input) when there is no run below `results`, when a named file of the paper's
+// numbers cannot be read, and for a ranking that is refused; Error(failure) when the folder cannot
 // be written. A run that cannot be read, and gnuplot's absence or failure, become warnings and
 // remarks in the report: what can be shown is shown.
 ReportResult write_report(const std::string& results, const ReportOptions& options);

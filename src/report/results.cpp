@@ -3,23 +3,20 @@
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string_view>
 
 #include "config/value.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "report/results_files.h"
 
 namespace straq::report {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr int kDepth = 4;  // results/<group>/<experiment>/<point> and a level to spare
-
-bool present(const fs::path& path) {
-  std::error_code ec;
-  return fs::exists(path, ec);
-}
 
 bool is_folder(const fs::path& path) {
   std::error_code ec;
@@ -29,8 +26,8 @@ bool is_folder(const fs::path& path) {
 // A run has one of its files; a folder with an index is an experiment whatever else it holds.
 bool is_run(const fs::path& folder) {
   if (present(folder / "index.csv")) return false;
-  for (const char* name :
-       {"config.yaml", "provenance.json", "metrics.jsonl", "evaluation.json", "DONE", "FAILED"}) {
+  for (const char* name : {"config.yaml", "provenance.json", "metrics.jsonl", "evaluation.json",
+                           "responses", "judge", "human", "DONE", "FAILED"}) {
     if (present(folder / name)) return true;
   }
   return false;
@@ -47,17 +44,6 @@ std::vector<fs::path> child_folders(const fs::path& folder) {
   }
   std::sort(out.begin(), out.end());
   return out;
-}
-
-// Text of an optional file; a file that is there and cannot be read is a problem.
-std::optional<std::string> text_of(const fs::path& path, std::vector<std::string>& problems) {
-  if (!present(path)) return std::nullopt;
-  try {
-    return read_file(path.string());
-  } catch (const Error& e) {
-    problems.push_back(e.what());
-    return std::nullopt;
-  }
 }
 
 struct CsvRow {
@@ -118,53 +104,6 @@ void flatten(const config::Value& v, const std::string& prefix,
   }
 }
 
-std::optional<double> number(const nlohmann::json& object, const char* key) {
-  const auto it = object.find(key);
-  if (it == object.end() || !it->is_number()) return std::nullopt;
-  return it->get<double>();
-}
-
-std::vector<Step> read_steps(const std::string& path, std::string_view text,
-                             std::vector<std::string>& problems) {
-  std::vector<Step> steps;
-  long line = 0, bad = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = text.find('\n', at);
-    const bool newline = end != std::string_view::npos;
-    const std::string_view row = text.substr(at, (newline ? end : text.size()) - at);
-    at = newline ? end + 1 : text.size();
-    ++line;
-    if (row.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const auto object = nlohmann::json::parse(row, nullptr, false);
-    const auto step = object.is_object() ? number(object, "step") : std::nullopt;
-    if (!step) {
-      if (!newline) {
-        problems.push_back(at_line(path, line, "the last line is half-written and left out"));
-      } else if (++bad == 1) {
-        problems.push_back(at_line(path, line, "no JSON object with a \"step\"; left out"));
-      }
-      continue;
-    }
-    Step s;
-    s.step = static_cast<long>(*step);
-    if (const auto it = object.find("stage"); it != object.end() && it->is_string()) {
-      s.stage = it->get<std::string>();
-    }
-    s.loss = number(object, "loss");
-    s.td_loss = number(object, "td_loss");
-    s.grad_norm = number(object, "grad_norm");
-    s.max_q = number(object, "max_q");
-    s.q_mean = number(object, "q_mean");
-    s.tokens = number(object, "tokens");
-    s.decisions = number(object, "decisions");
-    steps.push_back(std::move(s));
-  }
-  if (bad > 1) {
-    problems.push_back(path + ": " + std::to_string(bad) + " lines in all are no such objects");
-  }
-  return steps;
-}
-
 std::string first_lines(std::string text, std::size_t most = 600) {
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
   if (text.size() <= most) return text;
@@ -188,9 +127,13 @@ void read_run(Run& run) {
   const auto need = [&](const char* name) {
     if (!present(folder / name)) run.missing.push_back(name);
   };
-  for (const char* name :
-       {"config.yaml", "provenance.json", "metrics.jsonl", "predictions", "evaluation.json"}) {
-    need(name);
+  need("config.yaml");
+  need("provenance.json");
+  // A run that only wrote, judged or rated replies trained nothing.
+  const bool trains =
+      !present(folder / "responses") && !present(folder / "judge") && !present(folder / "human");
+  if (trains || present(folder / "metrics.jsonl")) {
+    for (const char* name : {"metrics.jsonl", "predictions", "evaluation.json"}) need(name);
   }
 
   if (const auto text = text_of(file("config.yaml"), run.problems)) {
@@ -212,7 +155,11 @@ void read_run(Run& run) {
   }
   if (const auto text = text_of(file("metrics.jsonl"), run.problems)) {
     run.steps = read_steps(file("metrics.jsonl"), *text, run.problems);
+    read_timings(folder / "timings.jsonl", run.steps, run.problems);
   }
+  run.replies = read_folder(folder / "responses", &read_replies, run.problems);
+  run.judged = read_folder(folder / "judge", &read_judgements, run.problems);
+  run.rated = read_folder(folder / "human", &read_judgements, run.problems);
   if (present(folder / "evaluation.json")) {
     try {
       run.evaluation = metrics::read_evaluation(file("evaluation.json"));
@@ -285,12 +232,15 @@ void read_experiment(const fs::path& folder, const std::string& name, Results& r
   }
   for (Run& run : e.runs) {
     run.experiment = e.name;
-    if (!run.path.empty()) read_run(run);
+    if (run.path.empty()) continue;
+    read_run(run);
+    read_dataset(fs::path(run.path) / "dataset.json", results);
   }
   if (!e.runs.empty() || !e.problems.empty()) results.experiments.push_back(std::move(e));
 }
 
 void visit(const fs::path& folder, const std::string& name, int depth, Results& results) {
+  read_dataset(folder / "dataset.json", results);
   const auto children = child_folders(folder);
   const bool has_runs = std::any_of(children.begin(), children.end(), is_run);
   const bool indexed = present(folder / "index.csv");
@@ -344,6 +294,14 @@ const metrics::SplitEvaluation* Run::split(const std::string& name) const {
   return nullptr;
 }
 
+std::string Results::shortened(std::string message) const {
+  if (prefix.empty()) return message;
+  for (std::size_t at; (at = message.find(prefix)) != std::string::npos;) {
+    message.erase(at, prefix.size());
+  }
+  return message;
+}
+
 std::vector<const Run*> Results::runs() const {
   std::vector<const Run*> out;
   for (const auto& e : experiments) {
@@ -382,6 +340,7 @@ Results read_results(const std::string& path) {
     run.point = results.name;
     run.path = root.string();
     read_run(run);
+    read_dataset(root / "dataset.json", results);
     e.runs.push_back(std::move(run));
     results.experiments.push_back(std::move(e));
   } else {
@@ -396,19 +355,28 @@ Results read_results(const std::string& path) {
                "a run is a folder with config.yaml, metrics.jsonl or evaluation.json; "
                "`straq run` makes one");
   }
-  // Messages name files from the results folder on: a report may travel, its machine's paths not.
-  const std::string prefix = root.parent_path().string() + "/";
+  if (root.has_parent_path() && root.parent_path() != root.root_path()) {
+    results.prefix = root.parent_path().string() + "/";
+  }
   const auto shorten = [&](std::vector<std::string>& messages) {
-    if (prefix == "/" || prefix == "//") return;
-    for (auto& m : messages) {
-      for (std::size_t at; (at = m.find(prefix)) != std::string::npos;) m.erase(at, prefix.size());
-    }
+    for (auto& m : messages) m = results.shortened(std::move(m));
   };
+  shorten(results.problems);
+  for (auto& d : results.datasets) d.path = results.shortened(std::move(d.path));
   for (auto& e : results.experiments) {
     shorten(e.problems);
     for (auto& run : e.runs) shorten(run.problems);
   }
   return results;
+}
+
+std::optional<std::vector<metrics::Prediction>> read_predictions_of(const Run& run,
+                                                                    const std::string& split) {
+  const fs::path path = fs::path(run.path) / "predictions" / (split + ".jsonl");
+  const bool known = run.evaluation && !run.evaluation->strategies.empty();
+  if (run.path.empty() || !known || !present(path)) return std::nullopt;
+  return metrics::read_predictions(path.string(),
+                                   static_cast<int>(run.evaluation->strategies.size()));
 }
 
 }  // namespace straq::report

@@ -6,6 +6,8 @@
 //   results/<experiment>/index.csv      point,state,<parameter>…,reason  (one line a planned point)
 //   results/<experiment>/<point>/       config.yaml provenance.json metrics.jsonl
 //                                       predictions/<split>.jsonl evaluation.json DONE | FAILED
+//                                       timings.jsonl responses/ judge/ human/ (report/replies.h)
+//   dataset.json                        at any level: `straq dataset stats --format json`
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -14,7 +16,9 @@
 #include <utility>
 #include <vector>
 
+#include "core/table.h"
 #include "metrics/evaluation.h"
+#include "report/replies.h"
 
 namespace straq::report {
 
@@ -22,8 +26,9 @@ namespace straq::report {
 struct Step {
   long step = 0;
   std::string stage;
-  std::optional<double> loss, td_loss, grad_norm, max_q, q_mean;
+  std::optional<double> loss, td_loss, td_abs, grad_norm, max_q, q_mean, target_mean;
   std::optional<double> tokens, decisions;
+  std::optional<double> seconds;  // of timings.jsonl
 };
 
 enum class State {
@@ -45,6 +50,9 @@ struct Run {
   std::vector<std::pair<std::string, std::string>> settings;    // config.yaml, keys dotted
   std::vector<Step> steps;
   std::optional<metrics::Evaluation> evaluation;
+  std::vector<ReplyFile> replies;     // responses/, by name
+  std::vector<JudgeFile> judged;      // judge/, by name
+  std::vector<JudgeFile> rated;       // human/, by name
   std::vector<std::string> missing;   // files that a finished run has and this one lacks
   std::vector<std::string> problems;  // what could not be read, with file and line
 
@@ -62,10 +70,22 @@ struct Experiment {
   std::vector<std::string> problems;
 };
 
+// The tables of one dataset.json.
+struct DatasetFile {
+  std::string path;  // from the results folder on
+  std::vector<Table> tables;
+};
+
 struct Results {
   std::string name;  // the folder's own name
   std::vector<Experiment> experiments;
+  std::vector<DatasetFile> datasets;
+  std::vector<std::string> problems;  // of files that belong to no experiment
 
+  std::string prefix;  // of paths on this machine, up to the results folder
+
+  // A message with paths from the results folder on: a report may travel, its machine's paths not.
+  std::string shortened(std::string message) const;
   // Every run, in order. Points into this object.
   std::vector<const Run*> runs() const;
   // The splits that any run was evaluated on, "test" first.
@@ -75,5 +95,11 @@ struct Results {
 // Reads `path`: a results folder, one experiment or one run. Throws Error(input) when it does not
 // exist or holds no run at all; everything else becomes a problem of its run or experiment.
 Results read_results(const std::string& path);
+
+// The rows of predictions/<split>.jsonl, read when they are wanted: they are most of a results
+// folder's bytes. Nothing when the file is absent
+// or no evaluation says how many strategies there are; throws Error(input) when it cannot be read.
+std::optional<std::vector<metrics::Prediction>> read_predictions_of(const Run& run,
+                                                                    const std::string& split);
 
 }  // namespace straq::report

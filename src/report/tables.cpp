@@ -354,40 +354,4 @@ Table training_table(const Results& results) {
   return t;
 }
 
-Table flatten_intervals(const Table& table) {
-  Table out;
-  out.id = table.id;
-  out.title = table.title;
-  out.notes = table.notes;
-  std::vector<bool> pair(table.columns.size(), false);
-  for (const auto& row : table.rows) {
-    for (std::size_t c = 0; c < row.size(); ++c) {
-      pair[c] = pair[c] || (row[c].value.is_array() && row[c].value.size() == 2);
-    }
-  }
-  for (std::size_t c = 0; c < table.columns.size(); ++c) {
-    if (!pair[c]) {
-      out.columns.push_back(table.columns[c]);
-    } else {
-      out.columns.push_back(table.columns[c] + " low");
-      out.columns.push_back(table.columns[c] + " high");
-    }
-  }
-  for (const auto& row : table.rows) {
-    std::vector<Cell> cells;
-    for (std::size_t c = 0; c < row.size(); ++c) {
-      if (!pair[c]) {
-        cells.push_back(row[c]);
-        continue;
-      }
-      for (std::size_t side = 0; side < 2; ++side) {
-        cells.push_back(row[c].value.is_array() ? Cell::real(row[c].value[side].get<double>(), 6)
-                                                : Cell::missing());
-      }
-    }
-    out.add(std::move(cells));
-  }
-  return out;
-}
-
 }  // namespace straq::report

@@ -31,9 +31,6 @@ Table value_table(const Results& results);
 // Per run and stage of metrics.jsonl: steps, loss at both ends, gradient norm, tokens.
 Table training_table(const Results& results);
 
-// A copy in which every column of [low, high] cells became two columns of numbers, for CSV.
-Table flatten_intervals(const Table& table);
-
 // Groups of evaluated runs of one experiment that share every parameter but `ignored` (their
 // seed), in order of appearance.
 struct Group {

@@ -84,6 +84,43 @@ TEST(Td, ImitationMakesOneNegativePerExpertNeverTheExpertItself) {
   }
 }
 
+// Nine in ten experts do 0, the others 1; strategies 2 to 7 never occur. With power 1 the negatives
+// of a decision follow the experts' shares, with power 0.5 their square roots.
+TEST(Td, NegativesFollowThePriorsPower) {
+  auto combs = testing::random_combs(60, 11);
+  int n = 0;
+  for (auto& comb : combs) {
+    for (auto& d : comb.decisions) d.gold = n++ % 10 == 0 ? 1 : 0;
+  }
+  LearnConfig config;
+  config.neg.exclude_expert = false;
+  for (const double power : {1.0, 0.5}) {
+    config.neg.prior_power = power;
+    const auto source = imitation_transitions(combs, config, 8, 3);
+    std::map<int, int> drawn;
+    int total = 0;
+    for (std::int32_t c = 0; c < static_cast<std::int32_t>(combs.size()); ++c) {
+      for (std::int64_t epoch = 0; epoch < 20; ++epoch) {
+        std::vector<Transition> made;
+        source(c, 0, epoch, made);
+        ++drawn[made.at(1).action];
+        ++total;
+      }
+    }
+    const double zero = std::pow(0.9, power) / (std::pow(0.9, power) + std::pow(0.1, power));
+    EXPECT_NEAR(drawn[0] / static_cast<double>(total), zero, 0.06);
+    EXPECT_EQ(drawn[0] + drawn[1], total);
+  }
+  // Never the expert's own action where it is excluded.
+  config.neg.exclude_expert = true;
+  const auto source = imitation_transitions(combs, config, 8, 3);
+  for (std::int32_t c = 0; c < 60; ++c) {
+    std::vector<Transition> made;
+    source(c, 0, 0, made);
+    EXPECT_EQ(made.at(1).action, 1 - made.at(0).action);
+  }
+}
+
 TEST(Td, NegativesAreRedrawnEachEpochOrFixed) {
   const auto combs = testing::random_combs(20, 5);
   LearnConfig config;

@@ -18,6 +18,12 @@ namespace fs = std::filesystem;
 using straq::testing::error_of;
 using straq::testing::TemporaryFolder;
 
+ReportOptions options() {
+  ReportOptions o;
+  o.paper = straq::testing::source_path("configs/paper_reference.yaml");
+  return o;
+}
+
 std::size_t count(const std::string& text, const std::string& part) {
   std::size_t n = 0;
   for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++n;
@@ -69,18 +75,20 @@ TEST(Report, GoldenFolderBecomesTablesFiguresAndOnePage) {
   if (!gnuplot_version("gnuplot")) GTEST_SKIP() << "gnuplot is not installed";
   TemporaryFolder root;
   const std::string results = golden::make(root);
-  ReportOptions o;
+  ReportOptions o = options();
   o.out = root.path("out");
   const ReportResult r = write_report(results, o);
   EXPECT_TRUE(r.warnings.empty()) << r.warnings.front();
   EXPECT_EQ(r.runs, 7);
-  // Three evaluated runs with loss, confusion and transitions, two more with a loss, one over gamma
-  EXPECT_EQ(r.figures, 3 * 3 + 2 + 1);
+  // Three evaluated runs with loss, training, confusion, transitions, calibration, stages and
+  // reliability, two more with a loss, one of them with a gradient norm, and one over gamma.
+  constexpr std::size_t kFigures = 3 * 7 + 3 + 1;
+  EXPECT_EQ(r.figures, static_cast<int>(kFigures));
   const std::string html = read_file(r.html);
   expect_balanced(html);
   expect_self_contained(html);
-  EXPECT_EQ(count(html, "<img"), 12u);
-  EXPECT_EQ(count(html, "src=\"data:image/svg+xml;base64,"), 12u);
+  EXPECT_EQ(count(html, "<img"), kFigures);
+  EXPECT_EQ(count(html, "src=\"data:image/svg+xml;base64,"), kFigures);
   EXPECT_EQ(count(html, "<script>"), 1u) << "names and reasons with markup stay text";
   EXPECT_EQ(count(html, "<b>"), 0u);
   EXPECT_NE(html.find("diverged at step 7 &lt;script&gt;"), std::string::npos);
@@ -90,7 +98,7 @@ TEST(Report, GoldenFolderBecomesTablesFiguresAndOnePage) {
 
   for (const char* id : {"loss-gamma-g80", "confusion-gamma-g80-test", "transition-gamma-g80-test",
                          "sensitivity-gamma-gamma-test"}) {
-    for (const char* ending : {".svg", ".png", ".dat", ".gp"}) {
+    for (const char* ending : {".svg", ".png", ".pdf", ".dat", ".gp"}) {
       const std::string name = root.path("out/figures/") + id + ending;
       EXPECT_TRUE(fs::exists(name) && fs::file_size(name) > 40) << name;
     }
@@ -112,7 +120,7 @@ TEST(Report, GoldenFolderBecomesTablesFiguresAndOnePage) {
 TEST(Report, TheSameFolderGivesTheSamePage) {
   TemporaryFolder root;
   const std::string results = golden::make(root);
-  ReportOptions o;
+  ReportOptions o = options();
   o.out = root.path("a");
   const std::string first = read_file(write_report(results, o).html);
   o.out = root.path("b");
@@ -121,7 +129,7 @@ TEST(Report, TheSameFolderGivesTheSamePage) {
 
 TEST(Report, WithoutGnuplotTablesAreCompleteAndThePageSaysWhatIsMissing) {
   TemporaryFolder root;
-  ReportOptions o;
+  ReportOptions o = options();
   o.out = root.path("out");
   o.gnuplot = root.path("no-such-gnuplot");
   const ReportResult r = write_report(golden::make(root), o);
@@ -131,7 +139,7 @@ TEST(Report, WithoutGnuplotTablesAreCompleteAndThePageSaysWhatIsMissing) {
   const std::string html = read_file(r.html);
   expect_balanced(html);
   EXPECT_EQ(count(html, "<img"), 0u);
-  EXPECT_EQ(count(html, "This figure could not be drawn"), 12u);
+  EXPECT_EQ(count(html, "This figure could not be drawn"), 25u);
   EXPECT_TRUE(fs::exists(root.path("out/figures/loss-gamma-g80.gp"))) << "to be drawn elsewhere";
   EXPECT_TRUE(fs::exists(root.path("out/tables/results_test.md")));
 }
@@ -143,11 +151,11 @@ TEST(Report, AFailingGnuplotIsQuotedAndLeavesNoHalfPicture) {
                     "echo half > \"${1%.gp}.svg\"\necho 'no such terminal' >&2\nexit 1\n");
   fs::permissions(root.path("bad-gnuplot"), fs::perms::owner_all);
   golden::finished_run(root.path("results/x/a"), 2);
-  ReportOptions o;
+  ReportOptions o = options();
   o.out = root.path("out");
   o.gnuplot = root.path("bad-gnuplot");
   const ReportResult r = write_report(root.path("results"), o);
-  ASSERT_EQ(r.warnings.size(), 3u);
+  ASSERT_EQ(r.warnings.size(), 7u) << "each figure's own";
   EXPECT_NE(r.warnings[0].find("no such terminal"), std::string::npos) << r.warnings[0];
   EXPECT_FALSE(fs::exists(root.path("out/figures/loss-x-a.svg")));
 }
@@ -156,7 +164,7 @@ TEST(Report, ASecondReportRemovesOnlyItsOwnOldFiles) {
   TemporaryFolder root;
   golden::finished_run(root.path("results/x/a"), 2);
   golden::finished_run(root.path("results/x/b"), 2);
-  ReportOptions o;
+  ReportOptions o = options();
   o.gnuplot = root.path("none");
   write_report(root.path("results"), o);
   const std::string out = root.path("results/report");
@@ -180,7 +188,7 @@ TEST(Report, ASecondReportRemovesOnlyItsOwnOldFiles) {
 TEST(Report, AnUnevaluatedRunIsStillReported) {
   TemporaryFolder root;
   write_file_atomic(root.path("results/x/a/config.yaml"), "seed: 3\n");
-  ReportOptions o;
+  ReportOptions o = options();
   o.out = root.path("out");
   const auto r = write_report(root.path("results"), o);
   EXPECT_TRUE(r.results.empty());
@@ -190,7 +198,7 @@ TEST(Report, AnUnevaluatedRunIsStillReported) {
 
 TEST(Report, MoreRunsThanFiguresAreNamed) {
   TemporaryFolder root;
-  ReportOptions o;
+  ReportOptions o = options();
   o.out = root.path("out");
   o.gnuplot = root.path("none");
   o.most_run_figures = 1;
@@ -203,7 +211,7 @@ TEST(Report, AnUnwritableFolderIsAnError) {
   TemporaryFolder root;
   golden::finished_run(root.path("results/x/a"), 2);
   write_file_atomic(root.path("file"), "");
-  ReportOptions o;
+  ReportOptions o = options();
   o.out = root.path("file/out");
   const auto e = error_of([&] { write_report(root.path("results"), o); });
   EXPECT_EQ(e->kind(), ErrorKind::failure);
@@ -253,11 +261,11 @@ TEST(Figures, GnuplotTextCannotLeaveItsQuotes) {
   TemporaryFolder root;
   // A point whose name tries to run a command from a title.
   golden::finished_run(root.path("results/x/a'; system(\"touch hit\") # `touch hit`"), 2);
-  ReportOptions o;
+  ReportOptions o = options();
   o.out = root.path("out");
   const auto r = write_report(root.path("results"), o);
   EXPECT_TRUE(r.warnings.empty()) << r.warnings.front();
-  EXPECT_EQ(r.figures, 3);
+  EXPECT_EQ(r.figures, 7);
   EXPECT_FALSE(fs::exists(root.path("out/figures/hit")));
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "report/cells.h"
 #include "tests/report/golden.h"
 
 namespace straq::report {
@@ -59,7 +60,7 @@ TEST(Tables, CsvHoldsFullPrecisionWithIntervalsInTwoColumns) {
   auto t = results_tables(read_results(golden::make(root)))[0];
   t.rows.resize(4);
   t.rows.erase(t.rows.begin(), t.rows.begin() + 2);
-  EXPECT_EQ(flatten_intervals(t).to_csv(),
+  EXPECT_EQ(flatten_cells(t).to_csv(),
             "Planner,Seed,Acc %,Acc 95 % low,Acc 95 % high,Q %,Q 95 % low,Q 95 % high,B,"
             "B 95 % low,B 95 % high,n,Invalid\n"
             "g90-2,2,25.0,15.0,35.0,25.0,4.999999999999999,30.0,0.0,0.25,1.5,16,0\n"

@@ -1,0 +1,195 @@
+#include "coordinate/estimate.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "core/error.h"
+#include "model/huggingface.h"
+
+namespace straq::coordinate {
+namespace {
+
+constexpr double kGiB = 1024.0 * 1024 * 1024;
+
+double element_bytes(Precision precision) {
+  switch (precision) {
+    case Precision::bf16:
+      return 2;
+    case Precision::fp64:
+      return 8;
+    case Precision::fp32:
+      break;
+  }
+  return 4;
+}
+
+// Statistics, sums and gradients (model::wide_type).
+double wide_bytes(Precision precision) {
+  return precision == Precision::fp64 ? 8 : 4;
+}
+
+const std::array<DeviceSpec, 5>& devices() {
+  static const std::array<DeviceSpec, 5> all{{{"a100-40", 39.4 * kGiB, 312e12},
+                                              {"a100-80", 79.2 * kGiB, 312e12},
+                                              {"h100", 79.1 * kGiB, 989e12},
+                                              {"h200", 139.7 * kGiB, 989e12},
+                                              {"l40s", 44.4 * kGiB, 362e12}}};
+  return all;
+}
+
+const char* fit_word(Fit fit) {
+  switch (fit) {
+    case Fit::yes:
+      return "yes";
+    case Fit::tight:
+      return "tight";
+    case Fit::no:
+      break;
+  }
+  return "no";
+}
+
+Cell gib(double bytes) {
+  return Cell::real(bytes / kGiB, 2);
+}
+
+}  // namespace
+
+DeviceSpec device_spec(const std::string& name) {
+  std::string known;
+  for (const auto& d : devices()) {
+    if (d.name == name) return d;
+    known += (known.empty() ? "" : ", ") + d.name;
+  }
+  fail_input("no kind of GPU is named \"" + name + "\"", "known are " + known);
+}
+
+EstimateInput estimate_input(const ExperimentConfig& config, std::int64_t learners,
+                             std::int64_t vocab) {
+  EstimateInput in;
+  in.shape = config.model.from.empty()
+                 ? config::read<model::LlamaShape>(config::load_config(config.model.shape))
+                 : model::read_huggingface_config(config.model.from).shape;
+  if (in.shape.vocab == 0) in.shape.vocab = vocab;
+  if (in.shape.vocab == 0 && config.tokenizer.train) {
+    in.shape.vocab = config.tokenizer.train->vocab_size;
+  }
+  in.precision = config.model.precision;
+  in.recompute = config.model.recompute;
+  in.zero1 = config.learn.zero1;
+  in.pretrains =
+      config.learn.objective.lm > 0 || (config.pretrain.objective.lm > 0 &&
+                                        (config.pretrain.epochs > 0 || config.pretrain.steps > 0));
+  in.learners = std::max<std::int64_t>(1, learners);
+  in.micro_tokens = config.learn.micro_tokens;
+  in.batch = config.learn.batch;
+  return in;
+}
+
+MemoryEstimate estimate_memory(const EstimateInput& in) {
+  const auto& s = in.shape;
+  const double e = element_bytes(in.precision), wide = wide_bytes(in.precision);
+  const double n = static_cast<double>(s.parameter_count());
+  const double shards = in.zero1 ? static_cast<double>(in.learners) : 1;
+  MemoryEstimate m;
+  m.parameters = s.parameter_count();
+  m.weights = n * e;
+  m.target = n * e;
+  m.gradients = n * wide;
+  m.master = in.precision == Precision::bf16 ? n * 4 / shards : 0;
+  m.moments = 2 * n * wide / shards;
+
+  // Rows of a pass: a learner's share of the batch, cut into micro-batches.
+  const double share =
+      static_cast<double>(in.batch) * in.rows_per_decision / static_cast<double>(in.learners);
+  const double rows = std::min(static_cast<double>(in.micro_tokens), share);
+  const double h = static_cast<double>(s.hidden), d = static_cast<double>(s.dim_per_head());
+  const double q = static_cast<double>(s.heads) * d, kv = static_cast<double>(s.kv_heads) * d;
+  const double inner = static_cast<double>(s.inner), layers = static_cast<double>(s.layers);
+  // model::LayerTape: input, q k v, attended, middle, gate and up; norms' scales and log-sums.
+  const double layer =
+      rows * ((2 * h + 2 * q + 2 * kv + 2 * inner) * e + (2 + static_cast<double>(s.heads)) * wide);
+  // In the last layer only the rows that are read have more than keys and values.
+  const double last = in.pretrains ? layer : rows * (h + 2 * kv) * e;
+  const double inputs = rows * h * e;
+  m.activations = in.recompute ? (layers - 1) * inputs + layer : (layers - 1) * layer + last;
+  // A layer's backward: its gradient, those of q k v and of the attention's output, two products.
+  m.workspace = rows * (3 * h + 2 * q + 2 * kv) * e;
+  if (in.pretrains) {
+    // Logits of one piece and their logarithms (model/heads.cpp).
+    const double logits = std::min(4.0 * 1024 * 1024, rows * static_cast<double>(s.vocab));
+    m.workspace += rows * 2 * h * e + static_cast<double>(s.vocab) * h * wide + 2 * logits * wide;
+  }
+  return m;
+}
+
+Fit fits(const MemoryEstimate& memory, const DeviceSpec& device) {
+  if (memory.total() < 0.9 * device.memory_bytes) return Fit::yes;
+  // The driver and the libraries' kernels take about a gigabyte, the communicator another; the big
+  // buffers live as long as the run, so that little is lost between them.
+  return memory.total() < 0.97 * device.memory_bytes - 2 * kGiB ? Fit::tight : Fit::no;
+}
+
+double step_flops(const EstimateInput& in) {
+  const auto& s = in.shape;
+  const double h = static_cast<double>(s.hidden), d = static_cast<double>(s.dim_per_head());
+  const double q = static_cast<double>(s.heads) * d, kv = static_cast<double>(s.kv_heads) * d;
+  const double rows = static_cast<double>(in.batch) * in.rows_per_decision;
+  const double projections = h * (2 * q + 2 * kv + 3 * static_cast<double>(s.inner));
+  const double layers = static_cast<double>(s.layers);
+  // A row sees half of its trunk on average: scores and weighted values.
+  const double pass = rows * layers * (2 * projections + 4 * q * in.trunk_tokens / 2);
+  return pass * (in.recompute ? 5 : 4);
+}
+
+std::vector<Table> estimate_tables(const EstimateInput& input,
+                                   const std::optional<DeviceSpec>& device, double utilisation) {
+  Table t;
+  t.id = "estimate";
+  t.title = "Memory of one learner in GiB, of " + std::to_string(input.learners);
+  t.columns = {"Options", "Weights", "Target",    "Gradients", "Master",
+               "Moments", "Tape",    "Workspace", "Total"};
+  if (device) {
+    t.columns.push_back("Fits " + device->name);
+    t.columns.push_back("Step s");
+  }
+  const auto add = [&](const std::string& name, const EstimateInput& in) {
+    const auto m = estimate_memory(in);
+    std::vector<Cell> row{name,          gib(m.weights), gib(m.target),      gib(m.gradients),
+                          gib(m.master), gib(m.moments), gib(m.activations), gib(m.workspace),
+                          gib(m.total())};
+    if (device) {
+      row.emplace_back(fit_word(fits(m, *device)));
+      row.push_back(Cell::real(
+          step_flops(in) / (device->peak_flops * utilisation * static_cast<double>(in.learners)),
+          3));
+    }
+    t.add(std::move(row));
+  };
+  add("as configured", input);
+  auto in = input;
+  const auto vary = [&](bool changed, const std::string& name) {
+    if (changed) add(name, in);
+  };
+  vary(!std::exchange(in.recompute, true), "+ model.recompute");
+  vary(in.learners > 1 && !std::exchange(in.zero1, true), "+ learn.zero1");
+  vary(std::exchange(in.micro_tokens, std::min<std::int64_t>(in.micro_tokens, 2048)) > 2048,
+       "+ learn.micro_tokens 2048");
+  vary(std::exchange(in.precision, Precision::bf16) != Precision::bf16, "+ model.precision bf16");
+  std::string count = std::to_string(input.shape.parameter_count());
+  count += " parameters. Every line has the options of the lines above it.";
+  t.notes.push_back(std::move(count));
+  t.notes.push_back(
+      "Counted from what the learner allocates; the program and its libraries come "
+      "on top (about 0.2 GiB on a CPU, one on a GPU).");
+  if (device) {
+    std::string assumed = "Step time: operations of a straightforward comb at ";
+    assumed += std::to_string(static_cast<int>(100 * utilisation));
+    assumed += " % of the stated peak; an assumption, not a measurement.";
+    t.notes.push_back(std::move(assumed));
+  }
+  return {t};
+}
+
+}  // namespace straq::coordinate

@@ -1,0 +1,69 @@
+// What a training run will need before it is submitted: memory by kind and the time of a step, from
+// the config alone. Memory is counted from what the learner allocates (learn/learner.h,
+// model/decoder.h), so it is as exact as those; time is the operations of a step over an assumed
+// share of a device's peak, so it is a guess and says so.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "coordinate/experiment.h"
+#include "core/table.h"
+
+namespace straq::coordinate {
+
+// A kind of device that learners run on.
+struct DeviceSpec {
+  std::string name;
+  double memory_bytes = 0;  // that a program can have, not the round number of its name
+  double peak_flops = 0;    // of dense bf16 products, as its maker states it
+};
+// a100-40, a100-80, h100, h200, l40s. Throws Error(input) naming them for another name.
+DeviceSpec device_spec(const std::string& name);
+
+struct EstimateInput {
+  model::LlamaShape shape;
+  Precision precision = Precision::fp32;
+  bool recompute = false, zero1 = false;
+  bool pretrains = false;            // some stage has the language-model objective
+  std::int64_t learners = 1;         // of a group
+  std::int64_t micro_tokens = 8192;  // rows of one forward pass
+  std::int64_t batch = 64;           // decisions of a step, over all learners
+  // Of the data set: rows of a comb for each of its decisions, and tokens of a trunk.
+  double rows_per_decision = 85, trunk_tokens = 940;
+};
+// From a config; the shape's file or folder is read. `vocab` is taken where the shape has none.
+EstimateInput estimate_input(const ExperimentConfig& config, std::int64_t learners,
+                             std::int64_t vocab);
+
+// Bytes on one learner.
+struct MemoryEstimate {
+  std::int64_t parameters = 0;  // their number
+  double weights = 0, target = 0, gradients = 0;
+  double master = 0;       // fp32 copy of lower-precision weights, or the learner's shard of it
+  double moments = 0;      // both, or the learner's shards
+  double activations = 0;  // the tape of one micro-batch
+  double workspace = 0;    // what the backward pass and the losses hold beside it
+  double total() const {
+    return weights + target + gradients + master + moments + activations + workspace;
+  }
+};
+MemoryEstimate estimate_memory(const EstimateInput& input);
+
+// Room to spare (a tenth is left), room with little to spare, or none.
+enum class Fit { yes, tight, no };
+Fit fits(const MemoryEstimate& memory, const DeviceSpec& device);
+
+// Operations of one optimizer step over all learners: three passes' worth online (four with
+// recomputation), one for the target network; every row in every layer, causal attention.
+double step_flops(const EstimateInput& input);
+
+// The config as it stands and the variants that save memory, each with its bytes and, where a
+// device is named, whether it fits and how long a step would take at `utilisation` of the peak.
+std::vector<Table> estimate_tables(const EstimateInput& input,
+                                   const std::optional<DeviceSpec>& device,
+                                   double utilisation = 0.4);
+
+}  // namespace straq::coordinate

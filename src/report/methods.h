@@ -1,0 +1,103 @@
+// The rows of the paper's tables, gathered from a results folder: one row a method, responder and
+// setting, with its runs that differ in the seed only taken together. A row keeps per dialogue what
+// a paired test needs, so that two rows can be compared without reading anything again.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "metrics/paired.h"
+#include "report/cells.h"
+#include "report/paper_reference.h"
+#include "report/results.h"
+
+namespace straq::report {
+
+// One metric of a row: a value a seed, in the unit that tables show (percent where they do).
+struct Metric {
+  std::map<std::string, double> by_seed;
+  std::vector<metrics::Interval> intervals;  // one a seed that has one
+  std::int64_t n = 0;
+
+  void add(const std::string& seed, double value, const std::optional<metrics::Interval>& interval,
+           std::int64_t count, double scale);
+  Estimate estimate() const;
+};
+
+struct MethodRow {
+  std::string corpus, responder, method;
+  std::string setting;            // parameters but the seed; empty when the method has one setting
+  std::vector<std::string> runs;  // names, so that every cell can be traced
+  std::set<std::string> seeds;
+  // "acc", "q", "b", "bleu2", "rouge_l", "dist2", "cider", "reward", "max_q", "chosen_q",
+  // "return", "spearman"
+  std::map<std::string, Metric> metrics;
+  // By strategy (its index in `labels`), then by metric.
+  std::vector<std::map<std::string, Metric>> by_strategy;
+  std::vector<metrics::StrategyLabel> labels;
+  std::vector<std::int64_t> support;  // gold decisions of each strategy
+  std::size_t unparsed = 0;           // judge's answers that could not be read
+  bool imitation = false;             // trained under the imitation reward
+
+  // Sums over seeds, by dialogue; counts add over `count_seeds` runs.
+  metrics::CountsOf counts;
+  int count_seeds = 0;
+  std::map<std::string, metrics::ResponseSums> sums;
+  int sum_seeds = 0;
+  std::map<std::string, metrics::MeanSums> rewards;
+  std::vector<metrics::Prediction> decisions;  // of the first seed, for McNemar
+
+  std::string key() const { return responder.empty() ? method : responder + "/" + method; }
+  // As tables name the method: "straQ*-imit", with its setting where it has one.
+  std::string title() const;
+};
+
+struct MethodOptions {
+  int replicates = 2000;  // of the bootstrap where no stored intervals are there
+  std::size_t most = 48;  // runs whose predictions are read for tests
+};
+
+struct Methods {
+  std::vector<MethodRow> rows;  // in order of appearance
+  // Trivial planners by corpus, from the first run that has them: title and report.
+  std::map<std::string, std::vector<metrics::BaselineEvaluation>> baselines;
+  std::vector<std::string> problems;
+
+  std::vector<const MethodRow*> of_corpus(const std::string& corpus) const;
+  std::vector<std::string> corpora() const;  // "esconv" first
+};
+
+Methods gather_methods(const Results& results, const MethodOptions& options = {});
+
+// "straq_imit", "straq_distill", "value_head" or "auto_regressive", from a run's config; "planner"
+// when it says nothing of the kind.
+std::string method_of(const Run& run);
+// The corpus that a run's config names, in lower case; "esconv" and "empathetic" also for longer
+// names that begin so.
+std::string corpus_of(const std::string& name);
+// "straQ*-imit (ours)", "Direct", …; a method of one's own keeps its name.
+std::string method_title(const std::string& method);
+std::string responder_title(const std::string& responder);
+
+// Comparison of the rows of one block by one metric: who is best, and what the tests say of it.
+// `tested` of the rows are compared; the best is emphasised only where its lead over the second
+// stands after Holm's correction, else all that it cannot be told apart from are marked. B is never
+// ranked: a planner that draws at random has the lowest.
+inline constexpr std::size_t kMostRanked = 24;  // rows of a block; of more none is tested
+struct Ranking {
+  std::vector<Emphasis> emphasis;  // one a row
+  bool tested = false;             // false: no test was possible, nothing is emphasised
+};
+Ranking rank(const std::vector<const MethodRow*>& rows, const std::string& metric);
+
+// Paired differences of two rows on their shared dialogues for "acc", "q", "bleu2", "rouge_l",
+// "cider" or "reward"; nothing when one of them lacks the metric's sums or their dialogues differ.
+std::optional<metrics::PairedDifference> compare(const MethodRow& a, const MethodRow& b,
+                                                 const std::string& metric, bool interval);
+
+// Throws Error(input) for "b" with the reason, and for what is no metric of a table.
+void require_rankable(const std::string& metric);
+
+}  // namespace straq::report

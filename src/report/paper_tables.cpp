@@ -1,0 +1,496 @@
+#include "report/paper_tables.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "core/error.h"
+#include "metrics/baselines.h"
+#include "metrics/statistics.h"
+
+namespace straq::report {
+namespace {
+
+using Rows = std::vector<const MethodRow*>;
+
+const std::vector<MetricColumn> kTable1 = {{"acc", "Acc ↑", 2},
+                                           {"q", "Q ↑", 2},
+                                           {"b", "B ↓", 3},
+                                           {"bleu2", "B-2 ↑", 2},
+                                           {"rouge_l", "R-L ↑", 2}};
+const std::vector<MetricColumn> kTable2 = {
+    {"bleu2", "B-2", 2}, {"rouge_l", "R-L", 2}, {"dist2", "Dist-2", 2}, {"cider", "CIDEr", 2}};
+const std::vector<MetricColumn> kTable9 = {
+    {"acc", "Acc ↑", 2},     {"q", "Q ↑", 2},        {"b", "B", 3},        {"bleu2", "B-2 ↑", 2},
+    {"rouge_l", "R-L ↑", 2}, {"dist2", "Dist-2", 2}, {"cider", "CIDEr", 2}};
+
+std::string joined(const std::vector<std::string>& items, const char* between = ", ") {
+  std::string out;
+  for (const auto& item : items) out += (out.empty() ? "" : between) + item;
+  return out;
+}
+
+std::string part_before(const std::string& key) {
+  const std::size_t slash = key.find('/');
+  return slash == std::string::npos ? "" : key.substr(0, slash);
+}
+std::string part_after(const std::string& key) {
+  const std::size_t slash = key.find('/');
+  return slash == std::string::npos ? key : key.substr(slash + 1);
+}
+
+bool is_strategy_metric(const std::string& key) {
+  return key == "acc" || key == "q" || key == "b";
+}
+
+// The paper's row for a row of ours. A planner without replies has the Acc, Q and B of the paper's
+// planner under any responder, because the planner alone decides them.
+std::string reference_key(const ReferenceTable& reference, const MethodRow& row) {
+  for (const std::string& key : {row.key(), row.method}) {
+    if (reference.row(key) != nullptr) return key;
+  }
+  if (row.responder.empty()) {
+    for (const char* responder : {"sft/", "base/"}) {
+      if (reference.row(responder + row.method) != nullptr) return responder + row.method;
+    }
+  }
+  return {};
+}
+
+struct Shape {
+  std::string id, title;
+  std::vector<MetricColumn> metrics;
+  bool responder = true;
+};
+
+std::vector<std::string> columns_of(const Shape& shape) {
+  std::vector<std::string> columns = {"Method"};
+  if (shape.responder) columns.push_back("Responder");
+  for (const auto& m : shape.metrics) {
+    columns.push_back(m.title);
+    columns.push_back(std::string(m.title) + " paper");
+  }
+  for (const char* c : {"n", "Seeds", "Runs"}) columns.push_back(c);
+  return columns;
+}
+
+std::int64_t largest_n(const MethodRow& row) {
+  std::int64_t n = 0;
+  for (const auto& [key, metric] : row.metrics) n = std::max(n, metric.n);
+  return n;
+}
+
+std::vector<Cell> our_row(const Shape& shape, const MethodRow& row,
+                          const ReferenceTable& reference) {
+  std::vector<Cell> cells = {row.title()};
+  if (shape.responder) cells.push_back(responder_title(row.responder));
+  const std::string key = reference_key(reference, row);
+  for (const auto& m : shape.metrics) {
+    const auto it = row.metrics.find(m.key);
+    cells.push_back(it == row.metrics.end() ? Cell::missing()
+                                            : estimate_cell(it->second.estimate(), m.decimals));
+    const bool comparable = !row.responder.empty() || !shape.responder ||
+                            reference.row(row.key()) != nullptr || is_strategy_metric(m.key);
+    cells.push_back(comparable && !key.empty()
+                        ? paper_cell(reference.value(key, m.key), reference.doubtful(key, m.key))
+                        : Cell::missing());
+  }
+  cells.push_back(static_cast<long long>(largest_n(row)));
+  cells.push_back(row.seeds.size());
+  cells.push_back(joined(row.runs));
+  return cells;
+}
+
+std::vector<Cell> missing_row(const Shape& shape, const ReferenceTable& reference,
+                              const std::string& key) {
+  std::vector<Cell> cells = {method_title(part_after(key))};
+  if (shape.responder) cells.push_back(responder_title(part_before(key)));
+  for (const auto& m : shape.metrics) {
+    cells.push_back(missing_cell());
+    cells.push_back(paper_cell(reference.value(key, m.key), reference.doubtful(key, m.key)));
+  }
+  for (int i = 0; i < 3; ++i) cells.push_back(Cell::missing());
+  return cells;
+}
+
+std::vector<Cell> baseline_row(const Shape& shape, const metrics::BaselineEvaluation& b) {
+  std::string title = b.name;
+  for (const auto known : metrics::kBaselines) {
+    if (metrics::to_word(known) == b.name) title = metrics::title_of(known);
+  }
+  std::vector<Cell> cells = {"[" + title + "]"};
+  if (shape.responder) cells.push_back("–");
+  for (const auto& m : shape.metrics) {
+    const std::string key = m.key;
+    Estimate e;
+    e.n = b.strategy.n;
+    if (key == "acc") {
+      e.value = 100 * b.strategy.acc;
+      e.interval = {100 * b.intervals.acc.low, 100 * b.intervals.acc.high};
+    } else if (key == "q") {
+      e.value = 100 * b.strategy.q;
+      e.interval = {100 * b.intervals.q.low, 100 * b.intervals.q.high};
+    } else if (key == "b") {
+      e.value = b.strategy.b;
+      e.interval = b.intervals.b;
+    }
+    cells.push_back(is_strategy_metric(key) ? estimate_cell(e, m.decimals) : Cell::missing());
+    cells.push_back(Cell::missing());
+  }
+  cells.push_back(static_cast<long long>(b.strategy.n));
+  cells.push_back("–");
+  cells.push_back("–");
+  return cells;
+}
+
+// Rows that may be compared: of one responder and of the same gold strategies (or the same number
+// of replies where there are none).
+std::vector<std::vector<std::size_t>> blocks_of(const Rows& rows) {
+  std::vector<std::vector<std::size_t>> blocks;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto at = std::find_if(blocks.begin(), blocks.end(), [&](const auto& b) {
+      const MethodRow& first = *rows[b.front()];
+      return first.responder == rows[i]->responder && first.support == rows[i]->support;
+    });
+    (at == blocks.end() ? blocks.insert(blocks.end(), {{}}) : at)->push_back(i);
+  }
+  return blocks;
+}
+
+std::string tested_note(const std::string& what) {
+  return "Bold: " + what +
+         " of its responder, where its lead over the second stands (paired randomisation by "
+         "dialogue, Holm over the rows of the block, 0.05); underlined: the second, likewise over "
+         "the third; ≈: the best or within noise of it. B is never ranked: a planner that draws at "
+         "random has a low one. Without a mark nothing was tested.";
+}
+
+// Our rows in the paper's order, then the rest; missing ones in between.
+Table make_table(const Shape& shape, Rows rows, const ReferenceTable& reference,
+                 const std::string& rank_by) {
+  Table t;
+  t.id = shape.id;
+  t.title = shape.title;
+  t.columns = columns_of(shape);
+  if (!rank_by.empty()) {
+    const auto value = [&](const MethodRow* r) {
+      const auto it = r->metrics.find(rank_by);
+      return it == r->metrics.end() ? -INFINITY : it->second.estimate().value;
+    };
+    std::stable_sort(rows.begin(), rows.end(),
+                     [&](auto* a, auto* b) { return value(a) > value(b); });
+  }
+  // Emphasis by block and metric.
+  const std::size_t first_metric = shape.responder ? 2 : 1;
+  std::vector<std::vector<Cell>> ours;
+  for (const MethodRow* r : rows) ours.push_back(our_row(shape, *r, reference));
+  bool large = false, any_tested = false;
+  for (const auto& block : blocks_of(rows)) {
+    large = large || block.size() > kMostRanked;
+    for (std::size_t m = 0; m < shape.metrics.size(); ++m) {
+      const std::string key = shape.metrics[m].key;
+      if (key == "b") continue;
+      Rows members;
+      for (const std::size_t i : block) members.push_back(rows[i]);
+      const Ranking ranking = rank(members, key);
+      any_tested = any_tested || ranking.tested;
+      for (std::size_t i = 0; i < block.size(); ++i) {
+        emphasise(ours[block[i]][first_metric + 2 * m], ranking.emphasis[i]);
+      }
+    }
+  }
+  std::vector<bool> placed(rows.size(), false);
+  std::vector<std::string> missing;
+  const auto place = [&](std::size_t i) {
+    placed[i] = true;
+    t.add(std::move(ours[i]));
+  };
+  if (!rank_by.empty()) {
+    for (std::size_t i = 0; i < rows.size(); ++i) place(i);
+  }
+  for (const auto& r : reference.rows) {
+    bool found = false;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const bool exact = rows[i]->key() == r.key || rows[i]->method == r.key;
+      found = found || exact;
+      if (exact && !placed[i]) place(i);
+    }
+    if (found) continue;
+    t.add(missing_row(shape, reference, r.key));
+    const std::string responder = part_before(r.key);
+    missing.push_back(method_title(part_after(r.key)) +
+                      (responder.empty() ? "" : " (" + responder_title(responder) + ")"));
+  }
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (!placed[i]) place(i);
+  }
+  if (!missing.empty())
+    t.notes.push_back("Missing in the results folder: " + joined(missing) + ".");
+  if (any_tested) t.notes.push_back(tested_note("the best"));
+  if (large) {
+    t.notes.push_back("Blocks of more than " + std::to_string(kMostRanked) +
+                      " rows are not tested: name the settings to compare in a folder of their "
+                      "own.");
+  }
+  return t;
+}
+
+void add_interval_notes(Table& t) {
+  t.notes.push_back(
+      "±: half the 95 % interval of the bootstrap over dialogues (mean over seeds); the ends are "
+      "in the CSV. sd: over training seeds, which the interval does not contain. n: decisions or "
+      "replies of a seed.");
+}
+
+// Rows that know less than remembering the last strategy does.
+void add_markov_note(Table& t, const Rows& rows,
+                     const std::vector<metrics::BaselineEvaluation>& baselines) {
+  for (const auto& b : baselines) {
+    if (b.name != metrics::to_word(metrics::Baseline::markov1)) continue;
+    std::vector<std::string> below;
+    for (const MethodRow* r : rows) {
+      const auto it = r->metrics.find("acc");
+      if (it == r->metrics.end() || it->second.n != b.strategy.n) continue;
+      if (it->second.estimate().value > 100 * b.strategy.acc) continue;
+      below.push_back(r->title() +
+                      (r->responder.empty() ? "" : " (" + responder_title(r->responder) + ")"));
+    }
+    if (!below.empty()) {
+      t.notes.push_back("Not above the Markov-1 planner in Acc: " + joined(below) + ".");
+    }
+  }
+}
+
+Table strategies_by_method(const Rows& rows, const ReferenceTable& reference) {
+  Table t;
+  t.id = "table9";
+  t.title = "Table 9: automatic metrics by strategy";
+  t.columns = {"Method", "Responder", "Strategy"};
+  for (const auto& m : kTable9) {
+    t.columns.push_back(m.title);
+    t.columns.push_back(std::string(m.title) + " paper");
+  }
+  t.columns.push_back("n");
+  std::vector<std::string> seen;
+  const auto paper_cells = [&](std::vector<Cell>& cells, const std::string& key, const char* m) {
+    cells.push_back(paper_cell(reference.value(key, m), reference.doubtful(key, m)));
+  };
+  std::size_t shown = 0, left_out = 0;
+  for (const MethodRow* r : rows) {
+    if (r->by_strategy.empty()) continue;
+    if (++shown > kMostRanked) {
+      ++left_out;
+      continue;
+    }
+    for (std::size_t s = 0; s < r->by_strategy.size(); ++s) {
+      const bool named = s < r->labels.size();
+      const std::string name = !named                              ? std::to_string(s)
+                               : r->labels[s].abbreviation.empty() ? r->labels[s].name
+                                                                   : r->labels[s].abbreviation;
+      const bool direct = r->method == "direct" && r->responder == "sft";
+      const std::string key = (direct ? "sft/" : r->method + "/") + name;
+      if (reference.row(key) != nullptr) seen.push_back(key);
+      std::vector<Cell> cells = {r->title(), responder_title(r->responder), name};
+      for (const auto& m : kTable9) {
+        const auto it = r->by_strategy[s].find(m.key);
+        cells.push_back(it == r->by_strategy[s].end()
+                            ? Cell::missing()
+                            : estimate_cell(it->second.estimate(), m.decimals));
+        paper_cells(cells, key, m.key);
+      }
+      cells.push_back(s < r->support.size() ? Cell(static_cast<long long>(r->support[s]))
+                                            : Cell::missing());
+      t.add(std::move(cells));
+    }
+  }
+  std::vector<std::string> missing;
+  for (const auto& row : reference.rows) {
+    if (std::find(seen.begin(), seen.end(), row.key) != seen.end()) continue;
+    const std::string block = part_before(row.key);
+    const std::string title = block == "sft" ? "Direct" : method_title(block);
+    std::vector<Cell> cells = {title, block == "sft" ? "SFT" : "–", part_after(row.key)};
+    for (const auto& m : kTable9) {
+      cells.push_back(missing_cell());
+      paper_cells(cells, row.key, m.key);
+    }
+    cells.push_back(Cell::missing());
+    t.add(std::move(cells));
+    if (std::find(missing.begin(), missing.end(), title) == missing.end()) missing.push_back(title);
+  }
+  if (!missing.empty())
+    t.notes.push_back("Missing in the results folder: " + joined(missing) + ".");
+  if (left_out > 0) t.notes.push_back(std::to_string(left_out) + " rows more are not shown.");
+  t.notes.push_back(
+      "Acc is the strategy's recall (± half Wilson's interval, which takes decisions for "
+      "independent and so is too narrow), Q its F1, B its preference p. Dist-2 and CIDEr are of "
+      "the strategy's own replies: sets of different sizes do not compare.");
+  return t;
+}
+
+Table tests_table(const Rows& rows, const std::string& wanted) {
+  Table t;
+  t.id = "table1_tests";
+  t.title = "Tests behind Table 1";
+  t.columns = {"Proposed",   "Against",     "Responder", "Metric",    "Difference",
+               "95 %",       "p",           "p Holm",    "Dialogues", "McNemar p (by decision)",
+               "Over seeds", "Shared seeds"};
+  for (const auto& block : blocks_of(rows)) {
+    if (block.size() < 2 || block.size() > kMostRanked) continue;
+    const MethodRow* proposed = nullptr;
+    for (const std::string& method :
+         {wanted, std::string("straq_imit"), std::string("straq_distill")}) {
+      // The method itself before a setting of a sweep over it: never the best of them.
+      for (const bool plain : {true, false}) {
+        for (const std::size_t i : block) {
+          const bool fits =
+              !method.empty() && rows[i]->method == method && (!plain || rows[i]->setting.empty());
+          if (proposed == nullptr && fits) proposed = rows[i];
+        }
+      }
+    }
+    if (proposed == nullptr) proposed = rows[block.front()];
+    for (const auto& m : kTable1) {
+      const std::string key = m.key;
+      if (key == "b") continue;
+      std::vector<metrics::PairedDifference> found;
+      std::vector<const MethodRow*> others;
+      for (const std::size_t i : block) {
+        if (rows[i] == proposed) continue;
+        if (proposed->metrics.count(key) == 0 || rows[i]->metrics.count(key) == 0) continue;
+        if (auto d = compare(*proposed, *rows[i], key, true)) {
+          found.push_back(*d);
+          others.push_back(rows[i]);
+        }
+      }
+      std::vector<metrics::PairedDifference*> family;
+      for (auto& d : found) family.push_back(&d);
+      metrics::holm_adjust(family);
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        const auto& d = found[i];
+        Cell interval;
+        interval.numeric = true;
+        interval.text = Cell::real(100 * d.interval->low, 2).text + " to " +
+                        Cell::real(100 * d.interval->high, 2).text;
+        interval.value =
+            nlohmann::ordered_json::array({100 * d.interval->low, 100 * d.interval->high});
+        Cell mcnemar = Cell::missing();
+        if (key == "acc") {
+          try {
+            const auto by_decision =
+                metrics::compare_decisions(proposed->decisions, others[i]->decisions);
+            if (by_decision.decisions > 0) mcnemar = Cell::real(by_decision.test.exact, 4);
+          } catch (const Error&) {
+            // The same dialogues with other decisions: the dialogue's test stands without it.
+          }
+        }
+        const auto seeds = metrics::compare_seeds(proposed->metrics.at(key).by_seed,
+                                                  others[i]->metrics.at(key).by_seed);
+        Cell over = Cell::missing();
+        if (seeds.differences.n > 1) {
+          Estimate e;
+          e.value = seeds.differences.mean;
+          e.seeds = seeds.differences.n;
+          e.interval = {e.value - seeds.differences.half_width,
+                        e.value + seeds.differences.half_width};
+          over = estimate_cell(e, 2);
+        }
+        t.add({proposed->title(), others[i]->title(), responder_title(proposed->responder), m.title,
+               Cell::real(100 * d.difference, 2), interval, Cell::real(d.p, 4),
+               Cell::real(d.p_holm, 4), Cell(static_cast<long long>(d.clusters)), mcnemar, over,
+               Cell(static_cast<long long>(seeds.differences.n))});
+      }
+    }
+  }
+  t.notes.push_back(
+      "Differences in points, proposed minus other, on the same dialogues; several seeds of a "
+      "setting are taken together. p: approximate randomisation that exchanges the two methods in "
+      "whole dialogues (9,999 arrangements, or all where they are fewer); p Holm: over the rows of "
+      "one metric and responder.");
+  t.notes.push_back(
+      "McNemar's test takes decisions of one dialogue for independent ones, so its p is too small "
+      "(anti-conservative); it decides nothing here. Over seeds: mean difference by shared "
+      "training seed and half its t interval, apart from the sampling of dialogues.");
+  return t;
+}
+
+}  // namespace
+
+void add_reference_notes(Table& table, const ReferenceTable& reference, const std::string& paper) {
+  if (reference.columns.empty()) return;
+  table.notes.push_back("Paper: " + paper + ".");
+  const auto reasons = reference.reasons();
+  if (!reasons.empty()) {
+    table.notes.push_back("†: a cell of the paper that is no target: " + joined(reasons, "; ") +
+                          ".");
+  }
+  for (const auto& remark : reference.remarks) table.notes.push_back(remark);
+}
+
+std::vector<Table> method_tables(const Methods& methods, const PaperReference& paper,
+                                 const PaperTableOptions& options) {
+  if (!options.rank_by.empty()) require_rankable(options.rank_by);
+  std::vector<Table> out;
+  // "human" is what replies are measured against, and a judged row without metrics is Table 4's.
+  const auto measured = [&](const std::string& corpus) {
+    Rows rows = methods.of_corpus(corpus);
+    std::erase_if(rows, [](const MethodRow* r) {
+      return r->method == "human" || (r->metrics.count("acc") + r->metrics.count("bleu2")) == 0;
+    });
+    return rows;
+  };
+  const auto automatic = [&](const std::string& corpus, const ReferenceTable& reference) {
+    const bool main = corpus == "esconv";
+    const Rows rows = measured(corpus);
+    Table t = make_table(
+        {main ? "table1" : "table1_" + (corpus.empty() ? "unnamed" : corpus),
+         "Table 1: automatic metrics on " + (main             ? std::string("ESConv")
+                                             : corpus.empty() ? "a corpus that no config names"
+                                                              : corpus),
+         kTable1, true},
+        rows, reference, options.rank_by);
+    if (const auto it = methods.baselines.find(corpus); it != methods.baselines.end()) {
+      for (const auto& b : it->second) t.add(baseline_row({"", "", kTable1, true}, b));
+      add_markov_note(t, rows, it->second);
+    } else {
+      t.notes.push_back("The trivial baselines are missing: no evaluation.json has them.");
+    }
+    add_interval_notes(t);
+    add_reference_notes(t, reference, paper.paper);
+    return t;
+  };
+  out.push_back(automatic("esconv", paper.table("table1")));
+  if (Table tests = tests_table(measured("esconv"), options.proposed); !tests.rows.empty()) {
+    out.push_back(std::move(tests));
+  }
+  for (const auto& corpus : methods.corpora()) {
+    if (corpus == "esconv" || corpus == "empathetic" || measured(corpus).empty()) continue;
+    out.push_back(automatic(corpus, {}));
+  }
+  Table table2 =
+      make_table({"table2", "Table 2: zero-shot replies on EmpatheticDialogues", kTable2, false},
+                 measured("empathetic"), paper.table("table2"), "");
+  add_interval_notes(table2);
+  table2.notes.push_back(
+      "Dist-2 does not add over dialogues: it is not tested, and compares only "
+      "between sets of equal size.");
+  add_reference_notes(table2, paper.table("table2"), paper.paper);
+  out.push_back(std::move(table2));
+
+  Rows ablations = measured("esconv");
+  std::erase_if(ablations, [](const MethodRow* r) {
+    return r->method != "value_head" && r->method != "auto_regressive" && r->method != "straq_imit";
+  });
+  Table table5 =
+      make_table({"table5", "Table 5: ablations of straQ*-imit on ESConv", kTable1, true},
+                 ablations, paper.table("table5"), "");
+  add_interval_notes(table5);
+  add_reference_notes(table5, paper.table("table5"), paper.paper);
+  out.push_back(std::move(table5));
+
+  Table table9 = strategies_by_method(measured("esconv"), paper.table("table9"));
+  add_reference_notes(table9, paper.table("table9"), paper.paper);
+  out.push_back(std::move(table9));
+  return out;
+}
+
+}  // namespace straq::report

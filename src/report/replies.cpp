@@ -1,0 +1,268 @@
+#include "report/replies.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <set>
+
+#include "core/error.h"
+#include "core/files.h"
+#include "metrics/json_fields.h"
+
+namespace straq::report {
+namespace fs = std::filesystem;
+namespace {
+
+using nlohmann::ordered_json;
+
+const char* const kHint = "docs/formats.md lists the fields; write the file anew";
+constexpr int kFormat = 1;
+
+// One row, with errors that name file and line.
+class Row {
+ public:
+  Row(const std::string& path, long line, std::string_view text, bool whole)
+      : path_(path), line_(line), object_(ordered_json::parse(text, nullptr, false)) {
+    if (object_.is_object()) return;
+    fail(whole ? "this is no JSON object" : "the last line is half-written");
+  }
+  [[noreturn]] void fail(const std::string& message) const {
+    fail_input(at_line(path_, line_, message), kHint);
+  }
+  bool has(const char* key) const { return object_.contains(key); }
+  bool is_null(const char* key) const { return has(key) && object_[key].is_null(); }
+  std::string text(const char* key, bool needed) const {
+    if (!has(key) || is_null(key)) {
+      if (needed) fail(std::string("\"") + key + "\" is missing");
+      return {};
+    }
+    if (!object_[key].is_string()) fail(std::string("\"") + key + "\" must be text");
+    return object_[key].get<std::string>();
+  }
+  bool flag(const char* key, bool otherwise) const {
+    if (!has(key)) return otherwise;
+    if (!object_[key].is_boolean()) fail(std::string("\"") + key + "\" must be true or false");
+    return object_[key].get<bool>();
+  }
+  double score(const std::string& name, const ordered_json& value) const {
+    if (!value.is_number()) fail("\"" + name + "\" must be a number");
+    const double x = value.get<double>();
+    if (!(x >= 1 && x <= 5)) fail("\"" + name + "\" must lie between 1 and 5");
+    return x;
+  }
+  const ordered_json& object() const { return object_; }
+  // The id and its dialogue, which the id's part before the last colon must be.
+  void identify(std::string& id, std::string& dialogue) const {
+    id = text("id", true);
+    dialogue = text("dialogue", true);
+    if (id.empty() || dialogue.empty()) fail("\"id\" and \"dialogue\" must not be empty");
+  }
+
+ private:
+  const std::string& path_;
+  long line_;
+  ordered_json object_;
+};
+
+void for_each_row(const std::string& path, const std::function<void(const Row&)>& take) {
+  const std::string text = read_file(path);
+  long line = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = text.find('\n', at);
+    const bool whole = end != std::string::npos;
+    const std::string_view row =
+        std::string_view(text).substr(at, (whole ? end : text.size()) - at);
+    at = whole ? end + 1 : text.size();
+    ++line;
+    if (row.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    take(Row(path, line, row, whole));
+  }
+}
+
+ordered_json read_json(const std::string& path) {
+  const std::string text = read_file(path);
+  try {
+    return ordered_json::parse(text);
+  } catch (const nlohmann::json::parse_error& error) {
+    const auto end = text.begin() + static_cast<std::ptrdiff_t>(std::min(error.byte, text.size()));
+    fail_input(at_line(path, 1 + std::count(text.begin(), end, '\n'), "this is not valid JSON"),
+               kHint);
+  }
+}
+
+std::string beside(const std::string& path, const char* ending) {
+  return fs::path(path).replace_extension(ending).string();
+}
+
+MethodInfo read_info(const std::string& rows_path) {
+  MethodInfo info;
+  const std::string path = beside(rows_path, ".json");
+  info.method = fs::path(rows_path).stem().string();
+  std::error_code ec;
+  if (!fs::exists(path, ec)) return info;
+  info.about = read_json(path);
+  const metrics::JsonFields in(info.about, path);
+  int format = kFormat;
+  if (in.has("format")) in.get("format", format);
+  if (format != kFormat) {
+    fail_input(path + ": its format is " + std::to_string(format) + ", this program reads " +
+                   std::to_string(kFormat),
+               "report with the version that wrote it, or write it anew");
+  }
+  const auto take = [&](const char* key, std::string& out) {
+    if (!in.has(key)) return;
+    const auto& v = in.at(key);
+    if (!v.is_string() && !v.is_number_integer()) in.fail(key, "must be text");
+    out = v.is_string() ? v.get<std::string>() : v.dump();
+  };
+  take("method", info.method);
+  take("responder", info.responder);
+  take("corpus", info.corpus);
+  take("split", info.split);
+  take("seed", info.seed);
+  if (in.has("strategies")) {
+    if (!in.at("strategies").is_array()) in.fail("strategies", "must be a list");
+    for (const auto& s : in.at("strategies")) {
+      const metrics::JsonFields label(s, path + ": strategies");
+      metrics::StrategyLabel l;
+      label.get("name", l.name);
+      if (label.has("abbreviation")) label.get("abbreviation", l.abbreviation);
+      info.strategies.push_back(std::move(l));
+    }
+  }
+  return info;
+}
+
+std::string lower(std::string s) {
+  for (char& c : s) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return s;
+}
+
+}  // namespace
+
+std::vector<metrics::ResponsePair> ReplyFile::pairs() const {
+  std::vector<metrics::ResponsePair> out;
+  for (const auto& r : rows) {
+    out.push_back({r.id, r.hypothesis, {r.reference}, r.dialogue, r.strategy, r.emotion});
+  }
+  return out;
+}
+
+std::optional<std::vector<metrics::Prediction>> ReplyFile::choices(
+    const std::vector<metrics::StrategyLabel>& labels) const {
+  if (labels.empty() || rows.empty()) return std::nullopt;
+  std::map<std::string, int> index;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    index.emplace(lower(labels[i].name), static_cast<int>(i));
+    if (!labels[i].abbreviation.empty()) {
+      index.emplace(lower(labels[i].abbreviation), static_cast<int>(i));
+    }
+  }
+  const auto find = [&](const std::string& name) {
+    const auto it = index.find(lower(name));
+    return it == index.end() ? -1 : it->second;
+  };
+  std::map<std::string, int> next, previous;
+  std::vector<metrics::Prediction> out;
+  for (const auto& r : rows) {
+    if (!r.chosen || r.strategy.empty()) return std::nullopt;
+    metrics::Prediction p;
+    p.dialogue = r.dialogue;
+    p.index = next[r.dialogue]++;
+    const std::size_t colon = r.id.rfind(':');
+    const std::string turn = colon == std::string::npos ? "" : r.id.substr(colon + 1);
+    const bool digits = !turn.empty() && turn.size() < 9 &&
+                        turn.find_first_not_of("0123456789") == std::string::npos;
+    p.turn = digits ? std::stoi(turn) : p.index;
+    p.gold = find(r.strategy);
+    if (p.gold < 0) {
+      fail_input(path + ": " + r.id + ": the strategy \"" + r.strategy + "\" is none of the set",
+                 "list the set's names under \"strategies\" in " + beside(path, ".json"));
+    }
+    p.chosen = find(*r.chosen);
+    const auto before = previous.find(r.dialogue);
+    p.previous = before == previous.end() ? -1 : before->second;
+    previous[r.dialogue] = p.gold;
+    out.push_back(std::move(p));
+  }
+  for (auto& p : out) p.of = next[p.dialogue];
+  return out;
+}
+
+std::size_t JudgeFile::unparsed() const {
+  return static_cast<std::size_t>(
+      std::count_if(rows.begin(), rows.end(), [](const Judgement& j) { return !j.parsed; }));
+}
+
+ReplyFile read_replies(const std::string& path) {
+  ReplyFile out;
+  out.name = fs::path(path).stem().string();
+  out.path = path;
+  out.info = read_info(path);
+  std::set<std::string> seen;
+  for_each_row(path, [&](const Row& row) {
+    Reply r;
+    row.identify(r.id, r.dialogue);
+    if (!seen.insert(r.id).second) row.fail("the id \"" + r.id + "\" comes twice");
+    r.strategy = row.text("strategy", false);
+    r.emotion = row.text("emotion", false);
+    if (row.has("chosen")) r.chosen = row.text("chosen", false);
+    r.hypothesis = row.text("hypothesis", true);
+    r.reference = row.text("reference", true);
+    if (r.reference.empty()) row.fail("\"reference\" must not be empty");
+    r.query = row.text("query", false);
+    out.rows.push_back(std::move(r));
+  });
+  const std::string score = beside(path, ".score.json");
+  std::error_code ec;
+  if (fs::exists(score, ec)) {
+    out.score = metrics::ResponseReport::from_json(read_json(score), score);
+    if (out.score->overall.n != static_cast<std::int64_t>(out.rows.size())) {
+      fail_input(score + ": it scores " + std::to_string(out.score->overall.n) +
+                     " replies, the rows are " + std::to_string(out.rows.size()),
+                 "remove it, or write it anew with `straq score`");
+    }
+  }
+  return out;
+}
+
+JudgeFile read_judgements(const std::string& path) {
+  JudgeFile out;
+  out.name = fs::path(path).stem().string();
+  out.path = path;
+  out.info = read_info(path);
+  std::set<std::pair<std::string, std::string>> seen;
+  for_each_row(path, [&](const Row& row) {
+    Judgement j;
+    row.identify(j.id, j.dialogue);
+    j.strategy = row.text("strategy", false);
+    j.rater = row.text("rater", false);
+    if (!seen.insert({j.id, j.rater}).second) {
+      row.fail("the id \"" + j.id + "\" comes twice" +
+               (j.rater.empty() ? "" : " from the rater " + j.rater));
+    }
+    j.parsed = row.flag("parsed", true);
+    const auto& object = row.object();
+    if (row.has("scores")) {
+      if (!object["scores"].is_object()) row.fail("\"scores\" must be an object");
+      for (const auto& [name, value] : object["scores"].items()) {
+        j.scores[name] = row.score(name, value);
+      }
+    }
+    if (row.has("overall") && !row.is_null("overall")) {
+      j.overall = row.score("overall", object["overall"]);
+    }
+    if (!j.parsed && (j.overall || !j.scores.empty())) {
+      row.fail("a row that was not parsed cannot have scores");
+    }
+    if (j.parsed && !j.overall && j.scores.empty()) {
+      row.fail(
+          "neither \"overall\" nor \"scores\" is there; set \"parsed\" to false if the "
+          "judge's answer could not be read");
+    }
+    out.rows.push_back(std::move(j));
+  });
+  return out;
+}
+
+}  // namespace straq::report

@@ -1,0 +1,374 @@
+// The golden folder (golden/make.py says by which rules it was made): every table is regenerated
+// from it and compared as text, every figure by its data and by the structure of its pictures.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <set>
+
+#include "core/files.h"
+#include "report/figure_style.h"
+#include "report/gnuplot.h"
+#include "report/methods.h"
+#include "report/paper_tables.h"
+#include "report/report.h"
+#include "tests/testing.h"
+
+namespace straq::report {
+namespace {
+
+namespace fs = std::filesystem;
+using straq::testing::error_of;
+using straq::testing::source_path;
+using straq::testing::TemporaryFolder;
+
+std::string folder() {
+  return source_path("tests/report/golden/folder");
+}
+std::string expected() {
+  return source_path("tests/report/golden/expected");
+}
+bool updating() {
+  return std::getenv("STRAQ_UPDATE_GOLDEN") != nullptr;
+}
+
+ReportOptions options(const std::string& out) {
+  ReportOptions o;
+  o.out = out;
+  o.paper = source_path("configs/paper_reference.yaml");
+  o.most_run_figures = 1;
+  return o;
+}
+
+// evaluation.json of every run with predictions, from nothing but these.
+void write_evaluations() {
+  metrics::EvaluationOptions o;
+  o.bootstrap.replicates = 200;
+  o.gamma = 0.85;
+  const auto labels =
+      nlohmann::json::parse(read_file(folder() + "/replies/sft/responses/direct.json"));
+  for (const auto& entry : fs::recursive_directory_iterator(folder())) {
+    if (entry.path().filename() != "test.jsonl") continue;
+    const auto rows = metrics::read_predictions(entry.path().string());
+    metrics::Evaluation e;
+    for (const auto& s : labels["strategies"]) {
+      e.strategies.push_back({s["name"], s["abbreviation"]});
+    }
+    e.splits.emplace_back("test", metrics::evaluate_predictions(rows, o));
+    e.baselines.emplace_back("test", metrics::baseline_reports(rows, rows, o));
+    metrics::write_evaluation(
+        (entry.path().parent_path().parent_path() / "evaluation.json").string(), e);
+  }
+}
+
+std::set<std::string> files_in(const std::string& path) {
+  std::set<std::string> out;
+  for (const auto& entry : fs::directory_iterator(path)) {
+    out.insert(entry.path().filename().string());
+  }
+  return out;
+}
+
+// Numbers of a CSV may differ in their last digits between compilers.
+void expect_same_csv(const std::string& got, const std::string& want, const std::string& name) {
+  std::size_t i = 0, j = 0;
+  const auto field = [](const std::string& s, std::size_t& at) {
+    const std::size_t end = std::min(s.find_first_of(",\n", at), s.size());
+    const std::string f = s.substr(at, end - at);
+    at = end + 1;
+    return f;
+  };
+  while (i < got.size() && j < want.size()) {
+    const std::string a = field(got, i), b = field(want, j);
+    if (a == b) continue;
+    char *end_a = nullptr, *end_b = nullptr;
+    const double x = std::strtod(a.c_str(), &end_a), y = std::strtod(b.c_str(), &end_b);
+    const bool numbers = !a.empty() && !b.empty() && *end_a == '\0' && *end_b == '\0';
+    ASSERT_TRUE(numbers) << name << ": " << a << " instead of " << b;
+    ASSERT_NEAR(x, y, 1e-9 * std::max(1.0, std::abs(y))) << name;
+  }
+  EXPECT_EQ(i >= got.size(), j >= want.size()) << name << " is longer or shorter";
+}
+
+class Golden : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    if (updating()) write_evaluations();
+    root_ = new TemporaryFolder;
+    result_ = new ReportResult(write_report(folder(), options(root_->path("out"))));
+  }
+  static void TearDownTestSuite() {
+    delete result_;
+    delete root_;
+  }
+  static std::string out(const std::string& name) { return root_->path("out/" + name); }
+  static const Table& table(const std::string& id) {
+    for (const auto& t : result_->tables) {
+      if (t.id == id) return t;
+    }
+    throw std::runtime_error("no table " + id);
+  }
+  // The first row whose leading cells are these; the cell of a column.
+  static const Cell& cell(const std::string& id, const std::vector<std::string>& row,
+                          const std::string& column) {
+    const Table& t = table(id);
+    for (const auto& r : t.rows) {
+      bool same = true;
+      for (std::size_t i = 0; i < row.size(); ++i) same = same && r[i].text == row[i];
+      if (!same) continue;
+      for (std::size_t c = 0; c < t.columns.size(); ++c) {
+        if (t.columns[c] == column) return r[c];
+      }
+    }
+    throw std::runtime_error("no cell " + column + " in " + id);
+  }
+  static bool noted(const std::string& id, const std::string& part) {
+    for (const auto& note : table(id).notes) {
+      if (note.find(part) != std::string::npos) return true;
+    }
+    return false;
+  }
+  static TemporaryFolder* root_;
+  static ReportResult* result_;
+};
+TemporaryFolder* Golden::root_ = nullptr;
+ReportResult* Golden::result_ = nullptr;
+
+TEST_F(Golden, EveryTableIsAsRecorded) {
+  if (updating()) {
+    fs::remove_all(expected());
+    fs::create_directories(expected());
+    fs::copy(out("tables"), expected() + "/tables");
+    fs::create_directories(expected() + "/figures");
+    for (const auto& name : files_in(out("figures"))) {
+      if (name.ends_with(".dat")) {
+        fs::copy(out("figures/" + name), expected() + "/figures/" + name);
+      }
+    }
+  }
+  EXPECT_EQ(files_in(out("tables")), files_in(expected() + "/tables"));
+  for (const auto& name : files_in(expected() + "/tables")) {
+    const std::string got = read_file(out("tables/" + name));
+    const std::string want = read_file(expected() + "/tables/" + name);
+    if (name.ends_with(".csv")) {
+      expect_same_csv(got, want, name);
+    } else {
+      EXPECT_EQ(got, want) << name;
+    }
+  }
+}
+
+TEST_F(Golden, Table1ByHand) {
+  // straQ*-imit is right at 3 of 4 decisions of every dialogue, direct at 1.
+  EXPECT_EQ(cell("table1", {"straQ*-imit", "base"}, "Acc ↑").value["value"], 75.0);
+  EXPECT_EQ(cell("table1", {"Direct", "base"}, "Acc ↑").value["value"], 25.0);
+  EXPECT_EQ(cell("table1", {"straQ*-distill", "base"}, "Acc ↑").value["value"], 100 * 17 / 32.0);
+  EXPECT_EQ(cell("table1", {"straQ*-imit", "base"}, "Acc ↑ paper").text, "46.83");
+  EXPECT_EQ(cell("table1", {"straQ*-imit", "base"}, "n").text, "32");
+  // Right replies are the references, wrong ones share no word with them.
+  EXPECT_GT(cell("table1", {"straQ*-imit", "base"}, "R-L ↑").value["value"],
+            cell("table1", {"FSM", "base"}, "R-L ↑").value["value"]);
+  // In the paper and not here; here and not in the paper.
+  EXPECT_EQ(cell("table1", {"Direct-Refine", "base"}, "Acc ↑").text, "missing");
+  EXPECT_EQ(cell("table1", {"Direct-Refine", "base"}, "Acc ↑ paper").text, "17.08");
+  EXPECT_TRUE(noted("table1", "Direct-Refine (base)"));
+  EXPECT_TRUE(noted("table1", "CoT (SFT)"));
+  EXPECT_EQ(cell("table1", {"w/ value head", "–"}, "Acc ↑ paper").text, "–");
+}
+
+TEST_F(Golden, SeedsAreAggregatedApartFromSampling) {
+  // Right at 24 and at 22 of 32: mean 71.875, sd over two seeds 6.25 / sqrt(2).
+  const Cell& c = cell("table1", {"straQ*-imit", "–"}, "Acc ↑");
+  EXPECT_EQ(c.value["value"], 71.875);
+  EXPECT_NEAR(c.value["seed_sd"], 6.25 / std::sqrt(2.0), 1e-9);
+  EXPECT_EQ(c.value["seeds"], 2);
+  EXPECT_TRUE(c.value.contains("low"));
+  EXPECT_EQ(cell("table1", {"straQ*-imit", "–"}, "Runs").text, "planners/imit-1, planners/imit-2");
+}
+
+TEST_F(Golden, OnlyWhatATestUpholdsStandsOut) {
+  // Against five others on eight dialogues: 2/256 each, times 5 by Holm: 0.039.
+  EXPECT_EQ(emphasis_of(cell("table1", {"straQ*-imit", "base"}, "Acc ↑")), Emphasis::best);
+  EXPECT_NEAR(cell("table1_tests", {"straQ*-imit", "Direct", "base", "Acc ↑"}, "p").value,
+              2 / 256.0, 1e-12);
+  EXPECT_NEAR(cell("table1_tests", {"straQ*-imit", "Direct", "base", "Acc ↑"}, "p Holm").value,
+              10 / 256.0, 1e-12);
+  // One decision of 32 apart: the second of the base block does not beat the third …
+  EXPECT_EQ(emphasis_of(cell("table1", {"straQ*-distill", "base"}, "Acc ↑")), Emphasis::none);
+  // … and the best of the SFT block does not beat its second.
+  EXPECT_EQ(emphasis_of(cell("table1", {"straQ*-imit", "SFT"}, "Acc ↑")), Emphasis::noise);
+  EXPECT_EQ(emphasis_of(cell("table1", {"straQ*-distill", "SFT"}, "Acc ↑")), Emphasis::noise);
+  EXPECT_NE(cell("table1", {"straQ*-distill", "SFT"}, "Acc ↑").text.find("≈"), std::string::npos);
+  // B is never ranked.
+  for (const auto& row : table("table1").rows) {
+    EXPECT_EQ(emphasis_of(row[6]), Emphasis::none) << row[0].text;
+  }
+}
+
+TEST_F(Golden, RewardsAndValuesByHand) {
+  // 24 right decisions at 5 and 8 wrong ones at 2.
+  EXPECT_EQ(cell("table4", {"straQ*-imit", "SFT"}, "Reward").value["value"], 4.25);
+  // One answer of 32 could not be read: it was a right one of 16 right and 16 wrong.
+  EXPECT_EQ(cell("table4", {"Direct", "SFT"}, "Reward").value["value"], (15 * 5 + 16 * 2) / 31.0);
+  EXPECT_EQ(cell("table4", {"Direct", "SFT"}, "Unreadable").text, "1");
+  EXPECT_EQ(cell("table4", {"Original dataset", "–"}, "Reward").value["value"], 4.0);
+  // Q of the chosen is the return plus 0.1.
+  const double mean_return = (1 + 1.85 + 2.5725 + 3.186625) / 4;
+  EXPECT_NEAR(cell("table4", {"straQ*-imit", "–"}, "Mean return").value["value"], mean_return,
+              1e-9);
+  EXPECT_NEAR(cell("table4", {"straQ*-imit", "–"}, "Mean Q chosen").value["value"],
+              mean_return + 0.1, 1e-9);
+  EXPECT_NEAR(cell("table4", {"straQ*-imit", "–"}, "Spearman Q, return").value["value"], 1, 1e-9);
+  EXPECT_EQ(cell("table4", {"straQ*-imit", "SFT"}, "Value paper").text, "445.95†");
+  EXPECT_TRUE(noted("table4", "how many turns the dialogue has left"));
+}
+
+TEST_F(Golden, RatingsScoresAndDatasetByHand) {
+  // Four replies: the first rater gives 4, the second 4, 3, 4, 3.
+  EXPECT_EQ(cell("table3", {"straQ*-distill", "SFT"}, "Fluency").value["value"], 3.75);
+  EXPECT_EQ(cell("table3", {"straQ*-distill", "SFT"}, "Ratings").text, "8");
+  EXPECT_EQ(cell("table3", {"straQ*-distill", "SFT"}, "Raters").text, "2");
+  EXPECT_EQ(cell("table3", {"straQ*-imit", "SFT"}, "Fluency").text, "missing");
+  EXPECT_TRUE(noted("table3", "Krippendorff's alpha (ordinal): Fluency"));
+  // Four decisions a strategy, all 4; the two unreadable ones are the first of dialogue 0: gold
+  // 0, 2.
+  EXPECT_EQ(cell("table11", {"Que."}, "Count").text, "3");
+  EXPECT_EQ(cell("table11", {"Inf."}, "Count").text, "4");
+  EXPECT_EQ(cell("table11", {"total"}, "Count").text, "30");
+  EXPECT_EQ(cell("table11", {"total"}, "Avg").text, "4.00");
+  EXPECT_EQ(cell("table8", {"fear"}, "all paper").text, "95");
+  EXPECT_TRUE(noted("table8", "In the paper only: anger, anxiety"));
+  EXPECT_EQ(cell("table10", {"sessions"}, "esconv").text, "8");
+  EXPECT_EQ(cell("table10", {"sessions"}, "esconv paper").text, "1.3K");
+}
+
+TEST_F(Golden, TheCaseStudySumsRewardsToTheEnd) {
+  // straQ*-imit (SFT) earns 5, 5, 5, 2.
+  const Table& t = table("table6");
+  std::vector<double> values;
+  for (const auto& row : t.rows) {
+    if (row[1].text == "straQ*-imit (SFT)") values.push_back(row[5].value);
+  }
+  ASSERT_EQ(values.size(), 4u);
+  EXPECT_NEAR(values[3], 2, 1e-12);
+  EXPECT_NEAR(values[2], 5 + 0.85 * 2, 1e-12);
+  EXPECT_NEAR(values[1], 5 + 0.85 * 6.7, 1e-12);
+  EXPECT_NEAR(values[0], 5 + 0.85 * 10.695, 1e-12);
+  EXPECT_EQ(t.rows[0][1].text, "seeker");
+}
+
+TEST_F(Golden, WhatIsBrokenIsNamedAndTheRestIsReported) {
+  const std::string md = read_file(out("tables/overview.md"));
+  for (const char* part :
+       {"diverged at step 7", "not started", "metrics.jsonl:2: the last line is half-written",
+        "evaluation.json: its format is 2, this program reads 1",
+        "cut.jsonl:32: the last line is half-written", "newer.json: its format is 9",
+        "wrong.jsonl:1: \"overall\" must lie between 1 and 5"}) {
+    std::string escaped = part;
+    EXPECT_NE(md.find(escaped), std::string::npos) << part << " in\n" << md;
+  }
+}
+
+TEST_F(Golden, FiguresHaveTheirDataAndThreePicturesEach) {
+  if (!gnuplot_version("gnuplot")) GTEST_SKIP() << "gnuplot is not installed";
+  std::set<std::string> ids;
+  for (const auto& name : files_in(out("figures"))) {
+    if (name.ends_with(".dat")) ids.insert(name.substr(0, name.size() - 4));
+  }
+  // One run with all of its own figures, gamma with five panels, model sizes.
+  for (const char* id : {"loss-gamma-g0.5-1", "training-gamma-g0.5-1", "throughput-gamma-g0.5-1",
+                         "confusion-gamma-g0.5-1-test", "transition-gamma-g0.5-1-test",
+                         "calibration-gamma-g0.5-1-test", "stages-gamma-g0.5-1-test",
+                         "reliability-gamma-g0.5-1-test", "sensitivity-gamma-gamma-test",
+                         "sensitivity-shape-sizes-test"}) {
+    EXPECT_EQ(ids.count(id), 1u) << id;
+  }
+  EXPECT_EQ(ids.size(), 10u);
+  for (const auto& id : ids) {
+    EXPECT_EQ(read_file(out("figures/" + id + ".dat")),
+              read_file(expected() + "/figures/" + id + ".dat"))
+        << id;
+    const std::string svg = read_file(out("figures/" + id + ".svg"));
+    EXPECT_EQ(svg.rfind("<?xml", 0), 0u) << id;
+    EXPECT_NE(svg.find("</svg>"), std::string::npos) << id;
+    EXPECT_NE(svg.find("<path"), std::string::npos) << id << " has nothing drawn";
+    EXPECT_EQ(read_file(out("figures/" + id + ".png")).rfind("\x89PNG", 0), 0u) << id;
+    const std::string pdf = read_file(out("figures/" + id + ".pdf"));
+    EXPECT_EQ(pdf.rfind("%PDF", 0), 0u) << id;
+    EXPECT_NE(pdf.find("%%EOF"), std::string::npos) << id;
+  }
+  const std::string svg = read_file(out("figures/sensitivity-shape-sizes-test.svg"));
+  for (const char* label : {"tiny", "small"}) EXPECT_NE(svg.find(label), std::string::npos);
+}
+
+// 100 settings of 5 seeds, each with 500 steps: read, tables, figures.
+TEST(GoldenSize, FiveHundredPointsAreReportedInWellUnderHalfAMinute) {
+  TemporaryFolder root;
+  const fs::path from = fs::path(folder()) / "planners" / "imit-1";
+  std::string steps;
+  for (int s = 1; s <= 500; ++s) {
+    steps += R"({"step":)" + std::to_string(s) +
+             R"(,"stage":"q","epoch":0,"loss":1.5,"td_loss":1.25,"td_abs":0.5,"max_q":2.0,)"
+             R"("q_mean":1.0,"target_mean":1.5,"grad_norm":3.5,"lr":0.0005,"decisions":64,)"
+             R"("tokens":6745})"
+             "\n";
+  }
+  std::string index = "point,state,learn.lr,seed,reason\n";
+  for (int p = 0; p < 500; ++p) {
+    const std::string point = "p" + std::to_string(p);
+    const fs::path to = root.path("results/sweep/" + point);
+    fs::create_directories(to);
+    for (const char* name :
+         {"config.yaml", "provenance.json", "evaluation.json", "predictions", "DONE"}) {
+      fs::copy(from / name, to / name, fs::copy_options::recursive);
+    }
+    write_file_atomic((to / "metrics.jsonl").string(), steps);
+    index += point + ",done," + std::to_string(p / 5) + "," + std::to_string(p % 5) + ",\n";
+  }
+  write_file_atomic(root.path("results/sweep/index.csv"), index);
+  ReportOptions o = options(root.path("out"));
+  o.most_run_figures = ReportOptions().most_run_figures;
+  const auto start = std::chrono::steady_clock::now();
+  const auto r = write_report(root.path("results"), o);
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  RecordProperty("seconds", std::to_string(seconds));
+  std::cout << "500 points: " << seconds << " s, " << r.figures << " figures\n";
+  EXPECT_EQ(r.runs, 500);
+#if defined(NDEBUG) && !defined(__SANITIZE_ADDRESS__)
+  EXPECT_LT(seconds, 30);
+#endif
+}
+
+TEST(GoldenRanking, BAloneIsRefusedWithTheReason) {
+  TemporaryFolder root;
+  ReportOptions o = options(root.path("out"));
+  o.rank_by = "b";
+  const auto e = error_of([&] { write_report(folder(), o); });
+  ASSERT_TRUE(e);
+  EXPECT_EQ(e->kind(), ErrorKind::input);
+  EXPECT_NE(e->full().find("at random has a B near 0.12"), std::string::npos);
+  EXPECT_FALSE(fs::exists(root.path("out"))) << "nothing half-written";
+  o.rank_by = "speed";
+  error_of([&] { write_report(folder(), o); });
+}
+
+TEST(GoldenRanking, ByAccTheBestComesFirst) {
+  const Methods m = gather_methods(read_results(folder()));
+  const auto tables = method_tables(
+      m, read_paper_reference(source_path("configs/paper_reference.yaml")), {"acc", ""});
+  double last = 101;
+  std::size_t ours = 0;
+  for (const auto& row : tables[0].rows) {
+    if (!row[2].value.is_object() || row[0].text.rfind('[', 0) == 0) continue;
+    EXPECT_LE(row[2].value["value"].get<double>(), last);
+    last = row[2].value["value"];
+    ++ours;
+  }
+  EXPECT_GT(ours, 10u);
+}
+
+}  // namespace
+}  // namespace straq::report
