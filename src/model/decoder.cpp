@@ -45,6 +45,17 @@ DecoderPass::DecoderPass(const DecoderTensors& weights, const DecoderShape& shap
       recompute_(recompute) {
   row_index_ = at::tensor(rows_, at::kLong).to(tokens_.device());
   row_positions_ = positions_.index_select(0, row_index_);
+  if (layers_.size() > 1 || all_rows()) share_first_projection();
+}
+
+// What enters the first layer is the embedding of a row's token and nothing else, so rows of one
+// token have one norm and one product there; the rotation by position comes after it.
+void DecoderPass::share_first_projection() {
+  auto [different, row_of, counts] = at::_unique2(tokens_, /*sorted=*/true,
+                                                  /*return_inverse=*/true);
+  if (4 * different.size(0) > 3 * row_count_) return;  // hardly any repeats
+  tokens_once_ = different;
+  row_of_token_ = row_of;
 }
 
 at::Tensor DecoderPass::forward() {
@@ -53,7 +64,8 @@ at::Tensor DecoderPass::forward() {
   tape_.resize(layers_.size());
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     LayerTape& tape = tape_[i];
-    if (keep_tape_) tape.x = x;
+    // The first layer's input can be looked up again.
+    if (keep_tape_ && (recompute_ || !shared(static_cast<std::int64_t>(i)))) tape.x = x;
     x = layer_forward(static_cast<std::int64_t>(i), x, keep_tape_ && !recompute_ ? &tape : nullptr);
   }
   at::Tensor scale;
@@ -73,7 +85,8 @@ at::Tensor DecoderPass::layer_forward(std::int64_t i, const at::Tensor& x, Layer
   LayerTape local;
   LayerTape& t = tape ? *tape : local;
 
-  at::Tensor h = rms_norm(x, w.input_norm, shape_.norm_eps, t.input_scale);
+  at::Tensor h = rms_norm(shared(i) ? embedding_.index_select(0, tokens_once_) : x, w.input_norm,
+                          shape_.norm_eps, t.input_scale);
   at::Tensor k, v, residual = x;
   if (some) {
     // Keys and values of all rows, queries of those that are read.
@@ -86,6 +99,7 @@ at::Tensor DecoderPass::layer_forward(std::int64_t i, const at::Tensor& x, Layer
     residual = x.index_select(0, row_index_);
   } else {
     t.qkv = at::mm(h, w.qkv.t());
+    if (shared(i)) t.qkv = t.qkv.index_select(0, row_of_token_);
     // Queries and keys lie side by side and turn alike.
     rotate_(t.qkv.narrow(1, 0, q_width + kv_width), heads + kv_heads, table_, positions_);
     t.q = t.qkv.narrow(1, 0, q_width);
@@ -155,7 +169,8 @@ at::Tensor DecoderPass::layer_backward(std::int64_t i, at::Tensor d, LayerTape& 
   comb_attention_backward(d_attended, t.q, k, v, t.attended, t.log_sum, heads, kv_heads,
                           last(i) ? last_plan_ : plan_, dq, dk, dv);
   d_attended = t.attended = t.q = t.qkv = at::Tensor();
-  h = rms_norm_again(t.x, w.input_norm, t.input_scale);
+  const at::Tensor x = shared(i) ? embedding_.index_select(0, tokens_once_) : t.x;
+  h = rms_norm_again(x, w.input_norm, t.input_scale);
   if (some) {
     rotate_(dq, heads, table_, row_positions_, -1);
     rotate_(dk, kv_heads, table_, positions_, -1);
@@ -168,12 +183,26 @@ at::Tensor DecoderPass::layer_backward(std::int64_t i, at::Tensor d, LayerTape& 
     d.index_copy_(0, row_index_, kept);
   } else {
     rotate_(d_qkv.narrow(1, 0, q_width + kv_width), heads + kv_heads, table_, positions_, -1);
+    if (shared(i)) d_qkv = sum_by_token(d_qkv).to(d_qkv.scalar_type());
     add_weight_gradient_(gradient.qkv, d_qkv, h);
     h = at::mm(d_qkv, w.qkv);
   }
-  rms_norm_backward(t.x, w.input_norm, t.input_scale, h, d, gradient.input_norm);
+  if (shared(i)) {
+    const at::Tensor through_norm = at::zeros_like(x);
+    rms_norm_backward(x, w.input_norm, t.input_scale, h, through_norm, gradient.input_norm);
+    d = sum_by_token(d).add_(through_norm);
+  } else {
+    rms_norm_backward(x, w.input_norm, t.input_scale, h, d, gradient.input_norm);
+  }
   t = LayerTape();
   return d;
+}
+
+at::Tensor DecoderPass::sum_by_token(const at::Tensor& rows) const {
+  at::Tensor sums = at::zeros({tokens_once_.size(0), rows.size(1)},
+                              rows.options().dtype(wide_type(rows.scalar_type())));
+  add_rows_(sums, row_of_token_, rows);
+  return sums;
 }
 
 void DecoderPass::backward(const at::Tensor& g, const DecoderTensors& gradients,
@@ -189,7 +218,8 @@ void DecoderPass::backward(const at::Tensor& g, const DecoderTensors& gradients,
     d = layer_backward(i, d, tape, gradients.layers[static_cast<std::size_t>(i)]);
     if (done) done(i);
   }
-  add_rows_(gradients.embedding, tokens_, d);
+  // One row of d a token where the first layer is shared, one a row of the batch elsewhere.
+  add_rows_(gradients.embedding, shared(0) ? tokens_once_ : tokens_, d);
   if (done) done(static_cast<std::int64_t>(layers_.size()));
 }
 

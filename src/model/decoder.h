@@ -2,7 +2,8 @@
 // would keep a dozen tensors a layer, make a temporary of every gradient and add it afterwards;
 // here the queries, keys and values are one product, as are gate and up, weight gradients are
 // summed in place by the product that makes them, and what is cheap to compute again is not kept.
-// In the last layer only the rows that are read have queries, attention outputs and an MLP.
+// In the last layer only the rows that are read have queries, attention outputs and an MLP; in the
+// first, rows of the same token share their norm and their query, key and value products.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -39,8 +40,8 @@ struct DecoderShape {
 
 // What a backward pass needs of one layer, with n rows.
 struct LayerTape {
-  at::Tensor x;             // [n, hidden] into the layer
-  at::Tensor input_scale;   // [n]
+  at::Tensor x;             // [n, hidden] into the layer; none where the first layer is shared
+  at::Tensor input_scale;   // [n], or [tokens] in a shared first layer
   at::Tensor qkv;           // [n, (heads + 2 kv_heads) d], rotated; in the last layer k and v alone
   at::Tensor q;             // the last layer's queries of the kept rows; elsewhere a view into qkv
   at::Tensor log_sum;       // [heads, queries]
@@ -72,6 +73,10 @@ class DecoderPass {
   at::Tensor layer_forward(std::int64_t i, const at::Tensor& x, LayerTape* tape) const;
   at::Tensor layer_backward(std::int64_t i, at::Tensor d, LayerTape& tape,
                             const LayerTensors& gradient) const;
+  void share_first_projection();
+  bool shared(std::int64_t i) const { return i == 0 && tokens_once_.defined(); }
+  // The sums of the rows of each of tokens_once_, [tokens, width] in the wide type.
+  at::Tensor sum_by_token(const at::Tensor& rows) const;
   bool last(std::int64_t i) const { return i + 1 == static_cast<std::int64_t>(layers_.size()); }
   bool all_rows() const { return static_cast<std::int64_t>(rows_.size()) == row_count_; }
 
@@ -82,7 +87,8 @@ class DecoderPass {
   at::Tensor tokens_, positions_;
   RotaryTable table_;
   std::vector<std::int64_t> rows_;
-  at::Tensor row_index_, row_positions_;  // rows_ as a tensor, their positions
+  at::Tensor row_index_, row_positions_;   // rows_ as a tensor, their positions
+  at::Tensor tokens_once_, row_of_token_;  // the different tokens; each row's place among them
   AttentionPlan plan_, last_plan_;
   std::int64_t row_count_;
   bool keep_tape_, recompute_;

@@ -115,7 +115,8 @@ TEST(Learner, Bf16FollowsTheCurveOfFp32AndChoosesTheSameStrategies) {
     f->make();
   }
   double first = 0, last = 0;
-  for (int i = 0; i < 60; ++i) {
+  // Not further: once everything is memorised, Adam's bounces differ from one rounding to the next.
+  for (int i = 0; i < 40; ++i) {
     const double a = wide.step(i % 4).loss, b = narrow.step(i % 4).loss;
     EXPECT_NEAR(b, a, 0.05 * a + 0.02) << "step " << i;
     if (i == 0) first = a;
