@@ -44,7 +44,7 @@ def train(a, work, learners, name):
         a.program, "run", "bench/train.yaml", "--set", f"results={results}", "--set", "threads=1",
         "--set", f"shards.folder={work / 'shards'}", "--set", f"roles.learners={learners}",
         "--set", "model.shape=configs/shapes/small_256x6.yaml", "--set", f"learn.steps={a.steps}",
-        "--set", "evaluate.splits=[train]" if a.quick else "evaluate.replicates=100"])
+        "--set", "evaluate.splits=[test]", "--set", "evaluate.replicates=100"])
     run = results / "train_bench" / "seed-1"
     steps = rows(run / "timings.jsonl")[1:]
     return {"learners": learners, "steps": len(steps) + 1,

@@ -1,6 +1,7 @@
 // Our side of the training bench: a few optimizer steps of Q-learning on ESConv. It writes the
 // weights that it starts from and the batches that it takes, so that a peer can take the same
-// steps, and then its own losses and times.
+// steps, and then its own losses and times. With --evaluate it is our side of the evaluation bench:
+// no step, but Q of every decision of the test split.
 //
 //   train_bench --shape configs/shapes/S.yaml --steps 12 --threads 1 --json out.json
 //               [--dump dump.jsonl] [--weights FOLDER] [--dtype fp32|bf16] [--layout comb|paper]
@@ -71,7 +72,7 @@ Gemm gemm_flops(at::ScalarType dtype) {
 shard::DatasetView dataset(const coordinate::ExperimentConfig& config) {
   coordinate::DatasetJob job(config);
   for (const auto& missing : job.survey()) job.add(job.process(missing.item));
-  return shard::open_dataset(job.folder(), {job.key(), {}, {}}, {"train"});
+  return shard::open_dataset(job.folder(), {job.key(), {}, {}}, {"train", "test"});
 }
 
 void write_dump(const std::string& path, const shard::DatasetView& data,
@@ -129,13 +130,36 @@ void write_dump(const std::string& path, const shard::DatasetView& data,
   write_file_atomic(path, out.str());
 }
 
+// Q of every decision of `combs` in one call, after a part of them that warms up.
+Json evaluate(learn::Learner& learner, const std::vector<prompt::Comb>& combs) {
+  learner.evaluate(
+      {combs.begin(),
+       combs.begin() + std::min<std::ptrdiff_t>(4, static_cast<std::ptrdiff_t>(combs.size()))});
+  const double wall = wall_seconds(), processor = processor_seconds();
+  const at::Tensor q = learner.evaluate(combs).to(at::kDouble).contiguous();
+  Json out = {{"side", "straq"},
+              {"seconds", wall_seconds() - wall},
+              {"cpu_seconds", processor_seconds() - processor},
+              {"decisions", q.size(0)}};
+  std::int64_t row = 0;
+  for (std::size_t c = 0; c < combs.size(); ++c) {
+    for (std::size_t d = 0; d < combs[c].decisions.size(); ++d, ++row) {
+      const double* values = q.const_data_ptr<double>() + row * q.size(1);
+      out["q"].push_back({{"dialogue", c},
+                          {"decision", d},
+                          {"values", std::vector<double>(values, values + q.size(1))}});
+    }
+  }
+  return out;
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"our side of the training bench"};
   std::string config_path = "bench/train.yaml", shape_path, dump, weights, json, dtype = "fp32",
               layout = "comb";
   int steps = 12, threads = 1;
   std::int64_t micro_tokens = 8192;
-  bool recompute = false;
+  bool recompute = false, only_evaluate = false;
   app.add_option("--config", config_path, "data, tokenizer, prompts");
   app.add_option("--shape", shape_path, "a file of shape keys")->required();
   app.add_option("--dump", dump, "write dialogues and batches here");
@@ -147,6 +171,7 @@ int run(int argc, char** argv) {
   app.add_option("--layout", layout)->check(CLI::IsMember({"comb", "paper"}));
   app.add_option("--micro-tokens", micro_tokens, "tokens of one forward pass");
   app.add_flag("--recompute", recompute, "activation recomputation");
+  app.add_flag("--evaluate", only_evaluate, "Q of the test split instead of steps");
   app.add_option("--json", json, "write the result here");
   CLI11_PARSE(app, argc, argv);
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
@@ -159,7 +184,7 @@ int run(int argc, char** argv) {
   auto config = coordinate::read_experiment(root);
   config.learn.micro_tokens = micro_tokens;
   const auto data = dataset(config);
-  const auto& combs = data.split("train");
+  const auto& combs = data.split(only_evaluate ? "test" : "train");
   auto shape = config::read<model::LlamaShape>(config::load_config(shape_path));
   if (shape.vocab == 0) shape.vocab = data.vocab_size();
   shape.max_positions = std::max<std::int64_t>(shape.max_positions, config.prompt.window);
@@ -190,6 +215,13 @@ int run(int argc, char** argv) {
   learn::Learner learner(std::move(online), combs,
                          {data.option_ids().begin(), data.option_ids().end()},
                          planner::Readout::mean_logit, config.learn, *collectives);
+  if (only_evaluate) {
+    Json out = evaluate(learner, combs);
+    out["peak_rss_bytes"] = memory_bytes("VmHWM");
+    out["start_rss_bytes"] = start_bytes;
+    if (!json.empty()) write_file_atomic(json, out.dump() + "\n");
+    return 0;
+  }
   auto stage = static_cast<learn::StageConfig>(config.learn);
   stage.warmup = 0;
   stage.lr_min = 1;  // the peers' rate is constant

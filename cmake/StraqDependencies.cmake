@@ -93,3 +93,6 @@ target_include_directories(straq_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS} ${
 target_link_libraries(straq_hdf5 INTERFACE ${HDF5_C_LIBRARIES})
 
 find_package(Libtorch REQUIRED)
+# libtorch's at::parallel_for is a template that runs in parallel only in code compiled with OpenMP.
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+target_link_libraries(straq_torch INTERFACE OpenMP::OpenMP_CXX)

@@ -9,6 +9,9 @@
 
 #include "comm/world.h"
 
+#ifdef STRAQ_REVISION_HEADER
+#include STRAQ_REVISION_HEADER  // defines STRAQ_REVISION
+#endif
 #ifndef STRAQ_VERSION
 #define STRAQ_VERSION "unknown"
 #endif

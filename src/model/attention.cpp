@@ -4,6 +4,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdlib>
 #include <memory>
@@ -75,6 +76,17 @@ struct Operand {
   T* at(std::int64_t row, std::int64_t column) const { return data + row * stride + column; }
 };
 
+// f(task) for each of [0, count), in parallel; whoever is free takes the next one, because spans
+// differ in length. Tasks write apart from each other, so the order does not show in the result.
+template <class F>
+void for_tasks(std::int64_t count, F&& f) {
+  std::atomic<std::int64_t> next{0};
+  const auto workers = std::min<std::int64_t>(count, at::get_num_threads());
+  at::parallel_for(0, workers, 1, [&](std::int64_t, std::int64_t) {
+    for (std::int64_t task = 0; (task = next++) < count;) f(task);
+  });
+}
+
 template <class T>
 void forward(const at::Tensor& q_, const at::Tensor& k_, const at::Tensor& v_, std::int64_t heads,
              std::int64_t kv_heads, const AttentionPlan& plan, at::Tensor out_,
@@ -86,37 +98,34 @@ void forward(const at::Tensor& q_, const at::Tensor& k_, const at::Tensor& v_, s
   const A scale = static_cast<A>(1 / std::sqrt(static_cast<double>(d)));
   A* log_sum = data<A>(log_sum_);
   const auto tasks = static_cast<std::int64_t>(plan.size()) * kv_heads;
-  at::parallel_for(0, tasks, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (auto task = begin; task < end; ++task) {
-      const auto& span = plan[static_cast<std::size_t>(task / kv_heads)];
-      const auto kv = task % kv_heads;
-      for (const Block& block : blocks_of(span)) {
-        const auto n = block.count, width = block.width;
-        const auto shared = std::min(width, span.prefix), own = width - shared;
-        const auto* visible = span.visible.data() + block.first;
-        const auto row = span.first_query + block.first;
-        A* score = scratch<A, 0>(n * width);
-        T* probability;
-        if constexpr (std::is_same_v<T, A>) {
-          probability = score;
-        } else {
-          probability = scratch<T, 1>(n * width);
-        }
-        A* result = scratch<A, 2>(n * d);
-        A inverse[kQueryBlock];
-        for (auto h = kv * group; h < (kv + 1) * group; ++h) {
-          const T* query = q.at(row, h * d);
-          multiply(true, n, shared, d, query, q.stride, k.at(0, kv * d), k.stride, 0, score, width);
-          multiply(true, n, own, d, query, q.stride, k.at(span.begin, kv * d), k.stride, 0,
-                   score + shared, width);
-          ops.softmax(score, probability, width, n, width, visible, scale,
-                      log_sum + h * queries + row, inverse);
-          multiply(false, n, d, shared, probability, width, v.at(0, kv * d), v.stride, 0, result,
-                   d);
-          multiply(false, n, d, own, probability + shared, width, v.at(span.begin, kv * d),
-                   v.stride, shared > 0 ? 1 : 0, result, d);
-          ops.scale_rows(result, inverse, out.at(row, h * d), n, d, out.stride, d);
-        }
+  for_tasks(tasks, [&](std::int64_t task) {
+    const auto& span = plan[static_cast<std::size_t>(task / kv_heads)];
+    const auto kv = task % kv_heads;
+    for (const Block& block : blocks_of(span)) {
+      const auto n = block.count, width = block.width;
+      const auto shared = std::min(width, span.prefix), own = width - shared;
+      const auto* visible = span.visible.data() + block.first;
+      const auto row = span.first_query + block.first;
+      A* score = scratch<A, 0>(n * width);
+      T* probability;
+      if constexpr (std::is_same_v<T, A>) {
+        probability = score;
+      } else {
+        probability = scratch<T, 1>(n * width);
+      }
+      A* result = scratch<A, 2>(n * d);
+      A inverse[kQueryBlock];
+      for (auto h = kv * group; h < (kv + 1) * group; ++h) {
+        const T* query = q.at(row, h * d);
+        multiply(true, n, shared, d, query, q.stride, k.at(0, kv * d), k.stride, 0, score, width);
+        multiply(true, n, own, d, query, q.stride, k.at(span.begin, kv * d), k.stride, 0,
+                 score + shared, width);
+        ops.softmax(score, probability, width, n, width, visible, scale,
+                    log_sum + h * queries + row, inverse);
+        multiply(false, n, d, shared, probability, width, v.at(0, kv * d), v.stride, 0, result, d);
+        multiply(false, n, d, own, probability + shared, width, v.at(span.begin, kv * d), v.stride,
+                 shared > 0 ? 1 : 0, result, d);
+        ops.scale_rows(result, inverse, out.at(row, h * d), n, d, out.stride, d);
       }
     }
   });
@@ -142,60 +151,58 @@ void backward(const at::Tensor& g_, const at::Tensor& q_, const at::Tensor& k_,
   const at::Tensor shared_parts =
       at::zeros({spans, kv_heads, 2, prefix, d}, q_.options().dtype(wide_type(q_.scalar_type())));
   A* shared_part = data<A>(shared_parts);
-  at::parallel_for(0, spans * kv_heads, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (auto task = begin; task < end; ++task) {
-      const auto& span = plan[static_cast<std::size_t>(task / kv_heads)];
-      const auto kv = task % kv_heads;
-      A* shared_dk = shared_part + task * 2 * prefix * d;
-      A* shared_dv = shared_dk + prefix * d;
-      A* own_dk = scratch<A, 0>(2 * span.keys * d);
-      A* own_dv = own_dk + span.keys * d;
-      std::fill_n(own_dk, 2 * span.keys * d, A(0));
-      for (const Block& block : blocks_of(span)) {
-        const auto n = block.count, width = block.width;
-        const auto shared = std::min(width, span.prefix), own = width - shared;
-        const auto* visible = span.visible.data() + block.first;
-        const auto row = span.first_query + block.first;
-        A* score = scratch<A, 1>(2 * n * width);
-        A* dprobability = score + n * width;
-        T *probability, *dscore;
-        if constexpr (std::is_same_v<T, A>) {
-          probability = score, dscore = dprobability;
-        } else {
-          probability = scratch<T, 2>(2 * n * width), dscore = probability + n * width;
-        }
-        A* result = scratch<A, 3>(n * d);
-        A delta[kQueryBlock], one[kQueryBlock];
-        std::fill_n(one, n, A(1));
-        for (auto h = kv * group; h < (kv + 1) * group; ++h) {
-          const T* query = q.at(row, h * d);
-          const T* grad = g.at(row, h * d);
-          for (std::int64_t i = 0; i < n; ++i) {
-            ops.row_dot(grad + i * g.stride, out.at(row + i, h * d), delta + i, 1, 0, d);
-          }
-          multiply(true, n, shared, d, query, q.stride, k.at(0, kv * d), k.stride, 0, score, width);
-          multiply(true, n, own, d, query, q.stride, k.at(span.begin, kv * d), k.stride, 0,
-                   score + shared, width);
-          multiply(true, n, shared, d, grad, g.stride, v.at(0, kv * d), v.stride, 0, dprobability,
-                   width);
-          multiply(true, n, own, d, grad, g.stride, v.at(span.begin, kv * d), v.stride, 0,
-                   dprobability + shared, width);
-          ops.softmax_backward(score, dprobability, probability, dscore, width, n, width, visible,
-                               scale, log_sum + h * queries + row, delta);
-          multiply(false, n, d, shared, dscore, width, k.at(0, kv * d), k.stride, 0, result, d);
-          multiply(false, n, d, own, dscore + shared, width, k.at(span.begin, kv * d), k.stride,
-                   shared > 0 ? 1 : 0, result, d);
-          ops.scale_rows(result, one, dq.at(row, h * d), n, d, dq.stride, d);
-          add_transposed_product(n, d, shared, dscore, width, query, q.stride, shared_dk, d);
-          add_transposed_product(n, d, own, dscore + shared, width, query, q.stride, own_dk, d);
-          add_transposed_product(n, d, shared, probability, width, grad, g.stride, shared_dv, d);
-          add_transposed_product(n, d, own, probability + shared, width, grad, g.stride, own_dv, d);
-        }
+  for_tasks(spans * kv_heads, [&](std::int64_t task) {
+    const auto& span = plan[static_cast<std::size_t>(task / kv_heads)];
+    const auto kv = task % kv_heads;
+    A* shared_dk = shared_part + task * 2 * prefix * d;
+    A* shared_dv = shared_dk + prefix * d;
+    A* own_dk = scratch<A, 0>(2 * span.keys * d);
+    A* own_dv = own_dk + span.keys * d;
+    std::fill_n(own_dk, 2 * span.keys * d, A(0));
+    for (const Block& block : blocks_of(span)) {
+      const auto n = block.count, width = block.width;
+      const auto shared = std::min(width, span.prefix), own = width - shared;
+      const auto* visible = span.visible.data() + block.first;
+      const auto row = span.first_query + block.first;
+      A* score = scratch<A, 1>(2 * n * width);
+      A* dprobability = score + n * width;
+      T *probability, *dscore;
+      if constexpr (std::is_same_v<T, A>) {
+        probability = score, dscore = dprobability;
+      } else {
+        probability = scratch<T, 2>(2 * n * width), dscore = probability + n * width;
       }
-      std::vector<A> ones(static_cast<std::size_t>(span.keys), A(1));
-      ops.scale_rows(own_dk, ones.data(), dk.at(span.begin, kv * d), span.keys, d, dk.stride, d);
-      ops.scale_rows(own_dv, ones.data(), dv.at(span.begin, kv * d), span.keys, d, dv.stride, d);
+      A* result = scratch<A, 3>(n * d);
+      A delta[kQueryBlock], one[kQueryBlock];
+      std::fill_n(one, n, A(1));
+      for (auto h = kv * group; h < (kv + 1) * group; ++h) {
+        const T* query = q.at(row, h * d);
+        const T* grad = g.at(row, h * d);
+        for (std::int64_t i = 0; i < n; ++i) {
+          ops.row_dot(grad + i * g.stride, out.at(row + i, h * d), delta + i, 1, 0, d);
+        }
+        multiply(true, n, shared, d, query, q.stride, k.at(0, kv * d), k.stride, 0, score, width);
+        multiply(true, n, own, d, query, q.stride, k.at(span.begin, kv * d), k.stride, 0,
+                 score + shared, width);
+        multiply(true, n, shared, d, grad, g.stride, v.at(0, kv * d), v.stride, 0, dprobability,
+                 width);
+        multiply(true, n, own, d, grad, g.stride, v.at(span.begin, kv * d), v.stride, 0,
+                 dprobability + shared, width);
+        ops.softmax_backward(score, dprobability, probability, dscore, width, n, width, visible,
+                             scale, log_sum + h * queries + row, delta);
+        multiply(false, n, d, shared, dscore, width, k.at(0, kv * d), k.stride, 0, result, d);
+        multiply(false, n, d, own, dscore + shared, width, k.at(span.begin, kv * d), k.stride,
+                 shared > 0 ? 1 : 0, result, d);
+        ops.scale_rows(result, one, dq.at(row, h * d), n, d, dq.stride, d);
+        add_transposed_product(n, d, shared, dscore, width, query, q.stride, shared_dk, d);
+        add_transposed_product(n, d, own, dscore + shared, width, query, q.stride, own_dk, d);
+        add_transposed_product(n, d, shared, probability, width, grad, g.stride, shared_dv, d);
+        add_transposed_product(n, d, own, probability + shared, width, grad, g.stride, own_dv, d);
+      }
     }
+    std::vector<A> ones(static_cast<std::size_t>(span.keys), A(1));
+    ops.scale_rows(own_dk, ones.data(), dk.at(span.begin, kv * d), span.keys, d, dk.stride, d);
+    ops.scale_rows(own_dv, ones.data(), dv.at(span.begin, kv * d), span.keys, d, dv.stride, d);
   });
   if (prefix == 0) return;
   // The prefix is the first rows of k and v, and its own span (the first) wrote what it gave

@@ -10,6 +10,10 @@
 
 #include "kernel/row_ops.h"
 
+#ifndef INTRA_OP_PARALLEL
+#error "compile with OpenMP, or at::parallel_for runs on one thread"
+#endif
+
 namespace straq::model {
 
 inline bool has_row_kernels(const at::Tensor& x) {

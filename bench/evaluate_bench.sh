@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# The evaluation bench: Q of every decision of ESConv's test split, one forward pass a dialogue,
+# beside PyTorch with one prompt a decision and beside a comb in PyTorch. The Q values must agree.
+#
+# usage: bash bench/evaluate_bench.sh [--preset P] [--quick] [OPTION ...]
+#
+#   --preset P     the program is build/P/bench/train_bench (default: cpu)
+#   --quick        a small shape and few prompts
+#   --shapes A,B   files of configs/shapes without .yaml
+#   --threads N    math threads
+#   --batches A=N  how many batches of 64 decisions each peer evaluates (ours: all)
+#   --json FILE    the result as JSON
+#
+# Exit codes: 0 done; 1 a side failed or the values disagree; 2 bad usage or not built; 77 skipped
+# (no PyTorch, or no corpus).
+set -euo pipefail
+# shellcheck source=bench/peer/env.sh
+source "$(dirname "${BASH_SOURCE[0]}")/peer/env.sh"
+
+preset=cpu options=()
+while (($#)); do
+  case "$1" in
+    --preset) [[ -n "${2:-}" ]] || fail "--preset needs a value" "" 2; preset="$2"; shift ;;
+    -h | --help) print_help "$0"; exit 0 ;;
+    *) options+=("$1") ;;
+  esac
+  shift
+done
+program="$STRAQ_HOME/build/$preset/bench/train_bench"
+[[ -x "$program" ]] || fail "build/$preset/bench/train_bench is not built" \
+  "bash bench/run.sh --build --preset $preset train" 2
+bench_environment bench-venv bench/peer/requirements.txt
+cd "$STRAQ_HOME"
+exec "$BENCH_PYTHON" bench/peer/evaluate_bench.py --program "$program" ${options[@]+"${options[@]}"}

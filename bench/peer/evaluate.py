@@ -1,0 +1,55 @@
+"""Q of a dump's states without gradients, by one of the variants: the peer of the evaluation bench.
+Prints one JSON line: seconds, processor seconds, and Q of every state."""
+
+import argparse
+import json
+import sys
+import time
+
+import torch
+
+import dump
+from train import Trainer, memory
+from variants import VARIANTS
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True, help="the dump that train_bench wrote")
+    parser.add_argument("--weights", required=True, help="Hugging Face folder")
+    parser.add_argument("--variant", choices=VARIANTS, required=True)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--batches", type=int, default=0, help="0: all of the dump")
+    parser.add_argument("--micro-batch", type=int, default=8, help="prompts (plain, bucketed)")
+    parser.add_argument("--micro-tokens", type=int, default=2048, help="tokens (comb)")
+    a = parser.parse_args()
+    torch.set_num_threads(a.threads)
+    torch.set_num_interop_threads(1)
+    limits = ({"micro_tokens": a.micro_tokens} if a.variant == "comb"
+              else {"micro_batch": a.micro_batch})
+    start_bytes = memory("VmRSS")
+    try:
+        settings, data, steps = dump.read(a.data, a.batches)
+        trainer = Trainer(a.weights, data, settings, a.variant, "fp32", "cpu", **limits)
+    except (dump.DumpError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    # A dialogue that two batches share is evaluated once, as on the other side.
+    states = list(dict.fromkeys(s for step in steps for s in step.states))
+    values = torch.zeros(len(states), len(settings.option_ids))
+    with torch.no_grad():
+        trainer.states.q(trainer.online, states[:1])  # warms up
+        begin, cpu_begin = time.perf_counter(), time.process_time()
+        for part in trainer.states.plan(states):
+            values[list(part)] = trainer.states.q(trainer.online, [states[i] for i in part])
+        seconds, cpu_seconds = time.perf_counter() - begin, time.process_time() - cpu_begin
+    print(json.dumps({
+        "side": "peer", "variant": a.variant, "seconds": seconds, "cpu_seconds": cpu_seconds,
+        "decisions": len(states), "peak_rss_bytes": memory("VmHWM"), "start_rss_bytes": start_bytes,
+        "q": [{"dialogue": i, "decision": d, "values": v}
+              for (i, d), v in zip(states, values.tolist())]}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
