@@ -11,6 +11,8 @@ Command make_run(CLI::App& app, Common& common) {
   auto config = std::make_shared<ConfigArgument>();
   auto* c = app.add_subcommand("run", "The whole pipeline: shards, training, evaluation, report");
   config->add_with_from_to(*c);
+  auto hang = std::make_shared<HangOptions>();
+  hang->add_to(*c);
   c->footer(
       "Ends with the result table and the path of the HTML report.\n"
       "Stopped by SIGTERM or SIGUSR2 it saves and ends with exit code 75; the same command goes "
@@ -20,7 +22,9 @@ Command make_run(CLI::App& app, Common& common) {
   return {c, [=, &common] {
             return run_with_mpi(*config, [&](const comm::World& world, const config::Value& root) {
               int code = prepare_corpus(world, root);
-              if (code == 0) code = coordinate::run_job(world, {root, true, true});
+              coordinate::JobPlan plan{root};
+              hang->apply(plan);
+              if (code == 0) code = coordinate::run_job(world, plan);
               if (code != 0) return code;
               return on_rank_zero(world, [&] {
                 const auto experiment = coordinate::read_experiment(root);

@@ -10,14 +10,18 @@ Command make_train(CLI::App& app, Common&) {
   auto config = std::make_shared<ConfigArgument>();
   auto* c = app.add_subcommand("train", "Train and evaluate one planner on preprocessed shards");
   config->add_with_from_to(*c);
+  auto hang = std::make_shared<HangOptions>();
+  hang->add_to(*c);
   c->footer(
       "A sweep section of the config is left out: one point is trained.\n"
       "Example: mpirun -n 3 straq train configs/esconv_small.yaml --set learn.gamma=0.9");
   return {c, [=] {
-            return run_with_mpi(*config, [](const comm::World& world, const config::Value& root) {
+            return run_with_mpi(*config, [&](const comm::World& world, const config::Value& root) {
               config::Value one = root;
               std::erase_if(one.map, [](const auto& kv) { return kv.first == "sweep"; });
-              return coordinate::run_job(world, {one, /*preprocess=*/false, /*learn=*/true});
+              coordinate::JobPlan plan{one, /*preprocess=*/false, /*learn=*/true};
+              hang->apply(plan);
+              return coordinate::run_job(world, plan);
             });
           }};
 }

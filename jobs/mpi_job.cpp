@@ -27,6 +27,20 @@ int guarded(F&& f, bool report) {
 
 }  // namespace
 
+void HangOptions::add_to(CLI::App& app) {
+  auto* option =
+      app.add_option("--hang-rank", rank, "this rank stops before a step and waits for a debugger")
+          ->check(CLI::NonNegativeNumber);
+  app.add_option("--hang-step", step, "the step before which it stops (default: the first)")
+      ->check(CLI::NonNegativeNumber)
+      ->needs(option);
+}
+
+void HangOptions::apply(coordinate::JobPlan& plan) const {
+  plan.hang_rank = rank;
+  plan.hang_step = step;
+}
+
 int run_with_mpi(const ConfigArgument& argument,
                  const std::function<int(const comm::World&, const config::Value&)>& body) {
   const comm::World world(nullptr, nullptr);

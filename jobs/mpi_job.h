@@ -6,8 +6,17 @@
 
 #include "comm/world.h"
 #include "command.h"
+#include "coordinate/coordinator.h"
 
 namespace straq::jobs {
+
+// --hang-rank R and --hang-step N: a rank that waits for a debugger.
+struct HangOptions {
+  int rank = -1;
+  std::int64_t step = 0;
+  void add_to(CLI::App& app);
+  void apply(coordinate::JobPlan& plan) const;
+};
 
 // Starts MPI, loads the config on every rank and runs `body`. An Error thrown while loading is the
 // same on every rank and is reported by rank 0 alone. An exception out of `body` on a rank of a

@@ -35,6 +35,14 @@ config::Value ConfigArgument::load() const {
     const config::Value* results = root.find("results");
     const std::filesystem::path base = results ? results->scalar : "results";
     root.set("results", config::Value::make_scalar((base / "reproduced").string()));
+    // A sweep's points differ by their folders; made again one by one they need names that do.
+    const auto recorded = std::filesystem::absolute(folder ? from : from.substr(0, from.rfind('/')))
+                              .lexically_normal();
+    const std::string point = (recorded / ".").parent_path().filename().string();
+    const config::Value* name = root.find("name");
+    if (name != nullptr && point.rfind("seed-", 0) != 0 && point.find('_') != std::string::npos) {
+      root.set("name", config::Value::make_scalar(name->scalar + "_" + point));
+    }
   } else if (!path.empty()) {
     root = config::load_config(path);
   } else if (one_is_needed) {

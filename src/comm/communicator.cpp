@@ -5,6 +5,8 @@
 #include <string>
 #include <thread>
 
+#include "comm/activity.h"
+
 namespace straq::comm {
 namespace {
 
@@ -106,6 +108,7 @@ Status status_from_json(const Json& j) {
 }
 
 void broadcast_directive(MPI_Comm comm, Directive& directive) {
+  const CollectiveNote note("directive's broadcast", 1);
   MPI_Request request;
   MPI_Ibcast(&directive, sizeof directive, MPI_BYTE, 0, comm, &request);
   wait_softly(request);

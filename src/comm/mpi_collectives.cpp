@@ -11,6 +11,7 @@
 #include <optional>
 #include <thread>
 
+#include "comm/activity.h"
 #include "comm/backend.h"
 #include "comm/collectives.h"
 #include "core/error.h"
@@ -224,7 +225,8 @@ void Channel::progress() {
 
 class MpiSum : public PendingSum {
  public:
-  MpiSum(Channel& channel, const at::Tensor& flat, std::int64_t piece) : channel_(channel) {
+  MpiSum(Channel& channel, const at::Tensor& flat, std::int64_t piece)
+      : channel_(channel), elements_(flat.numel()) {
     for (std::int64_t at = 0; at < flat.numel(); at += piece) {
       pieces_.emplace_back(channel, flat.narrow(0, at, std::min(piece, flat.numel() - at)));
     }
@@ -234,10 +236,14 @@ class MpiSum : public PendingSum {
     while (!pieces_.empty() && pieces_.front().done()) pieces_.pop_front();
     return pieces_.empty();
   }
-  void wait() override { pieces_.clear(); }
+  void wait() override {
+    const CollectiveNote note("bucket's all-reduce", elements_);
+    pieces_.clear();
+  }
 
  private:
   Channel& channel_;
+  std::int64_t elements_;
   std::deque<Exchange> pieces_;
 };
 
@@ -250,6 +256,7 @@ class MpiCollectives : public Collectives {
   void allreduce_sum(at::Tensor tensor) override {
     check_type(tensor.scalar_type());
     if (size() == 1) return;
+    const CollectiveNote note("all-reduce", tensor.numel());
     on_host(tensor, [&](const at::Tensor& host) {
       // Two pieces at a time: one adds while the next one travels.
       std::deque<Exchange> open;
@@ -271,6 +278,7 @@ class MpiCollectives : public Collectives {
   bool overlaps(const at::Tensor& tensor) const override { return tensor.is_cpu(); }
 
   void broadcast(at::Tensor tensor, int root) override {
+    const CollectiveNote note("broadcast", tensor.numel());
     on_host(tensor, [&](const at::Tensor& host) {
       for (std::int64_t at = 0; at < host.numel(); at += piece_) {
         const at::Tensor piece = host.narrow(0, at, std::min(piece_, host.numel() - at));
@@ -280,6 +288,7 @@ class MpiCollectives : public Collectives {
   }
 
   void reduce_scatter_sum(at::Tensor flat, at::Tensor shard) override {
+    const CollectiveNote note("reduce-scatter", flat.numel());
     check_shards(flat, shard, size());
     check_type(flat.scalar_type());
     const at::Tensor from = flat.cpu().view({-1});  // the tensor itself where it is on the CPU
@@ -298,6 +307,7 @@ class MpiCollectives : public Collectives {
     });
   }
   void all_gather(at::Tensor shard, at::Tensor flat) override {
+    const CollectiveNote note("all-gather", flat.numel());
     check_shards(flat, shard, size());
     const at::Tensor from = shard.cpu().view({-1});
     on_host(flat, [&](const at::Tensor& to) {
@@ -319,15 +329,18 @@ class MpiCollectives : public Collectives {
   }
 
   std::vector<double> allreduce_sum(std::vector<double> values) override {
+    const CollectiveNote note("all-reduce of numbers", static_cast<std::int64_t>(values.size()));
     MPI_Allreduce(MPI_IN_PLACE, values.data(), static_cast<int>(values.size()), MPI_DOUBLE, MPI_SUM,
                   channel_.comm);
     return values;
   }
   double allreduce_max(double value) override {
+    const CollectiveNote note("maximum", 1);
     MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_DOUBLE, MPI_MAX, channel_.comm);
     return value;
   }
   bool all_equal(const std::string& text) override {
+    const CollectiveNote note("comparison", static_cast<std::int64_t>(text.size()));
     // Everybody compares with rank 0's text; the verdict is the minimum.
     std::string first = text;
     auto length = static_cast<std::int64_t>(first.size());

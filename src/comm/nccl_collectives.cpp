@@ -17,6 +17,7 @@
 #include <exception>
 #include <thread>
 
+#include "comm/activity.h"
 #include "comm/backend.h"
 #include "comm/world.h"
 #include "core/log.h"
@@ -162,6 +163,7 @@ class Nccl {
   }
   // Returns when `event` has passed.
   void wait(const char* what, at::cuda::CUDAEvent& event) {
+    const CollectiveNote note(what, 0);
     get();
     Poll poll(timeout_);
     while (!event.query()) {

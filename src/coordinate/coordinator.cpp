@@ -1,21 +1,14 @@
 #include "coordinate/coordinator.h"
 
-#include <chrono>
-#include <thread>
+#include <utility>
 
+#include "comm/activity.h"
 #include "coordinate/stop.h"
+#include "coordinate/watchdog.h"
 #include "core/error.h"
 #include "core/log.h"
 
 namespace straq::coordinate {
-namespace {
-
-PointState state_after(const PointResult& result) {
-  if (result.ok) return PointState::done;
-  return result.kind == ErrorKind::stopped ? PointState::stopped : PointState::failed;
-}
-
-}  // namespace
 
 Coordinator::Coordinator(const comm::World& world, const comm::Layout& layout,
                          const comm::Groups& groups, Ledger& ledger)
@@ -27,6 +20,7 @@ Coordinator::Coordinator(const comm::World& world, const comm::Layout& layout,
 
 int Coordinator::run() {
   log::info("coordinate", "{}", layout_.describe());
+  hang_if_arranged(0);
   auto finished = [&] {
     for (const auto& g : state_) {
       if (!g.finished) return false;
@@ -88,6 +82,7 @@ void Coordinator::handle_preprocessor(const comm::Message& message) {
       if (progress.failure.empty()) progress.failure = item.file() + ": " + reason;
       progress.pending.clear();
     }
+    progress.release_if_complete();
   }
   feed_preprocessor(message.source);
 }
@@ -117,6 +112,7 @@ void Coordinator::handle_leader(int g, const comm::Message& message) {
   Group& group = state_[static_cast<std::size_t>(g)];
   const std::string type = message.body.at("type");
   if (type == "status") {
+    if (!std::exchange(group.begun, true)) ledger_.update_index();
     comm::Directive directive =
         group.pacer.direct(comm::status_from_json(message.body.at("status")), ledger_.stopping());
     comm::broadcast_directive(groups_.directive(g), directive);
@@ -129,10 +125,7 @@ void Coordinator::handle_leader(int g, const comm::Message& message) {
   // "idle": the group has no point (any more); it says how the last one went.
   if (group.busy) {
     PointJob& job = ledger_.points()[group.point];
-    job.result.ok = message.body.at("ok");
-    job.result.kind = static_cast<ErrorKind>(message.body.at("kind").get<int>());
-    job.result.reason = message.body.at("reason");
-    job.state = state_after(job.result);
+    job.note(PointResult::from_json(message.body.at("result")));
     group.busy = false;
     ledger_.update_index();
   }
@@ -164,15 +157,17 @@ bool Coordinator::assign_point(int g) {
     return false;
   }
   bool later = false;
-  for (std::size_t i = 0; i < ledger_.points().size(); ++i) {
+  for (const std::size_t i : ledger_.order()) {
     PointJob& job = ledger_.points()[i];
-    if (job.state != PointState::missing) continue;
+    if (job.state != PointState::missing || job.elsewhere) continue;
     const auto& data = ledger_.datasets()[job.dataset];
     if (!data.failure.empty()) {
       job.state = PointState::failed;
       job.result.kind = ErrorKind::input;
+      job.result.failure = FailureKind::bad_input;
       job.result.reason = "its data set could not be made: " + data.failure;
-      RunFolder(ledger_.task(job).run_folder).fail(job.result.reason);
+      RunFolder(ledger_.task(job).run_folder)
+          .fail({job.result.failure, job.result.kind, job.result.reason});
       ledger_.update_index();
       continue;
     }
@@ -184,6 +179,7 @@ bool Coordinator::assign_point(int g) {
     group.waiting = false;
     group.busy = true;
     group.point = i;
+    group.begun = false;
     group.pacer = {};
     ledger_.update_index();
     comm::Json body = {{"type", "point"}, {"task", ledger_.task(job).to_json()}};
@@ -191,7 +187,9 @@ bool Coordinator::assign_point(int g) {
     to_group(g, body);
     return true;
   }
-  if (!later) group.finished = true;  // told with everybody else, at the end
+  if (later) return false;
+  if (ledger_.revisit()) return assign_point(g);
+  group.finished = true;  // told with everybody else, at the end
   return false;
 }
 
@@ -204,6 +202,7 @@ int run_preprocessor(const comm::World& world) {
   std::map<std::size_t, std::unique_ptr<DatasetJob>> jobs;
   control.send(0, {{"type", "ready"}});
   while (true) {
+    comm::enter_phase("waiting for work", comm::Patience::none);
     const comm::Json body = receive_order(control).body;
     if (body.at("type") == "finish") return body.at("code");
     shard::WorkItem item;
@@ -211,6 +210,8 @@ int run_preprocessor(const comm::World& world) {
     body.at("index").get_to(item.index);
     body.at("first").get_to(item.first);
     body.at("count").get_to(item.count);
+    comm::enter_phase("preprocessing a shard", comm::Patience::phase, item.index);
+    hang_if_arranged(item.index);
     try {
       auto& job = jobs[body.at("dataset").get<std::size_t>()];
       if (!job) {
@@ -241,11 +242,9 @@ int run_learner(const comm::World& world, const comm::Layout& layout, const comm
   PointResult last;
   while (true) {
     if (leader) {
-      control.send(0, {{"type", "idle"},
-                       {"ok", last.ok},
-                       {"kind", static_cast<int>(last.kind)},
-                       {"reason", last.reason}});
+      control.send(0, {{"type", "idle"}, {"result", last.to_json()}});
     }
+    comm::enter_phase("waiting for a point", comm::Patience::none);
     const comm::Json body = receive_order(control).body;
     if (body.at("type") == "finish") return body.at("code");
     last = run_point(PointTask::from_json(body.at("task")), learners, director, layout);
@@ -259,22 +258,27 @@ int run_alone(Ledger& ledger, const comm::Layout& layout) {
     for (; !data.pending.empty(); data.pending.pop_front()) {
       if (stop_requested()) ledger.stop();
       if (ledger.stopping()) return ledger.exit_code();
+      comm::enter_phase("preprocessing a shard", comm::Patience::phase, data.pending.front().index);
       data.job->add(data.job->process(data.pending.front()));
     }
+    data.release_if_complete();
   }
+  if (layout.learners == 0) return ledger.exit_code();
   LearnerGroup learners(MPI_COMM_NULL, {});
-  LocalDirector director;
-  for (auto& job : ledger.points()) {
-    if (job.state == PointState::done || layout.learners == 0) continue;
-    if (stop_requested()) ledger.stop();
-    if (ledger.stopping()) break;
-    job.state = PointState::running;
-    ledger.update_index();
-    job.result = run_point(ledger.task(job), learners, director, layout);
-    if (stop_requested()) ledger.stop();
-    job.state = state_after(job.result);
-    ledger.update_index();
-  }
+  LocalDirector director([&] { ledger.update_index(); });
+  do {
+    for (const std::size_t i : ledger.order()) {
+      PointJob& job = ledger.points()[i];
+      if (job.state != PointState::missing || job.elsewhere) continue;
+      if (stop_requested()) ledger.stop();
+      if (ledger.stopping()) break;
+      job.state = PointState::running;
+      ledger.update_index();
+      job.note(run_point(ledger.task(job), learners, director, layout));
+      if (stop_requested()) ledger.stop();
+      ledger.update_index();
+    }
+  } while (!ledger.stopping() && ledger.revisit());
   return ledger.exit_code();
 }
 
@@ -282,10 +286,21 @@ int run_alone(Ledger& ledger, const comm::Layout& layout) {
 
 int run_job(const comm::World& world, const JobPlan& plan) {
   watch_for_stop();
+  if (plan.hang_rank >= world.size()) {
+    fail_input("--hang-rank " + std::to_string(plan.hang_rank) + ": the job has " +
+               std::to_string(world.size()) + " ranks, numbered from 0");
+  }
   comm::RoleNeeds needs;
   needs.preprocess = plan.preprocess;
   needs.learn = plan.learn;
-  comm::Layout layout = comm::plan_roles(world.size(), read_experiment(plan.config).roles, needs);
+  const ExperimentConfig whole = read_experiment(plan.config);
+  comm::Layout layout = comm::plan_roles(world.size(), whole.roles, needs);
+  if (plan.hang_rank == world.rank()) arrange_hang(plan.hang_step);
+  Watchdog::Options watched;
+  watched.seconds = whole.watchdog.seconds;
+  watched.peers = find_peers(world.comm(), layout);
+  watched.end = end_job;
+  const Watchdog watchdog(std::move(watched));
   if (layout.single()) {
     Ledger ledger(plan);
     const int code = run_alone(ledger, layout);

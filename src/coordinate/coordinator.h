@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,9 @@
 #include "coordinate/dataset_job.h"
 #include "coordinate/experiment.h"
 #include "coordinate/point_runner.h"
+#include "coordinate/run_lock.h"
 #include "coordinate/sweep.h"
+#include "coordinate/sweep_state.h"
 
 namespace straq::coordinate {
 
@@ -24,6 +27,13 @@ struct JobPlan {
   config::Value config;    // the whole config file, with its sweep section
   bool preprocess = true;  // make the shards that are missing
   bool learn = true;       // train the points
+  // One of possibly many jobs that fill the same folder: points that others work on are theirs, and
+  // points that have failed stay so unless retry_failed.
+  bool sweep = false;
+  bool retry_failed = false;
+  std::optional<std::vector<std::size_t>> only = {};  // points, by index; the others are left alone
+  int hang_rank = -1;                                 // --hang-rank
+  std::int64_t hang_step = 0;
 };
 
 // One point on its way: its config, its data set and how it ended.
@@ -31,8 +41,12 @@ struct PointJob {
   Point point;
   ExperimentConfig config;
   std::size_t dataset = 0;
+  bool selected = true;    // this job is to do it
+  bool elsewhere = false;  // another job holds its folder
+  double flops = 0;        // estimated, of the whole run
   PointState state = PointState::missing;
   PointResult result;
+  void note(PointResult ended);  // how this job's attempt went
 };
 
 // One data set on its way.
@@ -42,6 +56,12 @@ struct DatasetProgress {
   std::deque<shard::WorkItem> pending;
   int in_flight = 0;
   std::string failure;  // the first item that failed
+  // Held while shards are being made: two jobs that make them would overwrite each other's
+  // manifest.
+  std::unique_ptr<RunLock> lock;
+  void release_if_complete() {
+    if (lock && job->manifest().complete()) lock.reset();
+  }
   // A point can start: the splits that it trains with are there.
   bool ready(const std::vector<std::string>& splits) const {
     return failure.empty() && std::all_of(splits.begin(), splits.end(), [&](const auto& split) {
@@ -61,6 +81,11 @@ class Ledger {
   explicit Ledger(const JobPlan& plan);
 
   std::vector<PointJob>& points() { return points_; }
+  // This job's points in the order in which they are begun: the costliest first, so that the last
+  // ones to run are short.
+  const std::vector<std::size_t>& order() const { return order_; }
+  // Looks again at points that another job held. True when one is free now (that job has died).
+  bool revisit();
   std::vector<DatasetProgress>& datasets() { return datasets_; }
   const std::string& folder() const { return folder_; }  // results/<experiment>
 
@@ -75,11 +100,15 @@ class Ledger {
   void log_summary() const;
 
  private:
+  void open_dataset(PointJob& job, const JobPlan& plan, std::map<std::string, std::size_t>& known);
+  void look_at_folder(PointJob& job);
+
   std::string folder_;
-  bool learn_ = true;
+  bool learn_ = true, sweep_ = false, retry_ = true;
   bool stopping_ = false;
   bool shards_left_ = false;  // when it stopped
   std::vector<PointJob> points_;
+  std::vector<std::size_t> order_;
   std::vector<DatasetProgress> datasets_;
 };
 
@@ -97,6 +126,7 @@ class Coordinator {
     bool finished = false;
     std::size_t point = 0;
     bool busy = false;
+    bool begun = false;  // its leader holds the point's folder
     Pacer pacer;
   };
   void handle(const comm::Message& message);

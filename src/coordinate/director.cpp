@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "comm/activity.h"
 #include "coordinate/stop.h"
 #include "core/error.h"
 
@@ -86,6 +87,7 @@ comm::Message receive_order(const comm::Communicator& control) {
 
 comm::Directive MpiDirector::boundary(const comm::Status& status) {
   pass_on_stop(control_);
+  comm::enter_phase("waiting for the coordinator's directive", comm::Patience::step, status.step);
   if (leader_) control_.send(0, {{"type", "status"}, {"status", comm::to_json(status)}});
   comm::Directive directive;
   comm::broadcast_directive(directives_, directive);
@@ -93,6 +95,7 @@ comm::Directive MpiDirector::boundary(const comm::Status& status) {
 }
 
 void MpiDirector::await_dataset() {
+  comm::enter_phase("waiting for shards", comm::Patience::none);
   if (leader_) control_.send(0, {{"type", "await"}});
   const auto message = receive_order(control_);
   const std::string type = message.body.at("type");

@@ -4,6 +4,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <utility>
 
 #include "comm/communicator.h"
 
@@ -37,8 +39,7 @@ class Pacer {
 class Director {
  public:
   virtual ~Director() = default;
-  // A new point begins.
-  virtual void begin() {}
+  virtual void begin() {}  // its folder is held, its training starts
   // Every learner of the group calls it at the same step.
   virtual comm::Directive boundary(const comm::Status& status) = 0;
   // Returns when every shard of the point's data set is in its manifest. Throws Error(stopped) when
@@ -49,11 +50,16 @@ class Director {
 // One rank: decides by itself; the data set is complete before training starts.
 class LocalDirector : public Director {
  public:
-  void begin() override { pacer_ = {}; }
+  explicit LocalDirector(std::function<void()> on_begin = {}) : on_begin_(std::move(on_begin)) {}
+  void begin() override {
+    pacer_ = {};
+    if (on_begin_) on_begin_();
+  }
   comm::Directive boundary(const comm::Status& status) override;
   void await_dataset() override {}
 
  private:
+  std::function<void()> on_begin_;
   Pacer pacer_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <utility>
 
 #include "core/error.h"
@@ -143,6 +144,21 @@ double step_flops(const EstimateInput& in) {
   return pass * (in.recompute ? 5 : 4);
 }
 
+std::int64_t run_steps(const ExperimentConfig& config, std::int64_t decisions) {
+  const double batches =
+      std::ceil(static_cast<double>(decisions) / static_cast<double>(config.learn.batch));
+  const auto steps = [&](const learn::StageConfig& stage) {
+    return stage.steps > 0 ? stage.steps
+                           : static_cast<std::int64_t>(std::ceil(stage.epochs * batches));
+  };
+  return steps(config.pretrain) + steps(config.learn);
+}
+
+double run_flops(const ExperimentConfig& config, std::int64_t decisions) {
+  return step_flops(estimate_input(config, 1, 0)) *
+         static_cast<double>(run_steps(config, decisions));
+}
+
 std::vector<Table> estimate_tables(const EstimateInput& input,
                                    const std::optional<DeviceSpec>& device, double utilisation) {
   Table t;
@@ -180,7 +196,7 @@ std::vector<Table> estimate_tables(const EstimateInput& input,
   std::string count = std::to_string(input.shape.parameter_count());
   count += " parameters. Every line has the options of the lines above it.";
   t.notes.push_back(std::move(count));
-  t.notes.push_back(
+  t.notes.emplace_back(
       "Counted from what the learner allocates; the program and its libraries come "
       "on top (about 0.2 GiB on a CPU, one on a GPU).");
   if (device) {

@@ -60,6 +60,12 @@ Fit fits(const MemoryEstimate& memory, const DeviceSpec& device);
 // recomputation), one for the target network; every row in every layer, causal attention.
 double step_flops(const EstimateInput& input);
 
+// Optimizer steps of a run, all stages, on a train split of `decisions`.
+std::int64_t run_steps(const ExperimentConfig& config, std::int64_t decisions);
+// Operations of a whole run. For comparing points of a sweep: their data's own lengths are left
+// out. Throws Error(input) where the model's shape cannot be read.
+double run_flops(const ExperimentConfig& config, std::int64_t decisions);
+
 // The config as it stands and the variants that save memory, each with its bytes and, where a
 // device is named, whether it fits and how long a step would take at `utilisation` of the peak.
 std::vector<Table> estimate_tables(const EstimateInput& input,

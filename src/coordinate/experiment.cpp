@@ -24,6 +24,7 @@ void ExperimentConfig::fields(config::Fields& f) {
   f("gen", gen);
   f("roles", roles);
   f("sweep", sweep);
+  f("watchdog", watchdog);
   if (!f.reading()) return;
   if (name.empty() || name.find_first_of("/\\ \t") != std::string::npos || name.front() == '.') {
     fail_input(f.where("name") + ": \"" + name + "\" is no folder name",

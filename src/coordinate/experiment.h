@@ -102,13 +102,25 @@ struct GenerationConfig {
   }
 };
 
+// What makes the points of a sweep; coordinate/sweep.h says how.
 struct SweepConfig {
-  config::Value grid = config::Value::make_map();  // "learn.gamma": [0, 0.5, 0.85]
-  std::vector<std::int64_t> seeds;                 // empty: the experiment's one seed
+  config::Value grid = config::Value::make_map();     // "learn.gamma": [0, 0.5, 0.85]
+  config::Value lists = config::Value::make_map();    // the same, in step
+  config::Value points = config::Value::make_list();  // {"learn.gamma": 0.5}, one by one
+  std::vector<std::int64_t> seeds;                    // empty: the experiment's one seed
   void fields(config::Fields& f) {
     f.raw("grid", grid);
+    f.raw("lists", lists);
+    f.raw("points", points);
     f("seeds", seeds);
   }
+};
+
+// A rank that stays longer than this in one step, or ten times as long in a phase that takes longer
+// (loading, evaluating, saving), says where it is and ends the job. 0: never.
+struct WatchdogConfig {
+  double seconds = 1800;
+  void fields(config::Fields& f) { f("seconds", seconds, config::at_least(0)); }
 };
 
 struct SimulateSection {
@@ -140,6 +152,7 @@ struct ExperimentConfig {
   GenerationConfig gen;
   comm::RoleConfig roles;
   SweepConfig sweep;
+  WatchdogConfig watchdog;
 
   void fields(config::Fields& f);
 };

@@ -1,20 +1,127 @@
+// What a job has to do, from its config and from what lies in the folders.
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "coordinate/coordinator.h"
+#include "coordinate/estimate.h"
+#include "coordinate/stop.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
 
 namespace straq::coordinate {
 
-Ledger::Ledger(const JobPlan& plan) : learn_(plan.learn) {
+namespace {
+
+bool manifest_is_complete(const std::string& folder) {
+  try {
+    return shard::Manifest::read(folder).complete();
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+// The right to make shards in `folder`; waits for a job that is making them.
+std::unique_ptr<RunLock> lock_dataset(const std::string& folder) {
+  for (bool told = false;; told = true) {
+    try {
+      return std::make_unique<RunLock>(folder);
+    } catch (const FolderBusy& e) {
+      if (!told) log::info("coordinate", "waiting for the shards: {}", e.what());
+    }
+    if (stop_requested()) {
+      throw Error(ErrorKind::stopped, "stopped on request while another job made the shards",
+                  "run the same command again to go on");
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  }
+}
+
+std::int64_t train_decisions(const DatasetJob& job) {
+  std::int64_t n = 0;
+  if (const auto* train = job.data().find("train")) {
+    for (const auto& e : train->episodes) n += static_cast<std::int64_t>(e.decisions.size());
+  }
+  return n;
+}
+
+}  // namespace
+
+void PointJob::note(PointResult ended) {
+  result = std::move(ended);
+  elsewhere = result.busy;
+  state = result.ok                           ? PointState::done
+          : result.busy                       ? PointState::missing
+          : result.kind == ErrorKind::stopped ? PointState::stopped
+                                              : PointState::failed;
+}
+
+void Ledger::open_dataset(PointJob& job, const JobPlan& plan,
+                          std::map<std::string, std::size_t>& known) {
+  const auto [at, fresh] = known.emplace(dataset_signature(job.config), datasets_.size());
+  job.dataset = at->second;
+  if (!fresh) return;
+  DatasetProgress progress;
+  progress.config = job.point.config;
+  progress.job = std::make_unique<DatasetJob>(job.config);
+  const std::string folder = progress.job->folder();
+  std::vector<shard::MissingItem> missing;
+  bool looked = false;
+  if (!plan.preprocess || manifest_is_complete(folder)) {
+    missing = progress.job->survey();
+    looked = true;
+  }
+  if (plan.preprocess && (!looked || !missing.empty())) {
+    make_folders(folder);
+    progress.lock = lock_dataset(folder);
+    missing = progress.job->survey();
+    progress.release_if_complete();
+  }
+  for (const auto& m : missing) {
+    log::debug("coordinate", "{} to be made: {}", m.item.file(), m.reason);
+    progress.pending.push_back(m.item);
+  }
+  const auto total = progress.job->manifest().shards.size();
+  log::info("coordinate", "data set {} in {}: {} of {} shards to be made",
+            progress.job->manifest().corpus, folder, missing.size(), total);
+  if (!missing.empty() && !plan.preprocess) {
+    fail_input(folder + "/" + missing.front().item.file() + ": " + missing.front().reason + " (" +
+                   std::to_string(missing.size()) + " of " + std::to_string(total) +
+                   " shards are missing or invalid)",
+               "run `straq preprocess` with this config first, or `straq run`");
+  }
+  datasets_.push_back(std::move(progress));
+}
+
+// What was done or tried before this job.
+void Ledger::look_at_folder(PointJob& job) {
+  const std::string folder = folder_ + "/" + job.point.name;
+  if (RunFolder(folder).done_with(job.point.config)) {
+    job.state = PointState::done;
+    job.result.ok = true;
+    log::info("coordinate", "{} is done already", job.point.name);
+    return;
+  }
+  if (retry_ || state_of(folder_, job.point) != PointState::failed) return;
+  const auto failure = failure_of(folder);
+  if (!failure) return;
+  job.state = PointState::failed;
+  job.result.kind = failure->error;
+  job.result.failure = failure->kind;
+  job.result.reason = failure->reason;
+  log::warn("coordinate", "{} has failed before ({}) and is left alone; --retry-failed tries again",
+            job.point.name, name(failure->kind));
+}
+
+Ledger::Ledger(const JobPlan& plan)
+    : learn_(plan.learn), sweep_(plan.sweep), retry_(!plan.sweep || plan.retry_failed) {
   const ExperimentConfig whole = read_experiment(plan.config);
   folder_ = (std::filesystem::path(whole.results) / whole.name).string();
   if (plan.learn) require_writable_folder(folder_);
   require_writable_folder(whole.shards.folder);
 
-  std::map<std::string, std::size_t> known;
   for (Point& point : expand_points(plan.config)) {
     PointJob job;
     job.config = read_experiment(point.config);
@@ -22,41 +129,40 @@ Ledger::Ledger(const JobPlan& plan) : learn_(plan.learn) {
     job.point = std::move(point);
     job.point.config = config::dump(job.config);
     std::erase_if(job.point.config.map, [](const auto& kv) { return kv.first == "sweep"; });
-    const std::string signature = dataset_signature(job.config);
-    const auto [at, fresh] = known.emplace(signature, datasets_.size());
-    if (fresh) {
-      DatasetProgress progress;
-      progress.config = job.point.config;
-      progress.job = std::make_unique<DatasetJob>(job.config);
-      const auto missing = progress.job->survey();
-      for (const auto& m : missing) {
-        log::debug("coordinate", "{} to be made: {}", m.item.file(), m.reason);
-        progress.pending.push_back(m.item);
-      }
-      const auto total = progress.job->manifest().shards.size();
-      log::info("coordinate", "data set {} in {}: {} of {} shards to be made",
-                progress.job->manifest().corpus, progress.job->folder(), missing.size(), total);
-      if (!missing.empty() && !plan.preprocess) {
-        fail_input(progress.job->folder() + "/" + missing.front().item.file() + ": " +
-                       missing.front().reason + " (" + std::to_string(missing.size()) + " of " +
-                       std::to_string(total) + " shards are missing or invalid)",
-                   "run `straq preprocess` with this config first, or `straq run`");
-      }
-      datasets_.push_back(std::move(progress));
-    }
-    job.dataset = at->second;
     points_.push_back(std::move(job));
   }
-  if (!plan.learn) return;
-  for (PointJob& job : points_) {
-    const RunFolder run(folder_ + "/" + job.point.name);
-    if (run.done_with(job.point.config)) {
-      job.state = PointState::done;
-      job.result.ok = true;
-      log::info("coordinate", "{} is done already", job.point.name);
+  std::map<std::string, std::size_t> known;
+  for (std::size_t i = 0; i < points_.size(); ++i) {
+    PointJob& job = points_[i];
+    job.selected = !plan.only || std::binary_search(plan.only->begin(), plan.only->end(), i);
+    if (!job.selected) continue;
+    order_.push_back(i);
+    open_dataset(job, plan, known);
+    if (!plan.learn) continue;
+    try {
+      job.flops = run_flops(job.config, train_decisions(*datasets_[job.dataset].job));
+    } catch (const Error&) {
+      // Its model cannot be read: the point itself will say so.
     }
+    look_at_folder(job);
   }
-  update_index();
+  std::stable_sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) {
+    return points_[a].flops > points_[b].flops;
+  });
+  if (plan.learn) update_index();
+}
+
+bool Ledger::revisit() {
+  bool free = false;
+  for (const std::size_t i : order_) {
+    PointJob& job = points_[i];
+    if (!job.elsewhere) continue;
+    const PointState now = state_of(folder_, job.point);
+    if (now == PointState::running) continue;
+    job.elsewhere = false;
+    free = true;  // also where it is done or has failed: the learners find that under the lock
+  }
+  return free;
 }
 
 PointTask Ledger::task(const PointJob& job) const {
@@ -66,6 +172,7 @@ PointTask Ledger::task(const PointJob& job) const {
   t.run_folder = folder_ + "/" + job.point.name;
   t.shard_folder = datasets_[job.dataset].job->folder();
   t.key = datasets_[job.dataset].job->key();
+  t.retry = retry_;
   return t;
 }
 
@@ -89,8 +196,9 @@ void Ledger::stop() {
 
 int Ledger::exit_code() const {
   const bool points_left =
-      learn_ && std::any_of(points_.begin(), points_.end(), [](const auto& job) {
-        return job.state != PointState::done && job.state != PointState::failed;
+      learn_ && std::any_of(order_.begin(), order_.end(), [&](std::size_t i) {
+        const PointJob& job = points_[i];
+        return job.state != PointState::done && job.state != PointState::failed && !job.elsewhere;
       });
   if (stopping_ && (shards_left_ || points_left)) return static_cast<int>(ErrorKind::stopped);
   for (const auto& d : datasets_) {
@@ -98,7 +206,8 @@ int Ledger::exit_code() const {
   }
   if (!learn_) return 0;
   for (const auto& job : points_) {
-    if (!job.result.ok) return static_cast<int>(job.result.kind);
+    if (!job.selected || job.result.ok || (job.elsewhere && sweep_)) continue;
+    return static_cast<int>(job.result.kind);
   }
   return 0;
 }
@@ -118,13 +227,16 @@ void Ledger::log_summary() const {
   if (exit_code() == static_cast<int>(ErrorKind::stopped)) {
     log::warn("coordinate", "stopped on request; run the same command again to go on");
   }
-  int done = 0, failed = 0;
-  for (const auto& job : points_) {
+  int done = 0, failed = 0, elsewhere = 0;
+  for (const std::size_t i : order_) {
+    const PointJob& job = points_[i];
     done += job.state == PointState::done;
     failed += job.state == PointState::failed;
+    elsewhere += job.elsewhere;
+    if (job.elsewhere && !sweep_) log::error("coordinate", "{}", job.result.reason);
   }
-  log::info("coordinate", "{}: {} of {} points done, {} failed", folder_, done, points_.size(),
-            failed);
+  log::info("coordinate", "{}: {} of {} points done, {} failed{}", folder_, done, order_.size(),
+            failed, elsewhere ? fmt::format(", {} left to other jobs", elsewhere) : "");
 }
 
 }  // namespace straq::coordinate

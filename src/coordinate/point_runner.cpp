@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <optional>
 
+#include "comm/activity.h"
 #include "config/value.h"
 #include "coordinate/evaluate.h"
 #include "coordinate/provenance.h"
 #include "coordinate/run_lock.h"
+#include "coordinate/sweep_state.h"
 #include "coordinate/together.h"
 #include "coordinate/trainer.h"
 #include "core/error.h"
@@ -80,30 +82,56 @@ class PointRun {
         layout_(layout),
         folder_(task.run_folder) {}
 
-  // False where another job had finished the point before this one got hold of its folder.
-  bool run() {
-    bool done = false;
-    together(*group_, [&] {
-      if (!leader()) return;
-      lock_.emplace(folder_.path());
-      done = folder_.done_with(task_.config);
-    });
-    if (group_->allreduce_max(done) > 0) return false;
+  enum class Outcome { trained, done_before, failed_before, busy };
+  Outcome run() {
+    const Outcome found = take_folder();
+    if (found != Outcome::trained) return found;
+    comm::enter_phase("loading", comm::Patience::phase);
     prepare();
     const auto checkpoint = find_start();
     Trainer trainer({task_.name, config_, dataset_, folder_, identity_, *learner_, *group_,
                      director_, layout_, lock_ ? &*lock_ : nullptr});
+    total_steps_ = trainer.total_steps();
+    // From the start on, so that a run that never ends well can say what it was.
+    together(*group_, [&] { write_provenance(dataset_, /*finished=*/false); });
     trainer.run(checkpoint);
     director_.await_dataset();
+    comm::enter_phase("evaluating and writing the planner", comm::Patience::phase);
     if (config_.best.use) trainer.load_best();
     finish();
-    return true;
+    return Outcome::trained;
   }
+  // Why nothing was done: who holds the folder, or how the attempt before failed.
+  const FailureNote& obstacle() const { return obstacle_; }
   // This learner may write into the folder: it is this run's, and no other job holds it.
   bool holds_folder() const { return lock_ && !lock_->lost() && !foreign_; }
 
  private:
   bool leader() const { return group_->rank() == 0; }
+
+  // `trained` stands for: go ahead.
+  Outcome take_folder() {
+    Outcome found = Outcome::trained;
+    together(*group_, [&] {
+      if (!leader()) return;
+      try {
+        lock_.emplace(folder_.path());
+      } catch (const FolderBusy& e) {
+        found = Outcome::busy;
+        obstacle_.reason = e.full();
+        return;
+      }
+      // Looked at under the lock: another job may have been here since this one began.
+      if (folder_.done_with(task_.config)) {
+        found = Outcome::done_before;
+      } else if (const auto failure = failure_of(folder_.path()); failure && !task_.retry) {
+        found = Outcome::failed_before;
+        obstacle_ = *failure;
+      }
+    });
+    return static_cast<Outcome>(
+        static_cast<int>(group_->allreduce_max(static_cast<double>(static_cast<int>(found)))));
+  }
 
   void prepare() {
     at::Device device = at::kCPU;
@@ -111,11 +139,19 @@ class PointRun {
       config_ = read_experiment(task_.config);
       device = device_of(config_.model, learners_.node());
       at::set_num_threads(learner_threads(config_.threads, learners_.node().count));
-      dataset_ =
-          shard::open_dataset(task_.shard_folder, {task_.key, {}, {}}, splits_to_train(config_));
+      dataset_ = open_shards(splits_to_train(config_));
     });
     group_ = &learners_.tensors(config_.learn.collectives, device);
     together(*group_, [&] { make_learner(device); });
+  }
+
+  // Empty: all splits.
+  shard::DatasetView open_shards(const std::vector<std::string>& splits = {}) const {
+    try {
+      return shard::open_dataset(task_.shard_folder, {task_.key, {}, {}}, splits);
+    } catch (const Error& e) {
+      throw PointFailure(FailureKind::bad_shard, e);
+    }
   }
 
   void make_learner(at::Device device) {
@@ -177,29 +213,37 @@ class PointRun {
 
   void finish() {
     shard::DatasetView all;
-    together(*group_, [&] { all = shard::open_dataset(task_.shard_folder, {task_.key, {}, {}}); });
-    nlohmann::ordered_json hashes = nlohmann::ordered_json::object();
-    for (const auto& entry : all.manifest.shards) {
-      if (entry.record) hashes[entry.item.file()] = entry.record->content_sha256;
-    }
+    together(*group_, [&] { all = open_shards(); });
     evaluate_splits(*learner_, all, config_, config_.evaluate.splits, folder_, *group_);
     together(*group_, [&] {
       if (!leader()) return;
       save_planner(learner_->online(), all, config_, folder_.planner());
-      nlohmann::ordered_json provenance = environment_provenance(layout_);
-      provenance["started"] = started_;
-      provenance["finished"] = utc_now();
-      provenance["point"] = task_.name;
-      provenance["seed"] = config_.seed;
-      provenance["parameters"] = parameters_;
-      provenance["learners"] = group_->size();
-      provenance["threads"] = at::get_num_threads();
-      provenance["backend"] = group_->backend();
-      provenance["shards"] = {{"key", task_.key}, {"content_sha256", hashes}};
-      provenance["weights_sha256"] = learner_->online().parameters().checksum();
-      write_file_atomic(folder_.file("provenance.json"), provenance.dump(2) + "\n");
+      write_provenance(all, /*finished=*/true);
       folder_.finish();
     });
+  }
+
+  void write_provenance(const shard::DatasetView& data, bool finished) const {
+    if (!leader()) return;
+    nlohmann::ordered_json hashes = nlohmann::ordered_json::object();
+    for (const auto& entry : data.manifest.shards) {
+      if (entry.record) hashes[entry.item.file()] = entry.record->content_sha256;
+    }
+    nlohmann::ordered_json provenance = environment_provenance(layout_);
+    provenance["reproduce"] = reproduce_command(layout_, folder_.path());
+    provenance["config_sha256"] = sha256_hex(config::to_yaml(task_.config));
+    provenance["started"] = started_;
+    if (finished) provenance["finished"] = utc_now();
+    provenance["point"] = task_.name;
+    provenance["seed"] = config_.seed;
+    provenance["steps"] = total_steps_;
+    provenance["parameters"] = parameters_;
+    provenance["learners"] = group_->size();
+    provenance["threads"] = at::get_num_threads();
+    provenance["backend"] = group_->backend();
+    provenance["shards"] = {{"key", task_.key}, {"content_sha256", hashes}};
+    if (finished) provenance["weights_sha256"] = learner_->online().parameters().checksum();
+    write_file_atomic(folder_.file("provenance.json"), provenance.dump(2) + "\n");
   }
 
   const PointTask& task_;
@@ -215,7 +259,8 @@ class PointRun {
   std::unique_ptr<learn::Learner> learner_;
   std::optional<RunLock> lock_;  // the leader's
   bool foreign_ = false;         // the folder is another run's
-  std::int64_t parameters_ = 0;
+  FailureNote obstacle_;         // the leader's
+  std::int64_t parameters_ = 0, total_steps_ = 0;
 };
 
 }  // namespace
@@ -225,7 +270,26 @@ nlohmann::json PointTask::to_json() const {
           {"config", config::to_yaml(config)},
           {"run_folder", run_folder},
           {"shard_folder", shard_folder},
-          {"key", key}};
+          {"key", key},
+          {"retry", retry}};
+}
+
+nlohmann::json PointResult::to_json() const {
+  return {{"ok", ok},
+          {"busy", busy},
+          {"kind", static_cast<int>(kind)},
+          {"failure", name(failure)},
+          {"reason", reason}};
+}
+
+PointResult PointResult::from_json(const nlohmann::json& j) {
+  PointResult r;
+  j.at("ok").get_to(r.ok);
+  j.at("busy").get_to(r.busy);
+  r.kind = static_cast<ErrorKind>(j.at("kind").get<int>());
+  r.failure = failure_kind(j.at("failure").get<std::string>());
+  j.at("reason").get_to(r.reason);
+  return r;
 }
 
 PointTask PointTask::from_json(const nlohmann::json& j) {
@@ -235,6 +299,7 @@ PointTask PointTask::from_json(const nlohmann::json& j) {
   t.config = config::parse_yaml(j.at("config").get<std::string>(), t.run_folder + "/config.yaml");
   j.at("shard_folder").get_to(t.shard_folder);
   j.at("key").get_to(t.key);
+  j.at("retry").get_to(t.retry);
   return t;
 }
 
@@ -254,32 +319,61 @@ int learner_threads(int wanted, int learners_on_node) {
   return std::max(1, cores / std::max(1, learners_on_node));
 }
 
+namespace {
+
+void write_failure(const PointTask& task, const PointFailure& e) {
+  try {
+    RunFolder(task.run_folder).fail({e.failure(), e.kind(), e.full()});
+  } catch (const Error& second) {
+    log::error("learn", "{}: {}", task.name, second.what());  // the same full disk, most likely
+  }
+}
+
+}  // namespace
+
 PointResult run_point(const PointTask& task, LearnerGroup& group, Director& director,
                       const comm::Layout& layout) {
   PointResult result;
   PointRun run(task, group, director, layout);
-  try {
-    if (!run.run() && group.rank() == 0) {
-      log::info("learn", "{}: another job has finished it", task.name);
-    }
-    result.ok = true;
-  } catch (const Error& e) {
+  const auto failed = [&](const PointFailure& e) {
     result.kind = e.kind();
+    result.failure = e.failure();
     result.reason = e.full();
     if (group.rank() != 0) {
       log::debug("learn", "{}: {}", task.name, e.what());
-      return result;
-    }
-    if (e.kind() == ErrorKind::stopped) {
+    } else if (e.kind() == ErrorKind::stopped) {
       log::warn("learn", "{}: {}", task.name, e.full());
-      return result;
+    } else {
+      log::error("learn", "{}: {}", task.name, e.full());
+      if (run.holds_folder()) write_failure(task, e);
     }
-    log::error("learn", "{}: {}", task.name, e.full());
-    if (!run.holds_folder()) return result;
-    try {
-      RunFolder(task.run_folder).fail(e.full());
-    } catch (const Error& second) {
-      log::error("learn", "{}: {}", task.name, second.what());  // the same full disk, most likely
+  };
+  try {
+    const auto outcome = run.run();
+    result.ok = outcome == PointRun::Outcome::trained || outcome == PointRun::Outcome::done_before;
+    result.busy = outcome == PointRun::Outcome::busy;
+    if (!result.ok) {
+      result.reason = run.obstacle().reason;
+      result.failure = run.obstacle().kind;
+      result.kind = run.obstacle().error;
+    }
+    if (group.rank() == 0 && outcome != PointRun::Outcome::trained) {
+      log::info("learn", "{}: {}", task.name,
+                result.ok     ? "another job has finished it"
+                : result.busy ? result.reason
+                              : "another job has tried it, and failed");
+    }
+  } catch (const Error& e) {
+    failed(as_failure(e));
+  } catch (const std::exception& e) {
+    // Of one learner alone, during a step: no memory, most likely. With others in the group the job
+    // has to end; the note keeps the next one from running into the same.
+    const PointFailure failure = as_failure(e);
+    if (group.size() == 1) {
+      failed(failure);
+    } else {
+      write_failure(task, failure);
+      throw failure;
     }
   }
   return result;

@@ -17,6 +17,7 @@ struct PointTask {
   std::string run_folder;
   std::string shard_folder;  // of its data set
   std::string key;           // ShardKey::hex()
+  bool retry = true;         // also when an earlier attempt has failed
   nlohmann::json to_json() const;
   static PointTask from_json(const nlohmann::json& json);
 };
@@ -24,14 +25,18 @@ struct PointTask {
 struct PointResult {
   ErrorKind kind = ErrorKind::failure;
   bool ok = false;
+  bool busy = false;   // another job holds the folder: nothing was done
   std::string reason;  // of a failure
+  FailureKind failure = FailureKind::other;
+  nlohmann::json to_json() const;
+  static PointResult from_json(const nlohmann::json& json);
 };
 
 // Never throws for a failure that all learners share (bad shards, bad config, divergence): it is
 // written to FAILED and returned. A run that was stopped on request has a checkpoint and is
 // returned as ErrorKind::stopped; the next call for the same folder goes on there. A failure of one
-// learner alone during a step throws: the job must then be ended, for the others wait in a
-// collective.
+// learner alone during a step throws where it has others in its group, after it was written down:
+// the job must then be ended, for the others wait in a collective.
 PointResult run_point(const PointTask& task, LearnerGroup& learners, Director& director,
                       const comm::Layout& layout);
 

@@ -36,6 +36,12 @@ void remember_command_line(int argc, char** argv) {
   command_line().assign(argv, argv + argc);
 }
 
+std::string reproduce_command(const comm::Layout& layout, const std::string& folder) {
+  const std::string launcher =
+      layout.single() ? "" : "mpirun -n " + std::to_string(layout.world) + " ";
+  return launcher + "straq run --from " + folder + "/config.yaml";
+}
+
 std::string utc_now() {
   const std::time_t t = std::time(nullptr);
   std::tm tm{};

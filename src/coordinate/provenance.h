@@ -12,6 +12,8 @@ namespace straq::coordinate {
 
 // Version, build, libraries, host, command line and Slurm's job of this process.
 nlohmann::ordered_json environment_provenance(const comm::Layout& layout);
+// The command that makes the run of `folder` again, with as many ranks.
+std::string reproduce_command(const comm::Layout& layout, const std::string& folder);
 // Remembers the command line for provenance; called once by main.
 void remember_command_line(int argc, char** argv);
 std::string utc_now();  // "2025-03-01T12:00:00Z"

@@ -14,7 +14,7 @@ config::Value without_placement(const config::Value& config) {
   config::Value out = config;
   std::erase_if(out.map, [](const auto& kv) {
     return kv.first == "results" || kv.first == "roles" || kv.first == "threads" ||
-           kv.first == "checkpoint";
+           kv.first == "checkpoint" || kv.first == "watchdog";
   });
   return out;
 }
@@ -89,9 +89,9 @@ void RunFolder::finish() const {
   write_file_atomic(file("DONE"), "");
 }
 
-void RunFolder::fail(const std::string& reason) const {
+void RunFolder::fail(const FailureNote& note) const {
   make_folders(path_);
-  write_file_atomic(file("FAILED"), reason + "\n");
+  write_file_atomic(file("FAILED"), note.to_text());
 }
 
 }  // namespace straq::coordinate

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "config/value.h"
+#include "coordinate/failure.h"
 
 namespace straq::coordinate {
 
@@ -30,7 +31,7 @@ class RunFolder {
   void begin(const config::Value& config, std::int64_t step = 0) const;
   // The marker, written last.
   void finish() const;
-  void fail(const std::string& reason) const;
+  void fail(const FailureNote& note) const;
 
  private:
   std::string path_;
@@ -41,7 +42,7 @@ class RunFolder {
 std::int64_t cut_after(const std::string& path, std::int64_t step);
 
 // Without the keys that do not change what a run computes: where results land, how many ranks and
-// threads work, and when checkpoints are written.
+// threads work, how patient they are, and when checkpoints are written.
 config::Value without_placement(const config::Value& config);
 
 }  // namespace straq::coordinate

@@ -14,6 +14,7 @@
 #include <iterator>
 #include <sstream>
 
+#include "coordinate/process.h"
 #include "coordinate/provenance.h"
 #include "core/error.h"
 #include "core/files.h"
@@ -26,28 +27,6 @@ namespace {
 std::string text_of(const std::string& path) {
   std::ifstream in(path);
   return {std::istreambuf_iterator<char>(in), {}};
-}
-
-// Field 22 of /proc/<pid>/stat; 0 when there is no such process. The name in field 2 may hold
-// spaces and parentheses, so counting starts after the last one.
-std::uint64_t start_of(long pid) {
-  const std::string stat = text_of("/proc/" + std::to_string(pid) + "/stat");
-  const auto end = stat.rfind(')');
-  if (end == std::string::npos) return 0;
-  std::istringstream rest(stat.substr(end + 1));
-  std::string word;
-  for (int field = 3; field <= 22; ++field) {
-    if (!(rest >> word)) return 0;
-    if (field == 3 && (word == "Z" || word == "X")) return 0;  // it only waits to be counted
-  }
-  return std::strtoull(word.c_str(), nullptr, 10);
-}
-
-// Not MPI's name for it: a lock must do without MPI.
-std::string host_name() {
-  char name[256] = "";
-  ::gethostname(name, sizeof name - 1);
-  return name;
 }
 
 std::string environment(const char* name) {
@@ -139,7 +118,7 @@ LockHolder LockHolder::self() {
   LockHolder h;
   h.host = host_name();
   h.pid = ::getpid();
-  h.start = start_of(h.pid);
+  h.start = process_start(h.pid);
   h.boot = text_of("/proc/sys/kernel/random/boot_id");
   h.boot = h.boot.substr(0, h.boot.find('\n'));
   h.since = utc_now();
@@ -152,7 +131,7 @@ bool is_dead(const LockHolder& holder, const LockHolder& self, double age,
              const LockOptions& options) {
   if (holder.released) return true;
   if (holder.host == self.host) {
-    return holder.boot != self.boot || start_of(holder.pid) != holder.start;
+    return holder.boot != self.boot || process_start(holder.pid) != holder.start;
   }
   // Slurm starts a job again only when the attempt before has ended.
   if (!holder.slurm_job.empty() && holder.slurm_job == self.slurm_job &&
@@ -160,6 +139,28 @@ bool is_dead(const LockHolder& holder, const LockHolder& self, double age,
     return true;
   }
   return age > options.stale_seconds;
+}
+
+std::optional<LockHolder> live_holder(const std::string& run_folder, const LockOptions& options) {
+  const std::string folder = run_folder + "/lock";
+  // The file may go while it is read, in favour of a newer one.
+  for (int attempt = 0; attempt < 5; ++attempt) {
+    const std::int64_t top = highest(folder);
+    if (top == 0) return std::nullopt;
+    const std::string path = lock_path(folder, top);
+    const auto json = nlohmann::json::parse(text_of(path), nullptr, /*allow_exceptions=*/false);
+    if (!json.is_object()) continue;
+    try {
+      LockHolder holder = LockHolder::from_json(json);
+      const auto now =
+          std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch());
+      const double age = now.count() - modified(path);
+      if (is_dead(holder, LockHolder::self(), age, options)) return std::nullopt;
+      return holder;
+    } catch (const nlohmann::json::exception&) {
+    }
+  }
+  return std::nullopt;
 }
 
 RunLock::RunLock(const std::string& run_folder, const LockOptions& options)
@@ -187,7 +188,8 @@ void RunLock::acquire(const std::string& run_folder) {
       // Both times are the fileserver's, so that the hosts' clocks need not agree.
       const double age = modified(own.path()) - modified(path);
       if (!is_dead(holder, self, age, options_)) {
-        fail_runtime(
+        throw FolderBusy(
+            ErrorKind::failure,
             fmt::format("{} is held by process {} on {} since {} (heard of {:.0f} s ago)",
                         run_folder, holder.pid, holder.host, holder.since, std::max(age, 0.0)),
             fmt::format("wait until that job is done, or end it; the lock of a job that died on "

@@ -13,8 +13,11 @@
 #include <cstdint>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <thread>
+
+#include "core/error.h"
 
 namespace straq::coordinate {
 
@@ -43,10 +46,21 @@ struct LockOptions {
 bool is_dead(const LockHolder& holder, const LockHolder& self, double age,
              const LockOptions& options);
 
+// Who holds `run_folder` and is alive, if anybody. Only looks; the age of a holder on another host
+// is by this host's clock.
+std::optional<LockHolder> live_holder(const std::string& run_folder,
+                                      const LockOptions& options = {});
+
+// The folder is held by another job that is alive.
+class FolderBusy : public Error {
+ public:
+  using Error::Error;
+};
+
 class RunLock {
  public:
-  // Takes the lock of `run_folder` (made when missing). Throws Error(failure) naming the holder's
-  // host, process and start when it is alive.
+  // Takes the lock of `run_folder` (made when missing). Throws FolderBusy (a failure) naming the
+  // holder's host, process and start when it is alive.
   explicit RunLock(const std::string& run_folder, const LockOptions& options = {});
   ~RunLock();  // releases
   RunLock(const RunLock&) = delete;

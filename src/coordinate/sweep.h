@@ -1,8 +1,9 @@
-// The points of a sweep: grid × seeds, expanded in a fixed order, with the index that says where
-// each one stands.
+// The points of a sweep: which settings each one has and what its folder is called. A pure function
+// of the config, in a fixed order, so that every task of a job array, the allocation beside it and
+// the login node mean the same point by the same index.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,26 +12,29 @@
 
 namespace straq::coordinate {
 
-enum class PointState { missing, running, stopped, done, failed };
-const char* name(PointState state);
-
 struct Point {
   std::string name;                                             // folder name: "gamma-0.85_seed-1"
   std::vector<std::pair<std::string, std::string>> parameters;  // dotted key → value, "seed" last
   config::Value config;  // the whole config of this point, without the sweep section
 };
 
-// One point per combination: the last grid key varies fastest, seeds fastest of all. Without a
-// sweep section there is one point, "seed-<seed>". Throws Error(input) naming the key for a grid
-// value that is no list, an empty list, or two points that would share a folder.
+// The sweep section:
+//   grid:   {key: [a, b], other: [c, d]}   every combination; the last key varies fastest
+//   lists:  {key: [a, b], other: [c, d]}   in step: (a, c), (b, d); each with every one of the grid
+//   points: [{key: a, other: c}, …]        just these, after the combinations; `name:` names one
+//   seeds:  [1, 2]                         every one of the above with each seed, fastest of all
+// Keys are dotted config keys, values plain. Without any of them there is one point a seed, without
+// a sweep section one point, "seed-<seed>". A folder's name is made of the settings; of lists the
+// first key alone where it tells them apart. Every point has the same parameters: one that another
+// point alone sets has its value of the config here.
+// Throws Error(input) naming file, line and key for values that are no list, lists of unequal
+// length, a key that comes twice or that a sweep cannot vary, two points of the same settings, and
+// two that would share a folder.
 std::vector<Point> expand_points(const config::Value& root);
 
-// The state of a point as its folder tells: DONE, FAILED, stopped (there is a checkpoint to go on
-// from), or nothing yet.
-PointState state_of(const std::string& experiment_folder, const Point& point);
-
-// Writes index.csv: point,state,<parameters…>,reason. `running` names the points in progress.
-void write_index(const std::string& experiment_folder, const std::vector<Point>& points,
-                 const std::vector<std::string>& running);
+// "3", "0,4-7": indices below `count` in ascending order, each once. Throws Error(input), naming
+// the option and what is allowed.
+std::vector<std::size_t> parse_indices(const std::string& text, std::size_t count,
+                                       const std::string& option);
 
 }  // namespace straq::coordinate

@@ -2,31 +2,29 @@
 // the others wait for it in a collective for ever.
 #pragma once
 
-#include <exception>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "comm/collectives.h"
-#include "core/error.h"
+#include "coordinate/failure.h"
 
 namespace straq::coordinate {
+
+// The failure of the first learner that has one, with its words, for all. Collective.
+void agree(comm::Collectives& group, const std::optional<PointFailure>& mine);
 
 // Runs `f` on every learner and agrees on the outcome: when it failed anywhere, every learner gets
 // that failure and none goes on into a collective that the others will never enter.
 template <class F>
 void together(comm::Collectives& group, F&& f) {
-  std::optional<Error> mine;
+  std::optional<PointFailure> mine;
   try {
     f();
-  } catch (const Error& e) {
-    mine = e;
   } catch (const std::exception& e) {
-    mine = Error(ErrorKind::failure, e.what());
+    mine = as_failure(e);
   }
-  const double worst = group.allreduce_max(mine ? mine->exit_code() : 0);
-  if (mine) throw *mine;
-  if (worst > 0) {
-    throw Error(static_cast<ErrorKind>(static_cast<int>(worst)), "another learner failed");
-  }
+  agree(group, mine);
 }
 
 }  // namespace straq::coordinate

@@ -5,14 +5,18 @@
 #include <cmath>
 #include <filesystem>
 
+#include "comm/activity.h"
 #include "coordinate/evaluate.h"
 #include "coordinate/provenance.h"
 #include "coordinate/stop.h"
 #include "coordinate/together.h"
+#include "coordinate/watchdog.h"
 #include "core/log.h"
 
 namespace straq::coordinate {
 namespace {
+
+constexpr double kUnattainable = 100;  // times the sum of rewards that gamma allows
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -220,8 +224,14 @@ Trainer::Leave Trainer::run_stage(const Stage& stage,
                    checksum.substr(0, 12));
       }
     }
-    if (directive.evaluate) evaluate(stage);
-    if (directive.checkpoint) save_checkpoint();
+    if (directive.evaluate) {
+      comm::enter_phase("evaluating", comm::Patience::phase, progress_.step);
+      evaluate(stage);
+    }
+    if (directive.checkpoint) {
+      comm::enter_phase("saving a checkpoint", comm::Patience::phase, progress_.step);
+      save_checkpoint();
+    }
     if (directive.stop == comm::Stop::satisfied) {
       if (leader()) {
         log::info("learn", "{}: {} evaluations without gain; stopping at step {}", context_.name,
@@ -249,10 +259,13 @@ Trainer::Leave Trainer::run_stage(const Stage& stage,
 }
 
 void Trainer::take_step(const Stage& stage, const learn::Batch& batch, std::int64_t epoch) {
+  comm::enter_phase("optimizer step", comm::Patience::step, progress_.step + 1);
+  hang_if_arranged(progress_.step + 1);
   const learn::StepMetrics m = context_.learner.step(batch, epoch, transitions_);
+  last_ = m;
   ++progress_.step;
   ++progress_.stage_step;
-  progress_.bad_steps = m.skipped ? progress_.bad_steps + 1 : 0;
+  progress_.bad_steps = m.skipped || out_of_bounds(stage, m) ? progress_.bad_steps + 1 : 0;
   leader_writes([&] {
     metrics_->write(metrics_line(progress_.step, epoch, stage, m).dump());
     timings_->write(timings_line(progress_.step, context_.learner.seconds()).dump());
@@ -263,6 +276,17 @@ void Trainer::take_step(const Stage& stage, const learn::Batch& batch, std::int6
                 progress_.step, total_steps_, m.loss, t - start_);
     }
   });
+}
+
+// TD errors far beyond what any policy's rewards add up to: such a run is lost, although it may
+// take long until its numbers overflow.
+bool Trainer::out_of_bounds(const Stage& stage, const learn::StepMetrics& m) const {
+  const auto& config = context_.config.learn;
+  if (stage.config.objective.bellman <= 0 || config.gamma >= 1) return false;
+  const double reward =
+      std::max({1.0, std::abs(config.reward.expert), std::abs(config.neg.reward)});
+  const double bound = kUnattainable * reward / (1 - config.gamma);
+  return m.td_abs > bound;
 }
 
 void Trainer::evaluate(const Stage& stage) {
@@ -351,10 +375,18 @@ void Trainer::save_checkpoint() {
 
 void Trainer::stop(comm::Stop reason) {
   if (reason == comm::Stop::diverged) {
-    throw Error(ErrorKind::diverged,
-                "diverged: the gradient was not finite in " + std::to_string(progress_.bad_steps) +
-                    " steps in a row, the last at step " + std::to_string(progress_.step),
-                "lower learn.lr, or raise learn.clip's effect by lowering it");
+    const bool loss = !std::isfinite(last_.loss);
+    const std::string what =
+        loss ? "the loss was not finite"
+        : !last_.skipped
+            ? fmt::format("Q was off by {:.3g} on average, beyond any value that gamma allows",
+                          last_.td_abs)
+            : std::string("the gradient was not finite");
+    const Error error(ErrorKind::diverged,
+                      fmt::format("diverged: {} in {} steps in a row, the last at step {}", what,
+                                  progress_.bad_steps, progress_.step),
+                      "lower learn.lr, or raise learn.clip's effect by lowering it");
+    throw PointFailure(loss ? FailureKind::non_finite_loss : FailureKind::diverged, error);
   }
   together(context_.group, [&] { complete_writes(); });
   throw Error(ErrorKind::stopped,

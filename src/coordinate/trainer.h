@@ -56,12 +56,14 @@ class Trainer {
   // The best weights of the run into the online network; keeps the last ones where no evaluation
   // has found any.
   void load_best();
+  std::int64_t total_steps() const { return total_steps_; }
 
  private:
   enum class Leave { stage_done, run_done };
   bool leader() const { return context_.group.rank() == 0; }
   Leave run_stage(const Stage& stage, const std::optional<learn::Checkpoint>& from);
   void take_step(const Stage& stage, const learn::Batch& batch, std::int64_t epoch);
+  bool out_of_bounds(const Stage& stage, const learn::StepMetrics& m) const;
   void evaluate(const Stage& stage);
   void save_best();
   void save_checkpoint();
@@ -82,6 +84,7 @@ class Trainer {
   std::optional<LineWriter> metrics_, timings_, evaluations_;  // the leader's
   std::unique_ptr<learn::CheckpointWriter> writer_;            // the leader's
   std::optional<Error> failure_;                               // the leader's
+  learn::StepMetrics last_;                                    // of the newest step
   double start_ = 0, last_log_ = 0;
 };
 

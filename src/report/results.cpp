@@ -204,8 +204,8 @@ std::vector<Run> read_index(const fs::path& path, std::vector<std::string>& prob
     Run run;
     run.point = fields[0];
     for (std::size_t c = 1; c < head.size(); ++c) {
-      // State and reason are read from the point's own folder, which is never behind the index.
-      if (head[c] == "state" || head[c] == "reason") continue;
+      // Where it stands is read from the point's own folder, which is never behind the index.
+      if (head[c] == "state" || head[c] == "kind" || head[c] == "reason") continue;
       run.parameters.emplace_back(head[c], fields[c]);
     }
     runs.push_back(std::move(run));

@@ -14,96 +14,17 @@ import pathlib
 import random
 import re
 import resource
-import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 
-PROGRAM = os.environ.get("STRAQ", "")
+import job as shared
+from job import Job, check, prepare, reason_to_skip
+
 KILLS = int(os.environ.get("STRAQ_FAULT_KILLS", "6"))
 SEED = int(os.environ.get("STRAQ_FAULT_SEED", "1"))
 STEPS = 64
-PATIENCE = 240  # seconds until a wait counts as a hang
-failures = 0
-
-
-def check(text, good, detail=""):
-    global failures
-    print(("ok: " if good else "FAILED: ") + text, flush=True)
-    if not good:
-        failures += 1
-        if detail:
-            print(detail, flush=True)
-
-
-class Job:
-    """One start of the program, alone or under mpirun, in a session of its own."""
-
-    def __init__(self, arguments, ranks=1):
-        self.log = tempfile.TemporaryFile(mode="w+")
-        launcher = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
-        self.process = subprocess.Popen(
-            launcher + [PROGRAM, "--verbose"] + arguments, stdout=subprocess.DEVNULL,
-            stderr=self.log, start_new_session=True)
-
-    def members(self):
-        """Process ids of the session, by parent: [(pid, program name)]."""
-        found = []
-        for entry in os.listdir("/proc"):
-            if not entry.isdigit():
-                continue
-            try:
-                stat = pathlib.Path("/proc", entry, "stat").read_text()
-            except OSError:
-                continue
-            name, rest = stat[stat.index("(") + 1:stat.rindex(")")], stat[stat.rindex(")") + 2:]
-            if int(rest.split()[3]) == self.process.pid and rest.split()[0] != "Z":
-                found.append((int(entry), name))
-        return found
-
-    def ranks(self):
-        """Process id of every rank, by rank."""
-        out = {}
-        for pid, name in self.members():
-            if name != "straq":
-                continue
-            try:
-                env = pathlib.Path("/proc", str(pid), "environ").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            rank = [e for e in env if e.startswith(b"OMPI_COMM_WORLD_RANK=")]
-            out[int(rank[0].split(b"=")[1]) if rank else 0] = pid
-        return out
-
-    def kill(self):
-        for pid, _ in self.members():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        self.process.wait()
-
-    def finish(self):
-        try:
-            return self.process.wait(timeout=PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            return "hang"
-
-    def text(self):
-        self.log.seek(0)
-        return self.log.read()
-
-    def until(self, condition):
-        """Waits for a condition; False when the job ended first."""
-        deadline = time.monotonic() + PATIENCE
-        while not condition():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                return False
-            time.sleep(0.001)
-        return True
 
 
 class Run:
@@ -150,35 +71,6 @@ class Run:
               f"differ: {differ} {a}")
 
 
-def prepare(work):
-    source = pathlib.Path(__file__).resolve().parents[2]
-    (work / "corpus.yaml").write_text(
-        f"base: {source}/configs/simulate/seeker.yaml\nseed: 3\n"
-        "dialogues: {train: 12, valid: 4, test: 3}\n")
-    (work / "shape.yaml").write_text(
-        "vocab: 0\nhidden: 16\nlayers: 1\nheads: 2\nkv_heads: 1\ninner: 32\n"
-        "max_positions: 2048\ntied: true\n")
-    (work / "tiny.yaml").write_text(f"""name: tiny
-simulate: {{config: {work}/corpus.yaml, folder: {work}/corpus}}
-data: {{name: simulated, train: {work}/corpus/train.txt, valid: {work}/corpus/valid.txt, test: {work}/corpus/test.txt}}
-tokenizer: {{train: {{kind: byte_bpe, vocab_size: 300}}}}
-prompt: {{template: {source}/configs/prompts/compact.yaml, window: 2048}}
-shards: {{folder: {work}/shards}}
-model: {{shape: {work}/shape.yaml}}
-pretrain: {{objective: {{lm: 1, ce: 1}}, steps: 12, lr: 1.0e-3}}
-learn: {{batch: 6, steps: {STEPS - 12}, lr: 1.0e-3}}
-checkpoint: {{every_steps: 3, keep_last: 3}}
-evaluate: {{splits: [test], replicates: 100, every_steps: 7}}
-best: {{use: true}}
-roles: {{preprocessors: 0}}
-threads: 1
-""")
-    tiny = str(work / "tiny.yaml")
-    for command in (["simulate", str(work / "corpus.yaml"), "--out", str(work / "corpus")],
-                    ["preprocess", tiny]):
-        subprocess.run([PROGRAM] + command, check=True, capture_output=True)
-
-
 def killed_again_and_again(run, reference, kills):
     random_moments = random.Random(SEED + run.ranks)
     # In the first nine tenths, so that there is something left to do after the last one.
@@ -223,15 +115,14 @@ def stopped(run, target, whom, number):
 
 
 def main():
-    if not PROGRAM or not os.access(PROGRAM, os.X_OK):
-        print(f"skipped: no program at {PROGRAM!r}")
-        return 77
-    if not shutil.which("mpirun"):
-        print("skipped: no mpirun")
+    if reason := reason_to_skip():
+        print(f"skipped: {reason}")
         return 77
     with tempfile.TemporaryDirectory(prefix="straq-faults-") as folder:
         work = pathlib.Path(folder)
-        prepare(work)
+        prepare(work, (12, STEPS - 12), "checkpoint: {every_steps: 3, keep_last: 3}\n"
+                "evaluate: {splits: [test], replicates: 100, every_steps: 7}\n"
+                "best: {use: true}\nroles: {preprocessors: 0}\n")
         reference = {}
         for learners in (1, 2):
             run = reference[learners] = Run(work, f"undisturbed-{learners}", learners)
@@ -357,8 +248,8 @@ def main():
               == (source / "metrics.jsonl").read_bytes(), again.text()[-3000:])
         left = [str(p) for p in work.rglob("*") if ".tmp" in p.name or ".old" in p.name]
         check("no temporary files are left", not left, str(left))
-    print(f"{failures} failed")
-    return 1 if failures else 0
+    print(f"{shared.failures} failed")
+    return 1 if shared.failures else 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,59 @@
+// Where the points of a sweep stand, as their folders tell: index.csv, and what `straq sweep
+// --status` shows. Reads only the results folder, so it works on a login node while jobs run.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "coordinate/failure.h"
+#include "coordinate/run_lock.h"
+#include "coordinate/sweep.h"
+#include "core/table.h"
+
+namespace straq::coordinate {
+
+enum class PointState { missing, running, stopped, done, failed };
+const char* name(PointState state);
+
+// DONE; else running where somebody alive holds the folder; else FAILED; else stopped (there is a
+// checkpoint to go on from); else missing.
+PointState state_of(const std::string& experiment_folder, const Point& point);
+
+// What FAILED of a point's folder says, if there is one.
+std::optional<FailureNote> failure_of(const std::string& run_folder);
+
+// Writes index.csv: point,state,<parameters…>,kind,reason. `running` names points that this job has
+// just given to a group, whose folders do not tell yet. Several jobs may do this at the same time
+// without a lock: what is written is a function of the folders, and a writer reads them again
+// afterwards and writes again when they have changed, so the last one to write has seen everything
+// that came before.
+void write_index(const std::string& experiment_folder, const std::vector<Point>& points,
+                 const std::vector<std::string>& running = {});
+
+// A point as a person asks about it.
+struct PointStatus {
+  std::size_t index = 0;
+  Point point;
+  PointState state = PointState::missing;
+  std::optional<LockHolder> holder;  // running: where and since when
+  std::int64_t step = 0;             // of metrics.jsonl's last line
+  std::int64_t total = 0;            // of the run; 0: not known yet
+  double step_seconds = 0;           // mean of the last steps; 0: not known yet
+  std::optional<FailureNote> failure;
+  // Of training, from the last steps' mean; what follows it (evaluation) is not in it.
+  std::optional<double> seconds_left() const;
+  nlohmann::ordered_json to_json() const;
+};
+std::vector<PointStatus> sweep_status(const std::string& experiment_folder,
+                                      const std::vector<Point>& points);
+
+// One line a point, and a note that counts the states.
+Table status_table(const std::vector<PointStatus>& points);
+// {experiment_folder, counts, points}.
+nlohmann::ordered_json status_json(const std::string& experiment_folder,
+                                   const std::vector<PointStatus>& points);
+
+}  // namespace straq::coordinate
