@@ -27,6 +27,7 @@ cat >"$work/small.yaml" <<YAML
 base: $source_folder/configs/quickstart.yaml
 name: small
 results: $work/results
+threads: 1
 simulate: {config: $work/corpus.yaml, folder: $work/corpus}
 data: {train: $work/corpus/train.txt, valid: $work/corpus/valid.txt, test: $work/corpus/test.txt}
 tokenizer: {train: {kind: byte_bpe, vocab_size: 400}}
