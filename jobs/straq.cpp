@@ -40,7 +40,8 @@ config::Value ConfigArgument::load() const {
     const auto recorded = folder ? place : place.parent_path();
     const std::string point = (recorded / ".").parent_path().filename().string();
     const config::Value* name = root.find("name");
-    if (name != nullptr && point.rfind("seed-", 0) != 0 && point.find('_') != std::string::npos) {
+    const bool one_of_many = point.rfind("seed-", 0) != 0 && point.find('_') != std::string::npos;
+    if (name != nullptr && one_of_many && std::filesystem::exists(recorded / "provenance.json")) {
       root.set("name", config::Value::make_scalar(name->scalar + "_" + point));
     }
   } else if (!path.empty()) {

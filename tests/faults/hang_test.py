@@ -44,31 +44,32 @@ def killed(config, work, name, rank, role, ready, command="train", ranks=4, sets
 
 
 def without_launcher(config, work):
-    """What the program does by itself, under a launcher that does not care about a dead rank."""
-    os.environ["OMPI_MCA_orte_abort_on_non_zero_status"] = "0"
+    """What the ranks do by themselves where the launcher notices nothing: it is suspended."""
     job = Job(["train", str(config), "--set", f"results={work}/results/alone"], 4)
     folder = work / "results" / "alone" / "tiny" / "seed-1"
     reached = job.until(lambda: (folder / "metrics.jsonl").exists())
     pids = job.ranks()
-    # The launcher is stopped, so that it cannot notice: only the ranks themselves can.
     os.kill(job.process.pid, signal.SIGSTOP)
     os.kill(pids[2], signal.SIGKILL)
-    words = f"rank 2 (learner, process {pids[2]} on "
     start = time.monotonic()
-    while words not in job.text() and time.monotonic() - start < MINUTE:
+    while job.ranks() and time.monotonic() - start < MINUTE:
         time.sleep(0.1)
-    said = words in job.text()
+    seconds, left = time.monotonic() - start, job.ranks()
+    # What they said went through the launcher, which passes it on now.
     os.kill(job.process.pid, signal.SIGCONT)
-    code = job.finish()
-    check("the other ranks notice a death without the launcher, and name rank and role",
-          reached and said and code != 0, f"exit code {code}\n" + job.text()[-3000:])
-    del os.environ["OMPI_MCA_orte_abort_on_non_zero_status"]
+    words = f"rank 2 (learner, process {pids[2]} on "
+    while words not in job.text() and time.monotonic() - start < 2 * MINUTE:
+        time.sleep(0.1)
+    log = job.text()
+    check(f"without the launcher the other ranks notice a death and end in {seconds:.1f} s, naming "
+          "rank and role", reached and not left and words in log, f"{left}\n{log[-3000:]}")
+    job.kill()
 
 
 def stuck(config, work):
     """A learner that stops before step 8: the watchdogs say who is where, and nothing is lost."""
     arguments = ["train", str(config), "--set", f"results={work}/results/stuck"]
-    job = Job(arguments + ["--set", "watchdog.seconds=4", "--hang-rank", "2", "--hang-step", "8"], 3)
+    job = Job(arguments + ["--set", "watchdog.seconds=10", "--hang-rank", "2", "--hang-step", "8"], 3)
     start = time.monotonic()
     code, log = job.finish(), job.text()
     seconds = time.monotonic() - start
@@ -90,15 +91,15 @@ def stuck(config, work):
           and (folder / "DONE").exists(), f"exit code {code}\n{log[-3000:]}")
 
     alone = Job(["train", str(config), "--set", f"results={work}/results/stuck-alone", "--set",
-                 "watchdog.seconds=2", "--hang-rank", "0"])
+                 "watchdog.seconds=5", "--hang-rank", "0"])
     code = alone.finish()
     check("one process alone is watched, too", code not in (0, "hang")
           and "optimizer step (1)" in alone.text(), f"exit code {code}\n" + alone.text()[-2000:])
     patient = Job(["train", str(config), "--set", f"results={work}/results/patient", "--set",
-                   "watchdog.seconds=2"])
+                   "watchdog.seconds=10"])
     patient.until(lambda: (work / "results/patient/tiny/seed-1/metrics.jsonl").exists())
     os.kill(patient.process.pid, signal.SIGSTOP)
-    time.sleep(6)
+    time.sleep(15)
     os.kill(patient.process.pid, signal.SIGCONT)
     code = patient.finish()
     check("the time that a process is suspended does not count", code == 0,
