@@ -65,5 +65,6 @@ Command make_report(CLI::App& app, Common& common);
 Command make_score(CLI::App& app, Common& common);
 Command make_model(CLI::App& app, Common& common);
 Command make_estimate(CLI::App& app, Common& common);
+Command make_annotate(CLI::App& app, Common& common);
 
 }  // namespace straq::jobs

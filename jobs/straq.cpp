@@ -92,6 +92,7 @@ int main(int argc, char** argv) {
       jobs::make_run(app, common),       jobs::make_evaluate(app, common),
       jobs::make_report(app, common),    jobs::make_score(app, common),
       jobs::make_model(app, common),     jobs::make_estimate(app, common),
+      jobs::make_annotate(app, common),
   };
 
   try {
