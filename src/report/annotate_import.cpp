@@ -192,14 +192,13 @@ class Sheet {
       complain(row.line, "the item " + code + " comes twice");
       return;
     }
+    std::string empty;
     for (const auto& [scale, column] : columns_) {
       const std::string text = field(column);
       // Without a strategy nothing can be aligned with it.
       const bool asked = std::string(scale->key) != "alignment" || !item->second.strategy.empty();
       if (text.empty()) {
-        if (asked) {
-          complain(row.line, "the item " + code + " is unfinished: " + scale->key + " is empty");
-        }
+        if (asked) empty += (empty.empty() ? "" : ", ") + std::string(scale->key);
         continue;
       }
       if (text.size() != 1 || text[0] < '1' || text[0] > '5') {
@@ -208,6 +207,9 @@ class Sheet {
         continue;
       }
       if (asked) scores[code][scale->key] = text[0] - '0';
+    }
+    if (!empty.empty()) {
+      complain(row.line, "the item " + code + " is unfinished, no score for: " + empty);
     }
   }
 

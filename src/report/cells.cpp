@@ -188,7 +188,9 @@ std::string escape_latex(const std::string& text) {
                                                                           {"”", "''"},
                                                                           {"≥", "$\\geq$"},
                                                                           {"≤", "$\\leq$"},
-                                                                          {"×", "$\\times$"}};
+                                                                          {"×", "$\\times$"},
+                                                                          {"−", "$-$"},
+                                                                          {"²", "$^2$"}};
   std::string out;
   for (std::size_t i = 0; i < text.size();) {
     bool found = false;

@@ -174,7 +174,9 @@ std::optional<Figure> calibration(const Run& run, const std::string& split,
               (std::isfinite(rho) ? Cell::real(rho, 3).text : "none, one side is constant") + ".";
   if (run.parameter("learn.reward.kind").value_or("") == "imitation") {
     f.caption +=
-        " Under the imitation reward the return only says how many turns the dialogue has left.";
+        " Under the imitation reward the return only says how many decisions the dialogue has "
+        "left, "
+        "and Q need not lie on the dashed line.";
   }
   f.script = script_of(f.id, f.title, 560, 480,
                        "  set title " + gnuplot_quote(f.title) +

@@ -222,7 +222,7 @@ TEST_F(Golden, RewardsAndValuesByHand) {
               mean_return + 0.1, 1e-9);
   EXPECT_NEAR(cell("table4", {"straQ*-imit", "–"}, "Spearman Q, return").value["value"], 1, 1e-9);
   EXPECT_EQ(cell("table4", {"straQ*-imit", "SFT"}, "Value paper").text, "445.95†");
-  EXPECT_TRUE(noted("table4", "how many turns the dialogue has left"));
+  EXPECT_TRUE(noted("table4", "the number of decisions left"));
 }
 
 TEST_F(Golden, RatingsScoresAndDatasetByHand) {
