@@ -67,14 +67,18 @@ figure img { display: block; max-width: 100%; min-width: 34rem; background: #fff
   border-radius: 4px; }
 figcaption { color: var(--mute); font-size: .9rem; max-width: 60rem; }
 dt { font-weight: 600; } dd { margin: 0 0 .5rem 1rem; max-width: 60rem; }
+@page { size: A4 landscape; margin: 12mm; }
 @media print {
   :root { --ink: #000; --paper: #fff; --soft: #f3f3f3; --line: #999; --mute: #333; }
   body { max-width: none; font-size: 10pt; }
   nav { display: none; }
   .scroll { overflow: visible; }
   tbody th, thead th:first-child { position: static; }
-  table { font-size: 7.5pt; } th, td { padding: .1rem .25rem; white-space: normal; }
-  thead th { white-space: normal; } thead button { padding: .1rem .25rem; }
+  /* Paper does not scroll: every column must fit. */
+  table { font-size: 7pt; }
+  th, td { padding: .1rem .2rem; white-space: normal !important; min-width: 0 !important; }
+  td.long { min-width: 12rem !important; }
+  thead button { padding: .1rem .25rem; }
   figure, tr { break-inside: avoid; }
   figure img { min-width: 0; max-height: 16cm; }
   details.run { border: 0; padding: 0; }

@@ -296,8 +296,8 @@ Table pairs_table(const std::vector<Rated>& rated) {
       }
       t.add({a.full_title(), line.against, s.title, line.win, line.tie, line.lose,
              Cell::real(100.0 * line.win / n, 1), Cell::real(100.0 * line.lose / n, 1), n,
-             Cell::real(line.d.difference, 2), interval, Cell::real(line.d.p, 4),
-             Cell::real(line.d.p_holm, 4), Cell(static_cast<long long>(line.d.clusters))});
+             Cell::real(line.d.difference, 2), interval, p_cell(line.d.p), p_cell(line.d.p_holm),
+             Cell(static_cast<long long>(line.d.clusters))});
     }
   }
   t.notes.push_back(
