@@ -67,5 +67,6 @@ Command make_model(CLI::App& app, Common& common);
 Command make_estimate(CLI::App& app, Common& common);
 Command make_doctor(CLI::App& app, Common& common);
 Command make_submit(CLI::App& app, Common& common);
+Command make_annotate(CLI::App& app, Common& common);
 
 }  // namespace straq::jobs

@@ -102,6 +102,7 @@ int main(int argc, char** argv) {
       jobs::make_report(app, common),    jobs::make_score(app, common),
       jobs::make_model(app, common),     jobs::make_estimate(app, common),
       jobs::make_doctor(app, common),    jobs::make_submit(app, common),
+      jobs::make_annotate(app, common),
   };
 
   try {

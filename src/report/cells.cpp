@@ -78,6 +78,12 @@ Emphasis emphasis_of(const Cell& cell) {
   return Emphasis::none;
 }
 
+Cell p_cell(double p) {
+  Cell c = Cell::real(p, 4);
+  if (p >= 0 && p < 0.00005) c.text = "<0.0001";
+  return c;
+}
+
 Cell paper_cell(const std::optional<std::string>& text, bool doubtful) {
   if (!text) return Cell::missing();
   Cell c(*text);
@@ -188,7 +194,9 @@ std::string escape_latex(const std::string& text) {
                                                                           {"”", "''"},
                                                                           {"≥", "$\\geq$"},
                                                                           {"≤", "$\\leq$"},
-                                                                          {"×", "$\\times$"}};
+                                                                          {"×", "$\\times$"},
+                                                                          {"−", "$-$"},
+                                                                          {"²", "$^2$"}};
   std::string out;
   for (std::size_t i = 0; i < text.size();) {
     bool found = false;

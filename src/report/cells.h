@@ -32,6 +32,9 @@ Cell estimate_cell(const Estimate& estimate, int decimals);
 void emphasise(Cell& cell, Emphasis emphasis);
 Emphasis emphasis_of(const Cell& cell);
 
+// A p-value with four decimals; one that would round to nothing is shown as "<0.0001".
+Cell p_cell(double p);
+
 // A number that the paper prints; a doubtful one gets a dagger.
 Cell paper_cell(const std::optional<std::string>& text, bool doubtful);
 

@@ -238,14 +238,27 @@ Figure sensitivity_figure(const Experiment& experiment, const std::string& split
     panels.push_back({"B-2 %", 9, std::nullopt});
     panels.push_back({"R-L %", 11, std::nullopt});
   }
-  std::vector<std::string> ticks;
-  for (const auto& c : categories) ticks.push_back(stem_of(c));
+  // Marks at the values that were tried, and nowhere else.
+  std::vector<std::string> names;
+  for (const auto& c : categories) names.push_back(stem_of(c));
+  std::string ticks = tick_list(names);
+  if (categories.empty()) {
+    std::set<double> values;
+    for (const auto& s : series) {
+      for (const auto& [x, runs] : s.at) values.insert(x);
+    }
+    for (const double x : values) ticks += (ticks.empty() ? "" : ", ") + number(x);
+    // Many of them, or close ones, only fit at an angle.
+    ticks += values.size() > 5 ? ") rotate by 45 right" : ")";
+  } else {
+    ticks += ")";
+  }
   std::string body = std::string("  set multiplot layout ") + (replies ? "2,3" : "1,3") +
                      " title " + gnuplot_quote(f.title) + "\n" + "  set xlabel " +
                      gnuplot_quote(name) + "\n" +
                      "  set offsets graph 0.06, graph 0.06, graph 0.1, graph 0.1\n"
-                     "  set grid ytics linecolor rgb '#dddddd'\n" +
-                     (ticks.empty() ? "" : "  set xtics (" + tick_list(ticks) + ")\n");
+                     "  set grid ytics linetype 1 linewidth 0.5 linecolor rgb '#d0d0d0'\n" +
+                     "  set xtics (" + ticks + "\n";
   for (const auto& panel : panels) {
     const std::string mean = std::to_string(panel.column);
     const std::string sd = std::to_string(panel.column + 1);
@@ -327,7 +340,7 @@ std::vector<Figure> loss_figures(const Run& run) {
   std::string body = "  set multiplot layout " + std::to_string(stages.size()) + ",1 title " +
                      gnuplot_quote(f.title) + "\n" +
                      "  set xlabel 'step'\n"
-                     "  set grid linecolor rgb '#dddddd'\n"
+                     "  set grid linetype 1 linewidth 0.5 linecolor rgb '#d0d0d0'\n"
                      "  set key top right\n";
   for (std::size_t i = 0; i < stages.size(); ++i) {
     const auto& curve = curves[stages[i]];

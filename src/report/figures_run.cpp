@@ -26,17 +26,34 @@ Figure start(const Run& run, const std::string& kind, const std::string& split,
   return f;
 }
 
-// The smoothed values of those that are there; the others stay empty.
-std::vector<std::optional<double>> smoothed(const std::vector<std::optional<double>>& x) {
-  std::vector<double> values;
-  for (const auto& v : x) {
-    if (v && std::isfinite(*v)) values.push_back(*v);
+// The smoothed values of those that are there; the others stay empty. Each stage by itself: a mean
+// over its end and the next one's beginning is neither's.
+std::vector<std::optional<double>> smoothed(const std::vector<std::optional<double>>& x,
+                                            const std::vector<Step>& steps) {
+  std::vector<std::optional<double>> out(x.size());
+  for (std::size_t first = 0, last = 0; first < x.size(); first = last) {
+    while (last < x.size() && steps[last].stage == steps[first].stage) ++last;
+    std::vector<double> values;
+    for (std::size_t i = first; i < last; ++i) {
+      if (x[i] && std::isfinite(*x[i])) values.push_back(*x[i]);
+    }
+    const auto smooth_values = smooth(values, smoothing_window(steps.size()));
+    std::size_t next = 0;
+    for (std::size_t i = first; i < last; ++i) {
+      if (x[i] && std::isfinite(*x[i])) out[i] = smooth_values[next++];
+    }
   }
-  const auto smooth_values = smooth(values, smoothing_window(values.size()));
-  std::vector<std::optional<double>> out;
-  std::size_t next = 0;
-  for (const auto& v : x) {
-    out.push_back(v && std::isfinite(*v) ? std::optional(smooth_values[next++]) : std::nullopt);
+  return out;
+}
+
+// A thin line in every panel where a stage begins.
+std::string stage_marks(const std::vector<Step>& steps) {
+  std::string out;
+  for (std::size_t i = 1; i < steps.size(); ++i) {
+    if (steps[i].stage == steps[i - 1].stage) continue;
+    const std::string at = number(static_cast<double>(steps[i].step) - 0.5);
+    out += "  set arrow from " + at + ", graph 0 to " + at +
+           ", graph 1 nohead dashtype 3 linecolor rgb '#666666'\n";
   }
   return out;
 }
@@ -59,7 +76,7 @@ std::string draw_curves(Figure& f, const std::vector<Step>& steps, std::vector<C
   if (curves.empty()) return {};
   f.data = "# step";
   for (auto& c : curves) {
-    c.smooth = smoothed(c.values);
+    c.smooth = smoothed(c.values, steps);
     std::string name = c.title;
     std::replace(name.begin(), name.end(), ' ', '_');
     f.data += " " + name + " " + name + "_smoothed";
@@ -93,12 +110,12 @@ std::string draw_curves(Figure& f, const std::vector<Step>& steps, std::vector<C
     ++drawn;
     plots += "  set ylabel " + gnuplot_quote(panels[p]) + "\n" + plot + "\n";
   }
-  f.script = script_of(f.id, f.title, 720, 60 + 240 * drawn,
-                       "  set multiplot layout " + std::to_string(drawn) + ",1 title " +
-                           gnuplot_quote(f.title) +
-                           "\n  set xlabel 'step'\n  set grid linecolor rgb '#dddddd'\n"
-                           "  set key top right\n" +
-                           plots + "  unset multiplot\n");
+  f.script = script_of(
+      f.id, f.title, 720, 60 + 240 * drawn,
+      "  set multiplot layout " + std::to_string(drawn) + ",1 title " + gnuplot_quote(f.title) +
+          "\n  set xlabel 'step'\n  set grid linetype 1 linewidth 0.5 linecolor rgb '#d0d0d0'\n"
+          "  set key top right\n  set lmargin 11\n" +
+          stage_marks(steps) + plots + "  unset multiplot\n");
   return std::to_string(smoothing_window(steps.size()));
 }
 
@@ -174,18 +191,21 @@ std::optional<Figure> calibration(const Run& run, const std::string& split,
               (std::isfinite(rho) ? Cell::real(rho, 3).text : "none, one side is constant") + ".";
   if (run.parameter("learn.reward.kind").value_or("") == "imitation") {
     f.caption +=
-        " Under the imitation reward the return only says how many turns the dialogue has left.";
+        " Under the imitation reward the return only says how many decisions the dialogue has "
+        "left, "
+        "and Q need not lie on the dashed line.";
   }
-  f.script = script_of(f.id, f.title, 560, 480,
-                       "  set title " + gnuplot_quote(f.title) +
-                           "\n  set xlabel 'mean Q of the chosen strategy'\n"
-                           "  set ylabel 'mean Monte-Carlo return'\n"
-                           "  set grid linecolor rgb '#dddddd'\n  set key top left\n"
-                           "  set offsets graph 0.05, graph 0.05, graph 0.05, graph 0.05\n"
-                           "  plot x with lines dashtype 2 linecolor rgb '#7f7f7f' title "
-                           "'Q = return', \\\n"
-                           "    data using 1:2:3 with yerrorbars linewidth 1.5 pointtype 7 "
-                           "pointsize 0.9 linecolor rgb '#0072B2' title 'decisions by Q'\n");
+  f.script = script_of(
+      f.id, f.title, 560, 480,
+      "  set title " + gnuplot_quote(f.title) +
+          "\n  set xlabel 'mean Q of the chosen strategy'\n"
+          "  set ylabel 'mean Monte-Carlo return'\n"
+          "  set grid linetype 1 linewidth 0.5 linecolor rgb '#d0d0d0'\n  set key top left\n"
+          "  set offsets graph 0.05, graph 0.05, graph 0.05, graph 0.05\n"
+          "  plot x with lines dashtype 2 linecolor rgb '#7f7f7f' title "
+          "'Q = return', \\\n"
+          "    data using 1:2:3 with yerrorbars linewidth 1.5 pointtype 7 "
+          "pointsize 0.9 linecolor rgb '#0072B2' title 'decisions by Q'\n");
   return f;
 }
 
@@ -279,7 +299,8 @@ Figure reliability(const Run& run, const std::string& split, const std::vector<P
           tick_list(strategy_ticks(run, strategies)) + ") scale 0\n  set yrange [" +
           number(static_cast<double>(strategies) - 0.5) +
           ":-0.5]\n  set xrange [0:1]\n  set xlabel 'share that the human supporter chose too'\n"
-          "  set grid linecolor rgb '#dddddd'\n  set key outside bottom center horizontal\n"
+          "  set grid linetype 1 linewidth 0.5 linecolor rgb '#d0d0d0'\n  set key outside top "
+          "center horizontal\n"
           "  plot data using 2:1:3:4 with xerrorbars linewidth 1.5 pointtype 7 pointsize 0.9 "
           "linecolor rgb '#0072B2' title 'when chosen', \\\n"
           "    data using 5:1 with points pointtype 2 pointsize 1.1 linewidth 1.5 linecolor rgb "
@@ -301,12 +322,12 @@ std::vector<Figure> training_figures(const Run& run) {
       "mean target", column(steps, [](const Step& s) { return s.target_mean; }), {}, false, 1};
   curves[4] = {
       "gradient norm", column(steps, [](const Step& s) { return s.grad_norm; }), {}, true, 2};
-  std::string window =
-      draw_curves(f, steps, curves, {"|TD error|", "Q", "gradient norm before clipping"});
+  std::string window = draw_curves(f, steps, curves, {"|TD error|", "Q", "gradient norm"});
   if (!window.empty()) {
     f.caption = "Training of " + run.name() + " (" + seed_words(run) + ", " +
                 std::to_string(steps.size()) +
-                " steps): TD error, drift of the Q values, gradient norm; each step and a centred "
+                " steps): TD error, drift of the Q values, gradient norm before clipping; each "
+                "step and a centred "
                 "mean over " +
                 window + ".";
     out.push_back(std::move(f));

@@ -226,7 +226,7 @@ std::string base64(std::string_view bytes) {
   return out;
 }
 
-std::string html_table(const Table& table) {
+std::string html_table(const Table& table, const std::vector<std::string>& links) {
   std::vector<bool> numeric(table.columns.size(), false);
   for (const auto& row : table.rows) {
     for (std::size_t c = 0; c < row.size(); ++c) {
@@ -244,7 +244,8 @@ std::string html_table(const Table& table) {
            "</th>";
   }
   out += "</tr></thead><tbody>\n";
-  for (const auto& row : table.rows) {
+  for (std::size_t r = 0; r < table.rows.size(); ++r) {
+    const auto& row = table.rows[r];
     // A first cell in brackets marks a trivial baseline.
     const bool baseline = !row.empty() && row[0].text.rfind('[', 0) == 0;
     out += baseline ? "<tr class=\"baseline\">" : "<tr>";
@@ -253,7 +254,10 @@ std::string html_table(const Table& table) {
       out += std::string(c == 0 ? "<th scope=\"row\"" : "<td") +
              class_of(table.columns[c], numeric[c], row[c]) +
              (sort == row[c].text ? "" : " data-v=\"" + escape_html(sort) + "\"") + ">" +
-             content_of(row[c]) + (c == 0 ? "</th>" : "</td>");
+             (c == 1 && r < links.size()
+                  ? "<a href=\"#" + escape_html(links[r]) + "\">" + content_of(row[c]) + "</a>"
+                  : content_of(row[c])) +
+             (c == 0 ? "</th>" : "</td>");
     }
     out += "</tr>\n";
   }
@@ -279,7 +283,8 @@ std::string render_html(const HtmlReport& report) {
       "<nav aria-label=\"Sections\"><a href=\"#overview\">Overview</a> "
       "<a href=\"#paper\">Paper's tables</a> <a href=\"#case\">Case study</a> "
       "<a href=\"#results\">Results</a> <a href=\"#training\">Values and training</a> "
-      "<a href=\"#runs\">Runs</a> <a href=\"#terms\">Terms</a></nav></header>\n<main>\n";
+      "<a href=\"#findings\">Findings</a> <a href=\"#runs\">Runs</a> <a "
+      "href=\"#terms\">Terms</a></nav></header>\n<main>\n";
 
   out += "<section id=\"overview\"><h2>Overview</h2>\n" + counts_html(results);
   std::vector<std::string> problems = results.problems;
@@ -287,7 +292,9 @@ std::string render_html(const HtmlReport& report) {
     for (const auto& p : e.problems) problems.push_back(p);
   }
   out += list_html(report.warnings, "problems") + list_html(problems, "problems");
-  out += html_table(report.overview) + "</section>\n";
+  std::vector<std::string> anchors;
+  for (const Run* run : results.runs()) anchors.push_back(anchor_of(*run));
+  out += html_table(report.overview, anchors) + "</section>\n";
 
   out += "<section id=\"paper\"><h2>The paper's tables</h2>\n<ul class=\"index\">";
   for (const auto& t : report.paper_tables) {
@@ -315,6 +322,10 @@ std::string render_html(const HtmlReport& report) {
   }
   out += "</section>\n<section id=\"training\"><h2>Values and training</h2>\n";
   for (const auto& t : report.other_tables) out += html_table(t);
+  if (!report.findings.empty()) {
+    out += "</section>\n<section id=\"findings\"><h2>Findings about the paper</h2>\n";
+    for (const auto& t : report.findings) out += html_table(t);
+  }
   out += "</section>\n<section id=\"runs\"><h2>Runs</h2>\n";
   const auto runs = results.runs();
   for (const Run* run : runs) {

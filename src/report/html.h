@@ -29,6 +29,7 @@ struct HtmlReport {
   std::vector<std::string> warnings;  // of the report itself (gnuplot absent, …)
   Table overview;
   std::vector<Table> paper_tables;    // the paper's, by their numbers
+  std::vector<Table> findings;        // what the paper's numbers say of each other
   const CaseStudy* study = nullptr;   // shown as a conversation
   std::vector<Table> results_tables;  // results by split, then seeds
   std::vector<Table> other_tables;    // values, training
@@ -39,7 +40,7 @@ struct HtmlReport {
 std::string render_html(const HtmlReport& report);
 
 // One table as HTML: sortable by its column buttons, numbers by their full value. A column of B has
-// no button: B alone ranks nothing.
-std::string html_table(const Table& table);
+// no button: B alone ranks nothing. `links`: an anchor a row, for the second column.
+std::string html_table(const Table& table, const std::vector<std::string>& links = {});
 
 }  // namespace straq::report

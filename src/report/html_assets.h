@@ -27,10 +27,12 @@ table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabul
 caption { text-align: left; font-weight: 600; padding: .2rem 0; }
 th, td { padding: .25rem .6rem; text-align: left; border-bottom: 1px solid var(--line);
   vertical-align: top; }
-td:last-child { min-width: 3rem; overflow-wrap: anywhere; }
+td:last-child:not(.number) { min-width: 11rem; overflow-wrap: anywhere; }
 th.number, td.number { text-align: right; white-space: nowrap; }
-tbody th { font-weight: 500; overflow-wrap: anywhere; min-width: min(15rem, 35vw); }
+tbody th { font-weight: 500; overflow-wrap: anywhere; min-width: min(15rem, 35vw);
+  position: sticky; left: 0; background: var(--paper); }
 thead th { background: var(--soft); white-space: nowrap; padding: 0; }
+thead th:first-child { position: sticky; left: 0; z-index: 1; }
 thead button { font: inherit; color: inherit; background: none; border: 0; cursor: pointer;
   padding: .35rem .6rem; width: 100%; text-align: inherit; font-weight: 600; }
 th[aria-sort=ascending] button::after { content: " \2191"; }
@@ -65,13 +67,18 @@ figure img { display: block; max-width: 100%; min-width: 34rem; background: #fff
   border-radius: 4px; }
 figcaption { color: var(--mute); font-size: .9rem; max-width: 60rem; }
 dt { font-weight: 600; } dd { margin: 0 0 .5rem 1rem; max-width: 60rem; }
+@page { size: A4 landscape; margin: 12mm; }
 @media print {
   :root { --ink: #000; --paper: #fff; --soft: #f3f3f3; --line: #999; --mute: #333; }
   body { max-width: none; font-size: 10pt; }
   nav { display: none; }
   .scroll { overflow: visible; }
-  table { font-size: 7.5pt; } th, td { padding: .1rem .25rem; white-space: normal; }
-  thead th { white-space: normal; } thead button { padding: .1rem .25rem; }
+  tbody th, thead th:first-child { position: static; }
+  /* Paper does not scroll: every column must fit. */
+  table { font-size: 7pt; }
+  th, td { padding: .1rem .2rem; white-space: normal !important; min-width: 0 !important; }
+  td.long { min-width: 12rem !important; }
+  thead button { padding: .1rem .25rem; }
   figure, tr { break-inside: avoid; }
   figure img { min-width: 0; max-height: 16cm; }
   details.run { border: 0; padding: 0; }
@@ -110,6 +117,13 @@ inline constexpr char kScript[] = R"js(
       rows.forEach(function (r) { body.appendChild(r.row); });
     });
   });
+  // A link to a run opens it.
+  var open = function () {
+    var at = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (at && at.tagName === "DETAILS") { at.open = true; at.scrollIntoView(); }
+  };
+  window.addEventListener("hashchange", open);
+  open();
   // On paper nothing can be unfolded.
   var folded = [];
   window.addEventListener("beforeprint", function () {

@@ -1,164 +1,17 @@
 #include <algorithm>
 #include <cmath>
 
-#include "metrics/agreement.h"
 #include "metrics/statistics.h"
 #include "report/paper_tables.h"
+#include "report/tables.h"
 
 namespace straq::report {
 namespace {
-
-constexpr int kReplicates = 2000;
-
-const std::pair<const char*, const char*> kDimensions[] = {
-    {"fluency", "Fluency"},          {"emotion", "Emotion"},
-    {"acceptance", "Acceptance"},    {"effectiveness", "Effectiveness"},
-    {"sensitivity", "Sensitivity"},  {"alignment", "Alignment"},
-    {"satisfaction", "Satisfaction"}};
 
 std::string joined(const std::vector<std::string>& items) {
   std::string out;
   for (const auto& item : items) out += (out.empty() ? "" : ", ") + item;
   return out;
-}
-
-// All files of one method and responder, over runs.
-struct Rated {
-  std::string key, title, responder;
-  std::vector<const JudgeFile*> files;
-  std::set<std::string> raters;
-};
-
-std::vector<Rated> rated_methods(const Results& results) {
-  std::vector<Rated> out;
-  for (const Run* run : results.runs()) {
-    for (const auto& f : run->rated) {
-      const std::string key =
-          f.info.responder.empty() ? f.info.method : f.info.responder + "/" + f.info.method;
-      auto at = std::find_if(out.begin(), out.end(), [&](const Rated& r) { return r.key == key; });
-      if (at == out.end()) {
-        at = out.insert(
-            out.end(),
-            {key, method_title(f.info.method), responder_title(f.info.responder), {}, {}});
-      }
-      at->files.push_back(&f);
-      for (const auto& j : f.rows) at->raters.insert(j.rater);
-    }
-  }
-  return out;
-}
-
-// Mean over ratings of one dimension, interval over dialogues.
-std::optional<Estimate> mean_rating(const Rated& rated, const std::string& dimension) {
-  std::map<std::string, metrics::MeanSums> by_dialogue;
-  metrics::MeanSums all;
-  for (const auto* f : rated.files) {
-    for (const auto& j : f->rows) {
-      const auto it = j.scores.find(dimension);
-      if (it == j.scores.end()) continue;
-      by_dialogue[j.dialogue] += {it->second, 1};
-      all += {it->second, 1};
-    }
-  }
-  if (by_dialogue.empty()) return std::nullopt;
-  std::vector<metrics::MeanSums> list;
-  for (const auto& [dialogue, sums] : by_dialogue) list.push_back(sums);
-  Estimate e;
-  e.value = all.mean();
-  e.n = static_cast<std::int64_t>(all.n);
-  if (list.size() > 1) {
-    metrics::BootstrapOptions o;
-    o.replicates = kReplicates;
-    e.interval = metrics::percentile_interval(
-        metrics::cluster_bootstrap(list.size(), o, [&](std::span<const std::uint32_t> drawn) {
-          metrics::MeanSums s;
-          for (const auto d : drawn) s += list[d];
-          return s.mean();
-        }));
-  }
-  return e;
-}
-
-Table human_table(const Results& results, const PaperReference& paper) {
-  const ReferenceTable& reference = paper.table("table3");
-  Table t;
-  t.id = "table3";
-  t.title = "Table 3: ratings by people";
-  t.columns = {"Method", "Responder"};
-  for (const auto& [key, title] : kDimensions) {
-    t.columns.push_back(title);
-    t.columns.push_back(std::string(title) + " paper");
-  }
-  t.columns.push_back("Ratings");
-  t.columns.push_back("Raters");
-  const auto rated = rated_methods(results);
-  std::vector<bool> placed(rated.size(), false);
-  std::vector<std::string> missing;
-  const auto add = [&](const Rated* r, const std::string& key) {
-    std::vector<Cell> cells;
-    if (r != nullptr) {
-      cells = {r->title, r->responder};
-    } else {
-      const std::size_t slash = key.find('/');
-      const std::string method = slash == std::string::npos ? key : key.substr(slash + 1);
-      const bool unnamed = method.rfind("row", 0) == 0;
-      cells = {unnamed ? "(unnamed " + method + ")" : method_title(method),
-               slash == std::string::npos ? "–" : responder_title(key.substr(0, slash))};
-      if (!unnamed) missing.push_back(cells[0].text);
-    }
-    std::int64_t n = 0;
-    for (const auto& [dimension, title] : kDimensions) {
-      std::optional<Estimate> e;
-      if (r != nullptr) e = mean_rating(*r, dimension);
-      if (e) n = std::max(n, e->n);
-      cells.push_back(e ? estimate_cell(*e, 2) : r == nullptr ? missing_cell() : Cell::missing());
-      cells.push_back(
-          paper_cell(reference.value(key, dimension), reference.doubtful(key, dimension)));
-    }
-    cells.push_back(r ? Cell(static_cast<long long>(n)) : Cell::missing());
-    cells.push_back(r ? Cell(r->raters.size()) : Cell::missing());
-    t.add(std::move(cells));
-  };
-  for (const auto& row : reference.rows) {
-    const Rated* found = nullptr;
-    for (std::size_t i = 0; i < rated.size(); ++i) {
-      if (rated[i].key != row.key) continue;
-      found = &rated[i];
-      placed[i] = true;
-    }
-    add(found, row.key);
-  }
-  for (std::size_t i = 0; i < rated.size(); ++i) {
-    if (!placed[i]) add(&rated[i], rated[i].key);
-  }
-  if (!missing.empty())
-    t.notes.push_back("Missing in the results folder: " + joined(missing) + ".");
-  // Agreement over all methods: a unit is one reply.
-  std::vector<std::string> alphas;
-  for (const auto& [dimension, title] : kDimensions) {
-    std::map<std::pair<std::string, std::string>, std::vector<double>> units;
-    for (const auto& r : rated) {
-      for (const auto* f : r.files) {
-        for (const auto& j : f->rows) {
-          const auto it = j.scores.find(dimension);
-          if (it != j.scores.end()) units[{r.key, j.id}].push_back(it->second);
-        }
-      }
-    }
-    std::vector<std::vector<double>> ratings;
-    for (auto& [unit, values] : units) ratings.push_back(values);
-    if (const auto alpha = metrics::krippendorff_alpha(ratings)) {
-      alphas.push_back(std::string(title) + " " + Cell::real(alpha->alpha, 2).text + " (" +
-                       std::to_string(alpha->units) + " replies)");
-    }
-  }
-  if (!rated.empty()) {
-    t.notes.push_back(alphas.empty() ? "No reply was rated by two people: agreement is unknown."
-                                     : "Krippendorff's alpha (ordinal): " + joined(alphas) + ".");
-    t.notes.push_back("± is half the 95 % interval of the bootstrap over dialogues.");
-  }
-  add_reference_notes(t, reference, paper.paper);
-  return t;
 }
 
 Table reward_table(const Methods& methods, const PaperReference& paper) {
@@ -183,6 +36,12 @@ Table reward_table(const Methods& methods, const PaperReference& paper) {
   const auto rows = methods.of_corpus("esconv");
   std::vector<std::string> missing;
   bool imitation = false;
+  const Ranking ranking = rank(rows, "reward");
+  const auto emphasis = [&](const MethodRow* r) {
+    const auto at = std::find(rows.begin(), rows.end(), r);
+    return at == rows.end() ? Emphasis::none
+                            : ranking.emphasis[static_cast<std::size_t>(at - rows.begin())];
+  };
   const auto add = [&](const MethodRow* r, const std::string& key) {
     std::vector<Cell> cells = {r ? r->title() : method_title(key),
                                r ? responder_title(r->responder) : std::string("–")};
@@ -194,6 +53,7 @@ Table reward_table(const Methods& methods, const PaperReference& paper) {
                       : r ? Cell::missing()
                           : missing_cell());
       if (std::string(c.key) != "reward") continue;
+      emphasise(cells.back(), emphasis(r));
       for (const char* p : {"reward", "value"}) {
         cells.push_back(paper_cell(reference.value(key, p), reference.doubtful(key, p)));
       }
@@ -229,11 +89,12 @@ Table reward_table(const Methods& methods, const PaperReference& paper) {
       "Reward: a judge model's overall score, 1 to 5, over answers that could be read. The rest is "
       "a planner's own, per decision: return is the discounted sum of rewards from the decision to "
       "the dialogue's end, Spearman the rank correlation of the chosen strategy's Q with it.");
-  if (imitation) {
+  if (imitation) t.notes.push_back(kImitationReturn);
+  if (ranking.tested) {
     t.notes.push_back(
-        "Under the imitation reward every decision of the corpus earns the same, so the return "
-        "measures how many turns the dialogue has left and nothing of quality: a high Spearman "
-        "there says that Q has learned how near the end is.");
+        "Reward in bold: the best, where its lead over the second stands (paired randomisation by "
+        "dialogue, Holm, 0.05); underlined: the second, likewise; ≈: the best or within noise of "
+        "it. Values are never ranked: a higher Q is no better a planner.");
   }
   add_reference_notes(t, reference, paper.paper);
   return t;
@@ -334,7 +195,10 @@ Table score_table(const Results& results, const PaperReference& paper) {
 
 std::vector<Table> judge_tables(const Results& results, const Methods& methods,
                                 const PaperReference& paper) {
-  return {human_table(results, paper), reward_table(methods, paper), score_table(results, paper)};
+  std::vector<Table> out = human_tables(results, paper);
+  out.push_back(reward_table(methods, paper));
+  out.push_back(score_table(results, paper));
+  return out;
 }
 
 }  // namespace straq::report

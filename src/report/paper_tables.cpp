@@ -378,7 +378,7 @@ Table tests_table(const Rows& rows, const std::string& wanted) {
           try {
             const auto by_decision =
                 metrics::compare_decisions(proposed->decisions, others[i]->decisions);
-            if (by_decision.decisions > 0) mcnemar = Cell::real(by_decision.test.exact, 4);
+            if (by_decision.decisions > 0) mcnemar = p_cell(by_decision.test.exact);
           } catch (const Error&) {
             // The same dialogues with other decisions: the dialogue's test stands without it.
           }
@@ -395,8 +395,8 @@ Table tests_table(const Rows& rows, const std::string& wanted) {
           over = estimate_cell(e, 2);
         }
         t.add({proposed->title(), others[i]->title(), responder_title(proposed->responder), m.title,
-               Cell::real(100 * d.difference, 2), interval, Cell::real(d.p, 4),
-               Cell::real(d.p_holm, 4), Cell(static_cast<long long>(d.clusters)), mcnemar, over,
+               Cell::real(100 * d.difference, 2), interval, p_cell(d.p), p_cell(d.p_holm),
+               Cell(static_cast<long long>(d.clusters)), mcnemar, over,
                Cell(static_cast<long long>(seeds.differences.n))});
       }
     }

@@ -29,6 +29,10 @@ std::vector<Table> method_tables(const Methods& methods, const PaperReference& p
 std::vector<Table> judge_tables(const Results& results, const Methods& methods,
                                 const PaperReference& paper);
 
+// Table 3 with agreement, and the comparisons of methods behind it: wins, ties and losses of
+// ratings of the same decision by the same rater.
+std::vector<Table> human_tables(const Results& results, const PaperReference& paper);
+
 // Tables 7, 8 and 10 from the results folder's dataset.json files.
 std::vector<Table> dataset_tables(const Results& results, const PaperReference& paper);
 

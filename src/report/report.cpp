@@ -14,6 +14,7 @@
 #include "report/cells.h"
 #include "report/figure_style.h"
 #include "report/figures.h"
+#include "report/findings.h"
 #include "report/gnuplot.h"
 #include "report/html.h"
 #include "report/methods.h"
@@ -250,6 +251,7 @@ ReportResult write_report(const std::string& path, const ReportOptions& options)
   };
   std::stable_sort(page.paper_tables.begin(), page.paper_tables.end(),
                    [&](const auto& x, const auto& y) { return number_of(x) < number_of(y); });
+  page.findings = findings_tables(results, paper);
   report.tables.push_back(page.overview);
   for (const auto& t : page.paper_tables) report.tables.push_back(t);
   for (const auto& t : report.results) report.tables.push_back(t);
@@ -257,6 +259,7 @@ ReportResult write_report(const std::string& path, const ReportOptions& options)
     report.tables.push_back(std::move(t));
   }
   for (const auto& t : page.other_tables) report.tables.push_back(t);
+  for (const auto& t : page.findings) report.tables.push_back(t);
 
   for (const auto& t : report.tables) {
     out.write("tables/" + slug(t.id) + ".csv", flatten_cells(t).to_csv());

@@ -5,11 +5,11 @@
 #include <filesystem>
 #include <map>
 #include <set>
-#include <string_view>
 
 #include "config/value.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "report/csv.h"
 #include "report/results_files.h"
 
 namespace straq::report {
@@ -44,56 +44,6 @@ std::vector<fs::path> child_folders(const fs::path& folder) {
   }
   std::sort(out.begin(), out.end());
   return out;
-}
-
-struct CsvRow {
-  long line = 0;
-  std::vector<std::string> fields;
-};
-
-// RFC 4180: quoted fields may hold commas, line ends and doubled quotes.
-std::vector<CsvRow> parse_csv(std::string_view text) {
-  std::vector<CsvRow> rows;
-  std::string field;
-  bool quoted = false, started = false;
-  long line = 1;
-  CsvRow row{1, {}};
-  const auto end_row = [&] {
-    if (started || !row.fields.empty()) {
-      row.fields.push_back(std::move(field));
-      rows.push_back(std::move(row));
-    }
-    field.clear();
-    started = false;
-    row = {line, {}};
-  };
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '\n') ++line;
-    if (quoted) {
-      if (c == '"' && i + 1 < text.size() && text[i + 1] == '"') {
-        field += '"';
-        ++i;
-      } else if (c == '"') {
-        quoted = false;
-      } else {
-        field += c;
-      }
-    } else if (c == '"') {
-      quoted = started = true;
-    } else if (c == ',') {
-      row.fields.push_back(std::move(field));
-      field.clear();
-      started = true;
-    } else if (c == '\n') {
-      end_row();
-    } else if (c != '\r') {
-      field += c;
-      started = true;
-    }
-  }
-  end_row();
-  return rows;
 }
 
 void flatten(const config::Value& v, const std::string& prefix,

@@ -291,16 +291,30 @@ Table strategies_table(const std::vector<const Run*>& runs) {
   return t;
 }
 
+// Checked against coordinate/evaluate.cpp, which fills the returns, and learn/td.h.
+const char* const kImitationReturn =
+    "Under the imitation reward every decision of the corpus earns the same, so the return of a "
+    "decision is 1 + γ + γ² + …, one term for each of the human supporter's decisions that are "
+    "left: it says nothing of the chosen strategy, nor of anybody's quality. Ranks do not change "
+    "under a growing function, so for every γ above 0 this Spearman is the rank correlation of Q "
+    "with the number of decisions left, and a high one says that Q has learned how near the end "
+    "is. Nor need Q lie on the return's scale: training also shows it every state with a wrong "
+    "strategy at −1, and its expected reward at a share p of experts is (8p − 1) / (6p + 1), below "
+    "1.";
+
 Table value_table(const Results& results) {
   Table t;
   t.id = "value";
   t.title = "Values";
   t.columns = {"Run",         "Split",       "gamma",           "Mean max Q",    "Mean Q chosen",
                "Mean Q gold", "Mean return", "Spearman chosen", "Spearman gold", "n"};
+  bool imitation = false;
   for (const Run* run : results.runs()) {
     if (!run->evaluation) continue;
     for (const auto& [split, e] : run->evaluation->splits) {
       if (!e.value) continue;
+      imitation = imitation || (e.value->mean_return &&
+                                run->parameter("learn.reward.kind").value_or("") == "imitation");
       const auto& v = *e.value;
       t.add({run->name(), split, optional_real(v.gamma, 3), Cell::real(v.mean_max_q, 3),
              optional_real(v.mean_chosen_q, 3), Cell::real(v.mean_gold_q, 3),
@@ -315,6 +329,7 @@ Table value_table(const Results& results) {
   t.notes.push_back(
       "Per decision. Spearman: rank correlation of Q with the discounted return from "
       "that decision on.");
+  if (imitation) t.notes.push_back(kImitationReturn);
   return t;
 }
 

@@ -25,6 +25,9 @@ Table seeds_table(const Results& results);
 // Per strategy: support, how often predicted, recall (Acc), precision, F1 (Q), preference (B).
 Table strategies_table(const std::vector<const Run*>& runs);
 
+// What returns and rank correlations with them mean for a planner that was trained to imitate.
+extern const char* const kImitationReturn;
+
 // Mean max-Q, Q of the chosen and of the gold strategy, return, rank correlations.
 Table value_table(const Results& results);
 

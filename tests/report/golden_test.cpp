@@ -2,11 +2,12 @@
 // from it and compared as text, every figure by its data and by the structure of its pictures.
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <iostream>
+#include <fstream>
+#include <map>
 #include <set>
+#include <sstream>
 
 #include "core/files.h"
 #include "report/figure_style.h"
@@ -222,7 +223,7 @@ TEST_F(Golden, RewardsAndValuesByHand) {
               mean_return + 0.1, 1e-9);
   EXPECT_NEAR(cell("table4", {"straQ*-imit", "–"}, "Spearman Q, return").value["value"], 1, 1e-9);
   EXPECT_EQ(cell("table4", {"straQ*-imit", "SFT"}, "Value paper").text, "445.95†");
-  EXPECT_TRUE(noted("table4", "how many turns the dialogue has left"));
+  EXPECT_TRUE(noted("table4", "the number of decisions left"));
 }
 
 TEST_F(Golden, RatingsScoresAndDatasetByHand) {
@@ -231,7 +232,20 @@ TEST_F(Golden, RatingsScoresAndDatasetByHand) {
   EXPECT_EQ(cell("table3", {"straQ*-distill", "SFT"}, "Ratings").text, "8");
   EXPECT_EQ(cell("table3", {"straQ*-distill", "SFT"}, "Raters").text, "2");
   EXPECT_EQ(cell("table3", {"straQ*-imit", "SFT"}, "Fluency").text, "missing");
-  EXPECT_TRUE(noted("table3", "Krippendorff's alpha (ordinal): Fluency"));
+  // Ordinal alpha of the units 44 43 44 43 33 32 33 32, from the coincidence matrix by hand.
+  EXPECT_NEAR(cell("table3", {"[Krippendorff's alpha]"}, "Fluency").value, 0.5044642857142858,
+              1e-12);
+  EXPECT_EQ(cell("table3", {"[Krippendorff's alpha]"}, "Interesting").text, "–")
+      << "nobody rated it";
+  // One point better in all 8 pairs; of the 16 exchanges of 4 dialogues two are as far apart.
+  EXPECT_EQ(
+      cell("table3_pairs", {"straQ*-distill (SFT)", "Original dataset", "Fluency"}, "Win").text,
+      "8");
+  EXPECT_EQ(
+      cell("table3_pairs", {"straQ*-distill (SFT)", "Original dataset", "Fluency"}, "p").value,
+      2 / 16.0);
+  EXPECT_EQ(emphasis_of(cell("table3", {"straQ*-distill", "SFT"}, "Fluency")), Emphasis::noise)
+      << "four dialogues uphold nothing";
   // Four decisions a strategy, all 4; the two unreadable ones are the first of dialogue 0: gold
   // 0, 2.
   EXPECT_EQ(cell("table11", {"Que."}, "Count").text, "3");
@@ -303,43 +317,96 @@ TEST_F(Golden, FiguresHaveTheirDataAndThreePicturesEach) {
   for (const char* label : {"tiny", "small"}) EXPECT_NE(svg.find(label), std::string::npos);
 }
 
-// 100 settings of 5 seeds, each with 500 steps: read, tables, figures.
-TEST(GoldenSize, FiveHundredPointsAreReportedInWellUnderHalfAMinute) {
+// 100 settings of 5 seeds, some of them failed, half-written or not begun; bench/report_bench.sh
+// measures how long such a folder takes.
+TEST(GoldenSize, FiveHundredPointsAreReportedCompletely) {
   TemporaryFolder root;
   const fs::path from = fs::path(folder()) / "planners" / "imit-1";
   std::string steps;
-  for (int s = 1; s <= 500; ++s) {
+  for (int s = 1; s <= 100; ++s) {
     steps += R"({"step":)" + std::to_string(s) +
-             R"(,"stage":"q","epoch":0,"loss":1.5,"td_loss":1.25,"td_abs":0.5,"max_q":2.0,)"
-             R"("q_mean":1.0,"target_mean":1.5,"grad_norm":3.5,"lr":0.0005,"decisions":64,)"
-             R"("tokens":6745})"
+             R"(,"stage":"q","loss":1.5,"grad_norm":3.5})"
              "\n";
   }
+  const auto put = [](const fs::path& path, const std::string& text) {
+    std::ofstream(path, std::ios::binary) << text;
+  };
   std::string index = "point,state,learn.lr,seed,reason\n";
   for (int p = 0; p < 500; ++p) {
     const std::string point = "p" + std::to_string(p);
+    index += point + ",done," + std::to_string(p / 5) + "," + std::to_string(p % 5) + ",\n";
+    if (p % 100 == 99) continue;  // planned, never begun
     const fs::path to = root.path("results/sweep/" + point);
     fs::create_directories(to);
-    for (const char* name :
-         {"config.yaml", "provenance.json", "evaluation.json", "predictions", "DONE"}) {
+    put(to / "metrics.jsonl", p % 100 == 98 ? steps.substr(0, steps.size() - 9) : steps);
+    fs::copy(from / "config.yaml", to / "config.yaml");
+    if (p % 100 == 98) continue;
+    if (p % 100 == 97) {
+      put(to / "FAILED", "out of memory\n");
+      continue;
+    }
+    for (const char* name : {"provenance.json", "evaluation.json", "predictions", "DONE"}) {
       fs::copy(from / name, to / name, fs::copy_options::recursive);
     }
-    write_file_atomic((to / "metrics.jsonl").string(), steps);
-    index += point + ",done," + std::to_string(p / 5) + "," + std::to_string(p % 5) + ",\n";
   }
-  write_file_atomic(root.path("results/sweep/index.csv"), index);
+  put(root.path("results/sweep/index.csv"), index);
   ReportOptions o = options(root.path("out"));
-  o.most_run_figures = ReportOptions().most_run_figures;
-  const auto start = std::chrono::steady_clock::now();
   const auto r = write_report(root.path("results"), o);
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  RecordProperty("seconds", std::to_string(seconds));
-  std::cout << "500 points: " << seconds << " s, " << r.figures << " figures\n";
   EXPECT_EQ(r.runs, 500);
-#if defined(NDEBUG) && !defined(__SANITIZE_ADDRESS__)
-  EXPECT_LT(seconds, 30);
-#endif
+  const auto rows_of = [&](const std::string& id) -> const std::vector<std::vector<Cell>>& {
+    const auto at =
+        std::find_if(r.tables.begin(), r.tables.end(), [&](const Table& t) { return t.id == id; });
+    if (at == r.tables.end()) throw std::runtime_error("no table " + id);
+    return at->rows;
+  };
+  std::map<std::string, int> states;
+  for (const auto& row : rows_of("overview")) ++states[row[2].text];
+  EXPECT_EQ(states, (std::map<std::string, int>{
+                        {"done", 485}, {"failed", 5}, {"unfinished", 5}, {"not started", 5}}));
+  EXPECT_EQ(rows_of("results_test").size(), 503u) << "with three trivial planners";
+  EXPECT_EQ(rows_of("seeds").size(), 100u);
+  EXPECT_TRUE(fs::exists(root.path("out/tables/table1.tex")));
+  EXPECT_NE(read_file(r.html).find("run-sweep-p499"), std::string::npos) << "a page for every run";
+}
+
+// Every table in one document, as a paper would input them.
+TEST_F(Golden, LatexTablesCompile) {
+  std::string document =
+      "\\documentclass{article}\n\\usepackage[T1]{fontenc}\n\\usepackage[utf8]{inputenc}\n"
+      "\\usepackage{booktabs,graphicx}\n\\begin{document}\n";
+  std::size_t tables = 0;
+  for (const auto& name : files_in(out("tables"))) {
+    if (!name.ends_with(".tex")) continue;
+    ++tables;
+    const std::string tex = read_file(out("tables/" + name));
+    for (const char* part : {"\\begin{table}", "\\toprule", "\\midrule", "\\bottomrule",
+                             "\\end{tabular}", "\\caption{", "\\label{tab:", "\\end{table}"}) {
+      EXPECT_NE(tex.find(part), std::string::npos) << name << " has no " << part;
+    }
+    // As many cells in each row as the head has columns.
+    std::size_t columns = 0;
+    std::istringstream lines(tex.substr(tex.find("\\toprule")));
+    for (std::string line; std::getline(lines, line);) {
+      if (!line.ends_with("\\\\")) continue;
+      std::size_t cells = 1;
+      for (std::size_t at = 0; (at = line.find(" & ", at)) != std::string::npos; at += 3) ++cells;
+      if (columns == 0) columns = cells;
+      EXPECT_EQ(cells, columns) << name << ": " << line;
+    }
+    document += "\\input{" + out("tables/" + name) + "}\n\\clearpage\n";
+  }
+  EXPECT_GE(tables, 18u);
+  if (std::system("pdflatex --version > /dev/null 2>&1") != 0) {
+    GTEST_SKIP() << "pdflatex is not installed: the tables' structure was checked, not compiled";
+  }
+  write_file_atomic(root_->path("all.tex"), document + "\\end{document}\n");
+  const std::string command = "cd '" + root_->path() +
+                              "' && pdflatex -interaction=nonstopmode -halt-on-error all.tex > "
+                              "pdflatex.out 2>&1";
+  const int status = std::system(command.c_str());
+  const std::string said = read_file(root_->path("pdflatex.out"));
+  EXPECT_EQ(status, 0) << said.substr(said.size() > 1500 ? said.size() - 1500 : 0);
+  EXPECT_EQ(said.find("Missing character"), std::string::npos);
 }
 
 TEST(GoldenRanking, BAloneIsRefusedWithTheReason) {

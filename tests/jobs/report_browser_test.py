@@ -1,0 +1,206 @@
+"""The report and the rating form in a real browser: headless Chromium opens both from disk.
+
+A script that is added to a copy of each page does what a person would (press a column's button, follow
+a link to a run, rate everything) and leaves what it saw in the page, which Chromium prints.
+"""
+import csv
+import io
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+STRAQ = os.environ.get("STRAQ", "build/cpu/straq")
+SOURCE = pathlib.Path(os.environ.get("STRAQ_SOURCE", "."))
+GOLDEN = SOURCE / "tests/report/golden/folder"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER = next((shutil.which(b) for b in BROWSERS if shutil.which(b)), None)
+
+
+def straq(*words, fails=False):
+    done = subprocess.run([STRAQ, *map(str, words)], capture_output=True, text=True, cwd=SOURCE)
+    if not fails and done.returncode != 0:
+        raise AssertionError(f"straq {words}: {done.returncode}\n{done.stderr}")
+    return done
+
+
+def seen_in(page, script, folder, width=1280):
+    """What `script`, a JavaScript expression, gives in the page."""
+    probe = ("<script>window.addEventListener('load', function () { var out;"
+             "try { out = (function () {" + script + "})(); } catch (e) { out = {error: String(e)}; }"
+             "var pre = document.createElement('pre'); pre.id = 'probe';"
+             "pre.textContent = JSON.stringify(out); document.body.appendChild(pre); });</script>")
+    html = page.read_text(encoding="utf-8")
+    copy = folder / f"probe-{page.name}"
+    copy.write_text(html.replace("</body>", probe + "</body>"), encoding="utf-8")
+    done = subprocess.run(
+        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+         f"--user-data-dir={folder}/profile", f"--window-size={width},900",
+         "--virtual-time-budget=4000", "--dump-dom", copy.as_uri()],
+        capture_output=True, text=True, timeout=300)
+    found = re.search(r'<pre id="probe">(.*?)</pre>', done.stdout, re.DOTALL)
+    if not found:
+        raise AssertionError("the page did not come up: " + done.stderr[-2000:])
+    text = found.group(1)
+    for sign, plain in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&amp;", "&")):
+        text = text.replace(sign, plain)
+    return json.loads(text)
+
+
+class Browser(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="straq-browser-"))
+        straq("report", GOLDEN, "--out", cls.folder / "report", "--run-figures", 1)
+        cls.page = cls.folder / "report/report.html"
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.folder, ignore_errors=True)
+
+    def test_columns_sort_by_value_and_b_does_not(self):
+        seen = seen_in(self.page, """
+            var table = document.querySelector("#table1 table");
+            var heads = Array.from(table.tHead.rows[0].cells);
+            var column = heads.findIndex(function (h) { return h.textContent === "Acc ↑"; });
+            var values = function () {
+              return Array.from(table.tBodies[0].rows).map(function (r) {
+                return parseFloat(r.cells[column].textContent);
+              }).filter(function (x) { return !isNaN(x); });
+            };
+            heads[column].querySelector("button").click();
+            var up = values();
+            heads[column].querySelector("button").click();
+            return {up: up, down: values(), sort: heads[column].getAttribute("aria-sort"),
+                    b: heads.filter(function (h) {
+                      return h.textContent === "B ↓" && h.querySelector("button");
+                    }).length};""", self.folder)
+        self.assertGreater(len(seen["up"]), 10)
+        self.assertEqual(seen["up"], sorted(seen["up"]))
+        self.assertEqual(seen["down"], sorted(seen["up"], reverse=True))
+        self.assertEqual(seen["sort"], "descending")
+        self.assertEqual(seen["b"], 0, "B alone ranks nothing")
+
+    def test_everything_is_inside_and_reachable_by_keyboard(self):
+        seen = seen_in(self.page, """
+            var all = function (q) { return Array.from(document.querySelectorAll(q)); };
+            return {
+              pictures: all("img").length,
+              broken: all("img").filter(function (i) { return !i.naturalWidth; }).length,
+              loaded: performance.getEntriesByType("resource").filter(function (r) {
+                return r.name.indexOf("data:") !== 0; }).length,
+              dead: all('a[href^="#"]').filter(function (a) {
+                return !document.getElementById(a.getAttribute("href").slice(1)); }).length,
+              scroll: all(".scroll").length,
+              focusable: all(".scroll").filter(function (s) { return s.tabIndex === 0; }).length,
+              ids: all("[id]").length - new Set(all("[id]").map(function (e) {
+                return e.id; })).size,
+              talk: all(".talk li").length, findings: all("#findings table").length };""",
+                       self.folder)
+        self.assertGreater(seen["pictures"], 8)
+        self.assertEqual(seen["broken"], 0)
+        self.assertEqual(seen["loaded"], 0, "the page loads nothing")
+        self.assertEqual(seen["dead"], 0, "links lead somewhere")
+        self.assertEqual(seen["scroll"], seen["focusable"], "what scrolls can be focused")
+        self.assertEqual(seen["ids"], 0, "no id twice")
+        self.assertGreater(seen["talk"], 10)
+        self.assertEqual(seen["findings"], 2)
+
+    def test_a_link_from_the_overview_opens_the_run(self):
+        seen = seen_in(self.page, """
+            var link = Array.from(document.querySelectorAll("#overview tbody a")).find(
+              function (a) { return a.textContent === "imit-1"; });
+            var at = document.getElementById(link.getAttribute("href").slice(1));
+            var before = at.open;
+            location.hash = link.getAttribute("href");
+            window.dispatchEvent(new HashChangeEvent("hashchange"));
+            return {before: before, after: at.open, text: at.textContent};""", self.folder)
+        self.assertFalse(seen["before"])
+        self.assertTrue(seen["after"])
+        for part in ("Configuration", "Provenance", "gamma: 0.85"):
+            self.assertIn(part, seen["text"])
+
+    def test_a_phone_shows_it_without_scrolling_the_page_sideways(self):
+        # Headless Chromium has a least window width, so the page is put into a narrow frame.
+        frame = self.folder / "frame.html"
+        frame.write_text('<!DOCTYPE html><body><iframe id="f" width="390" height="800" src="' +
+                         self.page.as_uri() + '"></iframe></body>')
+        done = subprocess.run(
+            [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+             "--disable-web-security", "--allow-file-access-from-files",
+             f"--user-data-dir={self.folder}/phone", "--virtual-time-budget=4000", "--dump-dom",
+             self.with_width(frame).as_uri()], capture_output=True, text=True, timeout=300)
+        found = re.search(r'<pre id="probe">(\d+) (\d+)</pre>', done.stdout)
+        self.assertTrue(found, done.stderr[-1500:])
+        wide, visible = int(found.group(1)), int(found.group(2))
+        self.assertEqual(visible, 390)
+        self.assertLessEqual(wide, visible)
+
+    def with_width(self, frame):
+        text = frame.read_text().replace("</body>", """<script>
+            window.addEventListener("load", function () {
+              var w = document.getElementById("f").contentWindow;
+              var pre = document.createElement("pre");
+              pre.id = "probe";
+              pre.textContent = w.document.documentElement.scrollWidth + " " + w.innerWidth;
+              document.body.appendChild(pre);
+            });</script></body>""")
+        frame.write_text(text)
+        return frame
+
+    def test_a_sheet_filled_in_the_form_is_imported(self):
+        results = self.folder / "results"
+        shutil.copytree(GOLDEN / "replies", results / "replies",
+                        ignore=shutil.ignore_patterns("human"))
+        rating = self.folder / "rating"
+        straq("annotate", "export", results, "--out", rating, "--raters", "ada,ben",
+              "--methods", "sft/straq_imit,sft/direct", "--decisions", 4)
+        seen = seen_in(rating / "form.html", """
+            var pages = 0;
+            for (;;) {
+              ++pages;
+              document.querySelectorAll("fieldset").forEach(function (f, i) {
+                f.querySelectorAll("input")[i % 5].click();
+              });
+              var before = document.getElementById("page").textContent;
+              document.getElementById("next").click();
+              if (document.getElementById("page").textContent === before) break;
+            }
+            document.querySelector("textarea").value = 'said "so", twice';
+            document.querySelector("textarea").dispatchEvent(new Event("input"));
+            var sheet = window.straqForm.sheet();
+            return {pages: pages, sheet: sheet, said: document.getElementById("status").textContent,
+                    again: window.straqForm.take(sheet) || window.straqForm.sheet(),
+                    wrong: window.straqForm.take("no,sheet\\n1,2\\n"),
+                    loaded: performance.getEntriesByType("resource").length};""", self.folder)
+        self.assertNotIn("error", seen, seen)
+        self.assertEqual(seen["pages"], 4, "a page a decision")
+        self.assertIn("12 of 12 replies rated", seen["said"])
+        self.assertEqual(seen["again"], seen["sheet"], "a saved sheet can be gone on with")
+        self.assertIn("no sheet", seen["wrong"])
+        self.assertEqual(seen["loaded"], 0)
+        rows = list(csv.DictReader(io.StringIO(seen["sheet"])))
+        self.assertEqual(len(rows), 12)
+        self.assertIn('said "so", twice', [r["comment"] for r in rows])
+        sheet = self.folder / "ada.csv"
+        sheet.write_text(seen["sheet"], encoding="utf-8")
+        done = straq("--format", "json", "annotate", "import", rating / "key.json", sheet,
+                     "--results", results)
+        self.assertEqual(json.loads(done.stdout)["ratings"], 12)
+        self.assertEqual(json.loads(done.stdout)["absent"], ["ben"])
+        refused = straq("annotate", "import", rating / "key.json", rating / "sheets/ben.csv",
+                        "--results", results, fails=True)
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("is unfinished", refused.stderr)
+
+
+if __name__ == "__main__":
+    if BROWSER is None:
+        print("skipped: no Chromium here (Debian and Ubuntu: chromium)")
+        sys.exit(77)
+    unittest.main(verbosity=2)
