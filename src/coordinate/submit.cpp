@@ -219,7 +219,10 @@ SubmitPlan plan_submission(const config::Value& root, const SubmitOptions& o,
   const int memory = o.mem_per_cpu_mb > 0
                          ? o.mem_per_cpu_mb
                          : static_cast<int>(std::ceil(task_bytes / cpus / (256 << 20))) * 256;
-  work.options.push_back(option("mem-per-cpu", std::to_string(memory) + "M"));
+  // Without an estimate the site's own default is the better guess.
+  if (o.mem_per_cpu_mb > 0 || need.host_bytes > 0) {
+    work.options.push_back(option("mem-per-cpu", std::to_string(memory) + "M"));
+  }
   std::string time = o.time;
   if (time.empty() && need.seconds > 0) {
     // Points of one allocation share its groups.
