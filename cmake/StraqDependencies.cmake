@@ -95,4 +95,7 @@ target_link_libraries(straq_hdf5 INTERFACE ${HDF5_C_LIBRARIES})
 find_package(Libtorch REQUIRED)
 # libtorch's at::parallel_for is a template that runs in parallel only in code compiled with OpenMP.
 find_package(OpenMP REQUIRED COMPONENTS CXX)
-target_link_libraries(straq_torch INTERFACE OpenMP::OpenMP_CXX)
+# Flags instead of its target: that names the compiler's own runtime by its path, and libtorch brings
+# the one that both are to use.
+target_compile_options(straq_torch INTERFACE ${OpenMP_CXX_FLAGS})
+target_link_options(straq_torch INTERFACE ${OpenMP_CXX_FLAGS})

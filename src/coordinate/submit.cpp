@@ -291,7 +291,11 @@ std::string to_script(const SubmitPlan& plan, const std::string& home) {
       // The id stands in a variable of the script, which must stay outside the quotes.
       if (const auto at = word.find("@ID@"); at != std::string::npos) {
         const auto& before = plan.jobs.at(static_cast<std::size_t>(job.after)).name;
-        line += "\"" + word.substr(0, at) + "$" + before + "\"";
+        line += '"';
+        line += word.substr(0, at);
+        line += '$';
+        line += before;
+        line += '"';
       } else {
         line += shell_quote(word);
       }
@@ -311,7 +315,10 @@ std::vector<std::string> submit(const SubmitPlan& plan, const std::string& home)
     std::string command = "cd " + shell_quote(home) + " &&";
     const std::string dependency =
         job.after >= 0 ? ids.at(static_cast<std::size_t>(job.after)) : std::string();
-    for (const auto& word : sbatch_words(job, dependency)) command += " " + shell_quote(word);
+    for (const auto& word : sbatch_words(job, dependency)) {
+      command += ' ';
+      command += shell_quote(word);
+    }
     const auto out = run_shell(command);
     // "123" or "123;cluster" on the last line; sites' plugins print before it.
     std::string text = out.text;

@@ -203,4 +203,4 @@ if __name__ == "__main__":
     if BROWSER is None:
         print("skipped: no Chromium here (Debian and Ubuntu: chromium)")
         sys.exit(77)
-    unittest.main(verbosity=2)
+    unittest.main(argv=sys.argv[:1], verbosity=2)
