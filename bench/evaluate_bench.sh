@@ -16,19 +16,4 @@
 set -euo pipefail
 # shellcheck source=bench/peer/env.sh
 source "$(dirname "${BASH_SOURCE[0]}")/peer/env.sh"
-
-preset=cpu options=()
-while (($#)); do
-  case "$1" in
-    --preset) [[ -n "${2:-}" ]] || fail "--preset needs a value" "" 2; preset="$2"; shift ;;
-    -h | --help) print_help "$0"; exit 0 ;;
-    *) options+=("$1") ;;
-  esac
-  shift
-done
-program="$STRAQ_HOME/build/$preset/bench/train_bench"
-[[ -x "$program" ]] || fail "build/$preset/bench/train_bench is not built" \
-  "bash bench/run.sh --build --preset $preset train" 2
-bench_environment bench-venv bench/peer/requirements.txt
-cd "$STRAQ_HOME"
-exec "$BENCH_PYTHON" bench/peer/evaluate_bench.py --program "$program" ${options[@]+"${options[@]}"}
+run_training_bench bench/peer/evaluate_bench.py "$@"

@@ -10,6 +10,27 @@ fail() {
   exit "${3:-2}"
 }
 
+# parse_source WHAT_IT_HOLDS ARGUMENT...: sets any_version (0 or 1) and from. The script defines usage.
+parse_source() {
+  local holds="$1" argument
+  shift
+  any_version=0
+  from=""
+  for argument in "$@"; do
+    case "$argument" in
+      --any-version) any_version=1 ;;
+      -h|--help) usage; exit 0 ;;
+      -*) fail "unknown option $argument" "see --help" ;;
+      *) [ -z "$from" ] || fail "more than one source is named: $from and $argument" "name one"
+         from="$argument" ;;
+    esac
+  done
+  if [ -z "$from" ]; then
+    usage >&2
+    fail "no source is named" "give $holds"
+  fi
+}
+
 data_root() {
   local here
   here="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"

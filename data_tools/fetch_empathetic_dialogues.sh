@@ -11,21 +11,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/fetch_common.sh"
 
 usage() { sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
-any_version=0
-from=""
-for argument in "$@"; do
-  case "$argument" in
-    --any-version) any_version=1 ;;
-    -h|--help) usage; exit 0 ;;
-    -*) fail "unknown option $argument" "see --help" ;;
-    *) [ -z "$from" ] || fail "more than one source is named: $from and $argument" "name one"
-       from="$argument" ;;
-  esac
-done
-if [ -z "$from" ]; then
-  usage >&2
-  fail "no source is named" "give the archive, its URL or the folder that holds valid.csv and test.csv"
-fi
+parse_source "the archive, its URL or the folder that holds valid.csv and test.csv" "$@"
 
 unpacked="$(mktemp -d)"
 cleanup() { rm -rf "$unpacked"; }

@@ -10,21 +10,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/fetch_common.sh"
 
 usage() { sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
-any_version=0
-from=""
-for argument in "$@"; do
-  case "$argument" in
-    --any-version) any_version=1 ;;
-    -h|--help) usage; exit 0 ;;
-    -*) fail "unknown option $argument" "see --help" ;;
-    *) [ -z "$from" ] || fail "more than one source is named: $from and $argument" "name one"
-       from="$argument" ;;
-  esac
-done
-if [ -z "$from" ]; then
-  usage >&2
-  fail "no source is named" "give the folder or URL that holds train.txt, valid.txt and test.txt"
-fi
+parse_source "the folder or URL that holds train.txt, valid.txt and test.txt" "$@"
 
 to="$(data_root)/esconv"
 install_file "$from" train.txt "$to" 910 \

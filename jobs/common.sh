@@ -59,6 +59,19 @@ retry() {
   return 1
 }
 
+# mpirun notices within 40 seconds that a host has vanished without a word (power, network) and ends
+# the job; by itself it would take eight minutes, and longer where a message to that host is open.
+mpi_notices_lost_hosts() {
+  : "${OMPI_MCA_oob_tcp_keepalive_time:=20}" "${OMPI_MCA_oob_tcp_keepalive_intvl:=5}"
+  : "${OMPI_MCA_oob_tcp_keepalive_probes:=4}"
+  export OMPI_MCA_oob_tcp_keepalive_time OMPI_MCA_oob_tcp_keepalive_intvl
+  export OMPI_MCA_oob_tcp_keepalive_probes
+  # Open MPI 5 reads its launcher's settings from PRTE's names.
+  export PRTE_MCA_oob_tcp_keepalive_time="$OMPI_MCA_oob_tcp_keepalive_time"
+  export PRTE_MCA_oob_tcp_keepalive_intvl="$OMPI_MCA_oob_tcp_keepalive_intvl"
+  export PRTE_MCA_oob_tcp_keepalive_probes="$OMPI_MCA_oob_tcp_keepalive_probes"
+}
+
 # mpi_environment RANKS: what `mpirun -n RANKS` needs on this machine. It only sets what the user
 # has not set.
 mpi_environment() {
@@ -78,6 +91,7 @@ mpi_environment() {
     : "${PRTE_MCA_hwloc_default_binding_policy:=none}"
     export PRTE_MCA_rmaps_default_mapping_policy PRTE_MCA_hwloc_default_binding_policy
   fi
+  mpi_notices_lost_hosts
   # Containers usually forbid one process to read another's memory; Open MPI would try, and report
   # an error for every large message.
   if [[ -e /.dockerenv || -e /run/.containerenv ]]; then

@@ -25,6 +25,8 @@ straq_say() { echo "$(date '+%F %T') job ${SLURM_JOB_ID:-none}: $*"; }
 straq_prepare() {
   local preset program
   cd "$STRAQ_HOME" || return 1
+  # shellcheck source=jobs/common.sh
+  source jobs/common.sh
   # shellcheck source=slurm/site.env
   source slurm/site.env
   if [[ -n "$STRAQ_MODULES" ]]; then
@@ -140,6 +142,7 @@ straq_launch() {
       # On SIGTERM mpirun kills its ranks after a second, which is too soon to save.
       export OMPI_MCA_odls_base_sigkill_timeout="$STRAQ_TERM_SECONDS"
       export PRTE_MCA_odls_base_sigkill_timeout="$STRAQ_TERM_SECONDS"
+      mpi_notices_lost_hosts
       command=(mpirun -n "$tasks" --bind-to none)
       if [[ "${SLURM_DISTRIBUTION:-}" == cyclic* ]]; then command+=(--map-by node); fi ;;
     *)

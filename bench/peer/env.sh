@@ -33,6 +33,27 @@ _bench_reuse_torch() {
   echo "$theirs" >"$ours/straq_setup.pth"
 }
 
+# run_training_bench SCRIPT ARGUMENT...: what the benches beside the PyTorch trainers have in common:
+# the preset, the environment, and the program that both sides' batches come from.
+run_training_bench() {
+  local script="$1" preset=cpu options=() program
+  shift
+  while (($#)); do
+    case "$1" in
+      --preset) [[ -n "${2:-}" ]] || fail "--preset needs a value" "" 2; preset="$2"; shift ;;
+      -h | --help) print_help "$0"; exit 0 ;;
+      *) options+=("$1") ;;
+    esac
+    shift
+  done
+  program="$STRAQ_HOME/build/$preset/bench/train_bench"
+  [[ -x "$program" ]] || fail "build/$preset/bench/train_bench is not built" \
+    "bash bench/run.sh --build --preset $preset train" 2
+  bench_environment bench-venv bench/peer/requirements.txt
+  cd "$STRAQ_HOME" || exit
+  exec "$BENCH_PYTHON" "$script" --program "$program" ${options[@]+"${options[@]}"}
+}
+
 # bench_environment NAME REQUIREMENTS: the file's path counts from the repository.
 bench_environment() {
   local venv="$STRAQ_HOME/.deps/$1" wanted="$STRAQ_HOME/$2" log free_mb

@@ -1,17 +1,23 @@
 #include "coordinate/estimate.h"
 
+#include <spdlog/fmt/fmt.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <utility>
 
 #include "core/error.h"
+#include "core/memory.h"
+#include "learn/sampler.h"
 #include "model/huggingface.h"
 
 namespace straq::coordinate {
 namespace {
 
 constexpr double kGiB = 1024.0 * 1024 * 1024;
+constexpr double kProgram = 0.25 * kGiB;  // a learner's libraries and shards, on a CPU
+constexpr std::int64_t kFewestRows = 512, kMostRows = 65536;
 
 double element_bytes(Precision precision) {
   switch (precision) {
@@ -104,7 +110,8 @@ MemoryEstimate estimate_memory(const EstimateInput& in) {
   // Rows of a pass: a learner's share of the batch, cut into micro-batches.
   const double share =
       static_cast<double>(in.batch) * in.rows_per_decision / static_cast<double>(in.learners);
-  const double rows = std::min(static_cast<double>(in.micro_tokens), share);
+  const double rows =
+      in.micro_tokens > 0 ? std::min(static_cast<double>(in.micro_tokens), share) : share;
   const double h = static_cast<double>(s.hidden), d = static_cast<double>(s.dim_per_head());
   const double q = static_cast<double>(s.heads) * d, kv = static_cast<double>(s.kv_heads) * d;
   const double inner = static_cast<double>(s.inner), layers = static_cast<double>(s.layers);
@@ -123,6 +130,36 @@ MemoryEstimate estimate_memory(const EstimateInput& in) {
     m.workspace += rows * 2 * h * e + static_cast<double>(s.vocab) * h * wide + 2 * logits * wide;
   }
   return m;
+}
+
+std::int64_t choose_micro_tokens(const EstimateInput& input, double available) {
+  EstimateInput in = input;
+  in.micro_tokens = kMostRows;
+  // A pass over more than the learner's part of a batch saves nothing in training and would take
+  // more memory in an evaluation than is counted here.
+  const double share =
+      static_cast<double>(in.batch) * in.rows_per_decision / static_cast<double>(in.learners);
+  const auto too_many = [&] {
+    return static_cast<double>(in.micro_tokens) >= 2 * share ||
+           estimate_memory(in).total() + kProgram > 0.9 * available;
+  };
+  while (in.micro_tokens > kFewestRows && too_many()) in.micro_tokens /= 2;
+  return in.micro_tokens;
+}
+
+void measure_data(EstimateInput& input, const std::vector<prompt::Comb>& combs) {
+  double rows = 0, decisions = 0, trunk = 0, dialogues = 0;
+  for (std::size_t c = 0; c < combs.size(); ++c) {
+    const auto n = static_cast<std::int32_t>(combs[c].decisions.size());
+    if (n == 0) continue;
+    rows += static_cast<double>(learn::item_tokens(combs[c], {static_cast<std::int32_t>(c), 0, n}));
+    decisions += n;
+    trunk += static_cast<double>(combs[c].trunks.front().tokens.size());
+    dialogues += 1;
+  }
+  if (decisions == 0) return;
+  input.rows_per_decision = rows / decisions;
+  input.trunk_tokens = trunk / dialogues;
 }
 
 Fit fits(const MemoryEstimate& memory, const DeviceSpec& device) {
@@ -183,8 +220,15 @@ std::vector<Table> estimate_tables(const EstimateInput& input,
     }
     t.add(std::move(row));
   };
-  add("as configured", input);
   auto in = input;
+  if (in.micro_tokens == 0) {
+    in.micro_tokens = choose_micro_tokens(
+        in, device ? device->memory_bytes : static_cast<double>(available_memory()));
+    t.notes.push_back(
+        fmt::format("learn.micro_tokens 0: {} rows a forward pass, by the memory of {}.",
+                    in.micro_tokens, device ? device->name : "this machine"));
+  }
+  add("as configured", in);
   const auto vary = [&](bool changed, const std::string& name) {
     if (changed) add(name, in);
   };

@@ -29,7 +29,7 @@ struct EstimateInput {
   bool recompute = false, zero1 = false;
   bool pretrains = false;            // some stage has the language-model objective
   std::int64_t learners = 1;         // of a group
-  std::int64_t micro_tokens = 8192;  // rows of one forward pass
+  std::int64_t micro_tokens = 8192;  // rows of one forward pass; 0: to be chosen by memory
   std::int64_t batch = 64;           // decisions of a step, over all learners
   // Of the data set: rows of a comb for each of its decisions, and tokens of a trunk.
   double rows_per_decision = 85, trunk_tokens = 940;
@@ -50,7 +50,16 @@ struct MemoryEstimate {
     return weights + target + gradients + master + moments + activations + workspace;
   }
 };
+// With micro_tokens 0: of a pass over all that a learner has of a batch.
 MemoryEstimate estimate_memory(const EstimateInput& input);
+
+// Rows of a forward pass for `learn.micro_tokens: 0`: the largest power of two from 512 to 65536
+// with which nine tenths of `available` bytes hold a learner, the program and its libraries, and no
+// larger than holds the learner's part of a batch. The smallest one where none fits: whether it
+// fits after all shows when it is tried.
+std::int64_t choose_micro_tokens(const EstimateInput& input, double available);
+// Lengths of the data set at hand in place of the assumed ones.
+void measure_data(EstimateInput& input, const std::vector<prompt::Comb>& combs);
 
 // Room to spare (a tenth is left), room with little to spare, or none.
 enum class Fit { yes, tight, no };

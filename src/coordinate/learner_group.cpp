@@ -1,6 +1,16 @@
 #include "coordinate/learner_group.h"
 
+#include "coordinate/estimate.h"
+#include "coordinate/together.h"
 #include "core/error.h"
+#include "core/log.h"
+#include "core/memory.h"
+
+#ifdef STRAQ_CUDA
+#include <c10/cuda/CUDAException.h>
+#include <c10/cuda/CUDAGuard.h>
+#include <cuda_runtime_api.h>
+#endif
 
 namespace straq::coordinate {
 
@@ -40,6 +50,38 @@ at::Device device_of(const ModelConfig& config, const comm::NodePlace& node) {
                  "set model.device to auto or cpu");
   }
   return at::kCPU;
+}
+
+double free_memory(at::Device device, const comm::NodePlace& node) {
+#ifdef STRAQ_CUDA
+  if (device.is_cuda()) {
+    const c10::cuda::CUDAGuard guard(device);
+    std::size_t free = 0, total = 0;
+    C10_CUDA_CHECK(cudaMemGetInfo(&free, &total));
+    const int gpus = at::detail::getCUDAHooks().deviceCount();
+    return static_cast<double>(free) / ((node.count + gpus - 1) / gpus);
+  }
+#endif
+  (void)device;
+  return static_cast<double>(available_memory()) / std::max(1, node.count);
+}
+
+void settle_micro_tokens(ExperimentConfig& config, std::int64_t vocab,
+                         const std::vector<prompt::Comb>& combs, LearnerGroup& learners,
+                         at::Device device) {
+  if (config.learn.micro_tokens != 0) return;
+  auto& group = learners.control();
+  std::int64_t chosen = 0;
+  together(group, [&] {
+    EstimateInput input = estimate_input(config, group.size(), vocab);
+    measure_data(input, combs);
+    chosen = choose_micro_tokens(input, free_memory(device, learners.node()));
+  });
+  chosen = -static_cast<std::int64_t>(group.allreduce_max(-static_cast<double>(chosen)));
+  config.learn.micro_tokens = chosen;
+  if (group.rank() == 0) {
+    log::info("learn", "learn.micro_tokens: {} tokens a forward pass, by free memory", chosen);
+  }
 }
 
 }  // namespace straq::coordinate

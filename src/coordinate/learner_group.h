@@ -43,4 +43,16 @@ class LearnerGroup {
 // it, by its place on the node. Throws Error(failure) for `device: cuda` without a GPU.
 at::Device device_of(const ModelConfig& config, const comm::NodePlace& node);
 
+// Bytes that one learner can have on its device: its part of what is free there now, shared among
+// the learners of its node. Throws what available_memory throws.
+double free_memory(at::Device device, const comm::NodePlace& node);
+
+// Puts a number in the place of `learn.micro_tokens: 0`: what fits the learner of the group that
+// has the least memory (choose_micro_tokens). `combs` tell the lengths of the data; without any,
+// ESConv's are assumed. To be called before the learner is made. Collective; throws on every
+// learner alike.
+void settle_micro_tokens(ExperimentConfig& config, std::int64_t vocab,
+                         const std::vector<prompt::Comb>& combs, LearnerGroup& learners,
+                         at::Device device);
+
 }  // namespace straq::coordinate

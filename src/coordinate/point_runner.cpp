@@ -142,6 +142,8 @@ class PointRun {
       dataset_ = open_shards(splits_to_train(config_));
     });
     group_ = &learners_.tensors(config_.learn.collectives, device);
+    chooses_micro_tokens_ = config_.learn.micro_tokens == 0;
+    settle_micro_tokens(config_, dataset_.vocab_size(), dataset_.split("train"), learners_, device);
     together(*group_, [&] { make_learner(device); });
   }
 
@@ -208,7 +210,22 @@ class PointRun {
       log::info("checkpoint", "{}: going on at step {} ({} learner{} wrote it)", task_.name, at,
                 out->learners, out->learners == 1 ? "" : "s");
     }
+    if (chooses_micro_tokens_) keep_micro_tokens(out->micro_tokens);
     return out;
+  }
+
+  // The order of sums stays that of the steps before, also where other jobs now leave more memory.
+  void keep_micro_tokens(std::int64_t before) {
+    const std::int64_t now = learner_->micro_tokens();
+    if (before == 0 || before == now) return;
+    if (before < now) {
+      learner_->set_micro_tokens(before);
+    } else if (leader()) {
+      log::warn("learn",
+                "{}: the steps before had {} tokens a forward pass, memory allows {} now: results "
+                "agree to rounding, not to the bit",
+                task_.name, before, now);
+    }
   }
 
   void finish() {
@@ -240,6 +257,7 @@ class PointRun {
     provenance["parameters"] = parameters_;
     provenance["learners"] = group_->size();
     provenance["threads"] = at::get_num_threads();
+    provenance["micro_tokens"] = learner_->micro_tokens();
     provenance["backend"] = group_->backend();
     provenance["shards"] = {{"key", task_.key}, {"content_sha256", hashes}};
     if (finished) provenance["weights_sha256"] = learner_->online().parameters().checksum();
@@ -259,7 +277,8 @@ class PointRun {
   std::unique_ptr<learn::Learner> learner_;
   std::optional<RunLock> lock_;  // the leader's
   bool foreign_ = false;         // the folder is another run's
-  FailureNote obstacle_;         // the leader's
+  bool chooses_micro_tokens_ = false;
+  FailureNote obstacle_;  // the leader's
   std::int64_t parameters_ = 0, total_steps_ = 0;
 };
 
@@ -397,6 +416,7 @@ void evaluate_run(const std::string& run_folder, const std::vector<std::string>&
     config.model.from = folder.planner();
   });
   auto& group = learners.tensors(config.learn.collectives, device);
+  settle_micro_tokens(config, data.vocab_size(), none, learners, device);
   together(group, [&] {
     auto model = make_model(config, data.vocab_size(), device);
     std::vector<std::int64_t> ids(data.option_ids().begin(), data.option_ids().end());

@@ -43,15 +43,8 @@ std::string option(const std::string& key, long long value) {
   return option(key, std::to_string(value));
 }
 
-// Steps of a run on a corpus of ESConv's size; the corpus may not be there yet.
-double assumed_steps(const ExperimentConfig& config) {
-  constexpr double kDecisions = 12000;
-  const auto steps = [&](const learn::StageConfig& stage) {
-    if (stage.steps > 0) return static_cast<double>(stage.steps);
-    return stage.epochs * std::ceil(kDecisions / static_cast<double>(config.learn.batch));
-  };
-  return steps(config.pretrain) + steps(config.learn);
-}
+// About ESConv's train split: the corpus may not be there yet.
+constexpr std::int64_t kAssumedDecisions = 12000;
 
 // "hh:mm:ss", up to the next quarter of an hour.
 std::string slurm_time(double seconds) {
@@ -114,7 +107,8 @@ Need need_of(const std::vector<Point>& points, const SubmitOptions& o, int group
           p.name, memory.total() / (1 << 30), device.name, o.config, o.gpu_kind, group);
     }
     const double step = step_flops(in) / (device.peak_flops * 0.4 * group);
-    need.seconds = std::max(need.seconds, assumed_steps(config) * step);
+    const auto steps = static_cast<double>(run_steps(config, kAssumedDecisions));
+    need.seconds = std::max(need.seconds, steps * step);
   }
   return need;
 }

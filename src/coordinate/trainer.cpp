@@ -22,42 +22,6 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// The batches of a stage, epoch after epoch.
-class BatchStream {
- public:
-  BatchStream(const std::vector<prompt::Comb>& combs, const learn::LearnConfig& config,
-              std::uint64_t seed)
-      : combs_(combs), config_(config), seed_(seed) {}
-  const learn::Batch& next() {
-    while (at_ == batches_.size()) open_epoch();
-    return batches_[at_++];
-  }
-  void skip(std::int64_t batches) {
-    while (batches > 0) {
-      if (at_ == batches_.size()) open_epoch();
-      const auto n = std::min(batches, static_cast<std::int64_t>(batches_.size() - at_));
-      at_ += static_cast<std::size_t>(n);
-      batches -= n;
-    }
-  }
-  std::int64_t epoch() const { return epoch_; }
-
- private:
-  void open_epoch() {
-    ++epoch_;
-    batches_ = learn::epoch_batches(combs_, config_.replay.mode, config_.batch,
-                                    config_.replay.capacity, seed_, epoch_);
-    at_ = 0;
-  }
-
-  const std::vector<prompt::Comb>& combs_;
-  const learn::LearnConfig& config_;
-  std::uint64_t seed_;
-  std::vector<learn::Batch> batches_;
-  std::size_t at_ = 0;
-  std::int64_t epoch_ = -1;
-};
-
 std::int64_t steps_of(const learn::StageConfig& stage, std::int64_t batches) {
   if (stage.steps > 0) return stage.steps;
   return static_cast<std::int64_t>(std::ceil(stage.epochs * static_cast<double>(batches)));
@@ -93,14 +57,12 @@ nlohmann::ordered_json metrics_line(std::int64_t step, std::int64_t epoch, const
   return j;
 }
 
-nlohmann::ordered_json timings_line(std::int64_t step, const learn::StepSeconds& s) {
-  return {{"step", step},
-          {"seconds", s.total},
-          {"target", s.target},
-          {"forward", s.forward},
-          {"backward", s.backward},
-          {"reduce", s.reduce},
-          {"optimizer", s.optimizer}};
+// `planned`: seconds that the step waited for its plan.
+nlohmann::ordered_json timings_line(std::int64_t step, double planned,
+                                    const learn::StepSeconds& s) {
+  return {{"step", step},       {"seconds", planned + s.total}, {"plan", planned},
+          {"target", s.target}, {"forward", s.forward},         {"backward", s.backward},
+          {"reduce", s.reduce}, {"optimizer", s.optimizer}};
 }
 
 std::string best_folder(const RunFolder& folder, std::int64_t step) {
@@ -200,9 +162,13 @@ Trainer::Leave Trainer::run_stage(const Stage& stage,
   const auto& config = context_.config;
   context_.learner.begin_stage(stage.config, stage.steps);
   if (from) together(context_.group, [&] { context_.learner.restore(*from); });
-  BatchStream stream(context_.data.split("train"), config.learn,
-                     static_cast<std::uint64_t>(config.seed));
-  stream.skip(progress_.stage_step);
+  learn::BatchStream batches(context_.data.split("train"), config.learn,
+                             static_cast<std::uint64_t>(config.seed));
+  batches.skip(progress_.stage_step);
+  learn::PlanStream plans(std::move(batches), stage.steps - progress_.stage_step,
+                          [this](const learn::Batch& batch, std::int64_t epoch) {
+                            return context_.learner.plan(batch, epoch, transitions_);
+                          });
   status_.stage_begin = progress_.step - progress_.stage_step;
   status_.stage_end = status_.stage_begin + stage.steps;
   status_.sync_every = stage.syncs ? config.learn.target.every : 0;
@@ -250,25 +216,27 @@ Trainer::Leave Trainer::run_stage(const Stage& stage,
     const double begin = now();
     const std::int64_t first = progress_.step;
     while (progress_.step < directive.run_until) {
-      const learn::Batch& batch = stream.next();
-      take_step(stage, batch, stream.epoch());
+      take_step(stage, plans);
       if (progress_.bad_steps >= config.learn.max_bad_steps) break;  // the same on every learner
     }
     status_.step_seconds = (now() - begin) / static_cast<double>(progress_.step - first);
   }
 }
 
-void Trainer::take_step(const Stage& stage, const learn::Batch& batch, std::int64_t epoch) {
+void Trainer::take_step(const Stage& stage, learn::PlanStream& plans) {
   comm::enter_phase("optimizer step", comm::Patience::step, progress_.step + 1);
   hang_if_arranged(progress_.step + 1);
-  const learn::StepMetrics m = context_.learner.step(batch, epoch, transitions_);
+  const double begin = now();
+  const learn::StepPlan plan = plans.next();
+  const double planned = now() - begin;
+  const learn::StepMetrics m = context_.learner.step(plan);
   last_ = m;
   ++progress_.step;
   ++progress_.stage_step;
   progress_.bad_steps = m.skipped || out_of_bounds(stage, m) ? progress_.bad_steps + 1 : 0;
   leader_writes([&] {
-    metrics_->write(metrics_line(progress_.step, epoch, stage, m).dump());
-    timings_->write(timings_line(progress_.step, context_.learner.seconds()).dump());
+    metrics_->write(metrics_line(progress_.step, plan.epoch, stage, m).dump());
+    timings_->write(timings_line(progress_.step, planned, context_.learner.seconds()).dump());
     const double t = now();
     if (t - last_log_ > 5 || progress_.step == status_.stage_end) {
       last_log_ = t;
@@ -333,6 +301,7 @@ learn::CheckpointRecord Trainer::record() const {
   record.progress.optimizer_steps = context_.learner.optimizer_steps();
   record.identity = context_.identity;
   record.learners = context_.group.size();
+  record.micro_tokens = context_.learner.micro_tokens();
   record.environment = environment_provenance(context_.layout);
   record.environment["written"] = utc_now();
   return record;

@@ -62,7 +62,7 @@ class Trainer {
   enum class Leave { stage_done, run_done };
   bool leader() const { return context_.group.rank() == 0; }
   Leave run_stage(const Stage& stage, const std::optional<learn::Checkpoint>& from);
-  void take_step(const Stage& stage, const learn::Batch& batch, std::int64_t epoch);
+  void take_step(const Stage& stage, learn::PlanStream& plans);
   bool out_of_bounds(const Stage& stage, const learn::StepMetrics& m) const;
   void evaluate(const Stage& stage);
   void save_best();

@@ -148,6 +148,7 @@ Checkpoint open_checkpoint(const std::string& folder, bool verify) {
     j.at("parameters_sha256").get_to(out.identity.parameters);
     j.at("elements").get_to(out.total);
     j.at("learners").get_to(out.learners);
+    out.micro_tokens = j.value("micro_tokens", out.micro_tokens);
     for (const auto& f : j.at("files")) {
       out.files.push_back(
           {f.at("name"), f.at("begin"), f.at("end"), f.at("bytes"), f.at("sha256")});
@@ -263,6 +264,7 @@ std::uint64_t write_checkpoint(const std::string& folder, const CheckpointRecord
   j["parameters_sha256"] = record.identity.parameters;
   j["elements"] = state.total;
   j["learners"] = record.learners;
+  j["micro_tokens"] = record.micro_tokens;
   j["buffers"] = nlohmann::ordered_json::array();
   for (const auto& [name, tensor] : state.buffers) j["buffers"].push_back(name);
   j["files"] = {{{"name", file.name},

@@ -95,8 +95,9 @@ struct Checkpoint {
   std::string folder;
   Progress progress;
   CheckpointIdentity identity;
-  std::int64_t total = 0;     // elements of a flat buffer
-  std::int64_t learners = 1;  // that wrote it
+  std::int64_t total = 0;         // elements of a flat buffer
+  std::int64_t learners = 1;      // that wrote it
+  std::int64_t micro_tokens = 0;  // of their forward passes; 0: not written down
   std::vector<CheckpointFile> files;
 };
 
@@ -135,6 +136,7 @@ struct CheckpointRecord {
   Progress progress;
   CheckpointIdentity identity;
   std::int64_t learners = 1;
+  std::int64_t micro_tokens = 0;
   nlohmann::ordered_json environment;  // for people: host, versions, command
 };
 

@@ -14,7 +14,7 @@ void LearnConfig::fields(config::Fields& f) {
   f.choice("planner", planner,
            {{"q", PlannerKind::q}, {"ce", PlannerKind::ce}, {"vhead", PlannerKind::vhead, false}});
   f("batch", batch, config::at_least(1));
-  f("micro_tokens", micro_tokens, config::at_least(1));
+  f("micro_tokens", micro_tokens, config::at_least(0));
   f("gamma", gamma, config::between(0, 1));
   f.choice("backup", backup,
            {{"max", Backup::max},

@@ -134,7 +134,8 @@ struct CqlConfig {
 struct LearnConfig : StageConfig {
   PlannerKind planner = PlannerKind::q;
   std::int64_t batch = 64;           // decisions per optimizer step, over all learners
-  std::int64_t micro_tokens = 8192;  // tokens of one forward pass on one learner
+  // Tokens of one forward pass on one learner; 0: as many as its free memory allows.
+  std::int64_t micro_tokens = 8192;
   double gamma = 0.85;
   Backup backup = Backup::max;
   Terminal terminal = Terminal::mask;

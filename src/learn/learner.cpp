@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <numeric>
 
 #include "core/error.h"
 #include "core/log.h"
@@ -15,45 +16,12 @@ double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-const prompt::Comb& comb_of(const std::vector<prompt::Comb>& combs, const BatchItem& item) {
-  return combs[static_cast<std::size_t>(item.comb)];
-}
-
-// The probes of decisions [first, last) of an item.
-model::CombSelection select(const std::vector<prompt::Comb>& combs, const BatchItem& item,
-                            std::int32_t first, std::int32_t last) {
-  model::CombSelection s;
-  s.comb = &comb_of(combs, item);
-  for (auto d = first; d < last; ++d) s.probes.push_back(d);
-  return s;
-}
-
-// The text of a dialogue counts once per epoch, also where batches cut the dialogue: with the part
-// that holds its first decision.
-bool carries_text(const BatchItem& item) {
-  return item.first == 0;
-}
-
-std::int64_t text_tokens(const prompt::Comb& comb) {
-  const auto& trunk = comb.trunks.front();
-  return std::max<std::int64_t>(
-      0, static_cast<std::int64_t>(trunk.tokens.size()) - std::max<std::int32_t>(trunk.header, 1));
-}
-
 }  // namespace
 
-// Of the global batch; every learner computes them from the same batch, so nothing is sent.
-struct Learner::Counts {
-  double decisions = 0, transitions = 0, text = 0;
-};
-
+// What the passes of a step add up, left on the device: nothing waits for a pass to end.
 struct Learner::Sums {
-  double td = 0, ce = 0, lm = 0, cql = 0, td_abs = 0, q = 0, max_q = 0, y = 0, tokens = 0;
-  std::vector<double> pack() const { return {td, ce, lm, cql, td_abs, q, max_q, y, tokens}; }
-  void unpack(const std::vector<double>& v) {
-    td = v[0], ce = v[1], lm = v[2], cql = v[3], td_abs = v[4], q = v[5], max_q = v[6], y = v[7];
-    tokens = v[8];
-  }
+  at::Tensor values;  // [8] fp64: td, ce, lm, cql, |y - q|, q, max q, y
+  double tokens = 0;
 };
 
 Learner::Learner(std::unique_ptr<model::Llama> online, const std::vector<prompt::Comb>& combs,
@@ -146,25 +114,26 @@ void Learner::restore(const Checkpoint& checkpoint) {
   stage_step_ = checkpoint.progress.stage_step;
 }
 
+StepPlan Learner::plan(const Batch& batch, std::int64_t epoch,
+                       const TransitionSource& transitions) const {
+  return plan_step(combs_, batch, epoch, transitions,
+                   {stage_.objective, collectives_.rank(), collectives_.size(),
+                    config_.micro_tokens, online_->device().is_cuda()});
+}
+
 StepMetrics Learner::step(const Batch& batch, std::int64_t epoch,
                           const TransitionSource& transitions) {
+  return step(plan(batch, epoch, transitions));
+}
+
+StepMetrics Learner::step(const StepPlan& plan) {
   const double start = now();
   seconds_ = {};
-  Counts counts;
-  std::vector<Transition> made;
-  for (const auto& item : batch) {
-    for (auto d = item.first; d < item.last; ++d) transitions(item.comb, d, epoch, made);
-    counts.decisions += item.count();
-    if (carries_text(item)) counts.text += static_cast<double>(text_tokens(comb_of(combs_, item)));
-  }
-  counts.transitions = static_cast<double>(made.size());
-
   online_->parameters().zero_grad();
   Sums sums;
-  const Batch share = share_of(batch, combs_, collectives_.rank(), collectives_.size());
-  const auto micros = micro_batches(share, combs_, config_.micro_tokens);
-  for (std::size_t i = 0; i < micros.size(); ++i) {
-    accumulate(micros[i], epoch, transitions, counts, sums, i + 1 == micros.size());
+  sums.values = at::zeros({8}, at::TensorOptions().dtype(at::kDouble).device(online_->device()));
+  for (std::size_t i = 0; i < plan.passes.size(); ++i) {
+    accumulate(plan.passes[i], plan, sums, i + 1 == plan.passes.size());
   }
   const double reduce_start = now();
   // A learner with no items takes part, too.
@@ -176,29 +145,31 @@ StepMetrics Learner::step(const Batch& batch, std::int64_t epoch,
   } else {
     reducer_->finish();
   }
-  auto numbers = sums.pack();
+  const at::Tensor host = sums.values.cpu();
+  const auto* first = host.data_ptr<double>();
+  std::vector<double> numbers(first, first + host.numel());
+  numbers.push_back(sums.tokens);
   numbers.push_back(sharded_ ? squared_norm(grad) : 0);
   numbers = collectives_.allreduce_sum(std::move(numbers));
-  sums.unpack(numbers);
   const double optimizer_start = now();
   seconds_.reduce = optimizer_start - reduce_start;
 
   StepMetrics m;
   auto mean = [](double sum, double n) { return n > 0 ? sum / n : 0.0; };
-  m.td_loss = mean(sums.td, counts.transitions);
-  m.ce_loss = mean(sums.ce, counts.decisions);
-  m.lm_loss = mean(sums.lm, counts.text);
-  m.cql_loss = mean(sums.cql, counts.decisions);
-  m.td_abs = mean(sums.td_abs, counts.transitions);
-  m.q_mean = mean(sums.q, counts.transitions);
-  m.max_q = mean(sums.max_q, counts.decisions);
-  m.target_mean = mean(sums.y, counts.transitions);
+  m.td_loss = mean(numbers[0], plan.transitions);
+  m.ce_loss = mean(numbers[1], plan.decisions);
+  m.lm_loss = mean(numbers[2], plan.text_tokens);
+  m.cql_loss = mean(numbers[3], plan.decisions);
+  m.td_abs = mean(numbers[4], plan.transitions);
+  m.q_mean = mean(numbers[5], plan.transitions);
+  m.max_q = mean(numbers[6], plan.decisions);
+  m.target_mean = mean(numbers[7], plan.transitions);
+  m.tokens = static_cast<std::int64_t>(numbers[8]);
   m.loss = stage_.objective.bellman * (m.td_loss + config_.cql.alpha * m.cql_loss) +
            stage_.objective.ce * m.ce_loss + stage_.objective.lm * m.lm_loss;
-  m.decisions = static_cast<std::int64_t>(counts.decisions);
-  m.transitions = static_cast<std::int64_t>(counts.transitions);
-  m.tokens = static_cast<std::int64_t>(sums.tokens);
-  m.text_tokens = static_cast<std::int64_t>(counts.text);
+  m.decisions = static_cast<std::int64_t>(plan.decisions);
+  m.transitions = static_cast<std::int64_t>(plan.transitions);
+  m.text_tokens = static_cast<std::int64_t>(plan.text_tokens);
   m.lr = learning_rate(stage_, stage_step_, stage_steps_);
   m.grad_norm = std::sqrt(sharded_ ? numbers.back() : squared_norm(grad));
   clip_gradient(grad, m.grad_norm, stage_.clip);
@@ -214,128 +185,77 @@ StepMetrics Learner::step(const Batch& batch, std::int64_t epoch,
   return m;
 }
 
-void Learner::accumulate(const Batch& micro, std::int64_t epoch,
-                         const TransitionSource& transitions, const Counts& counts, Sums& sums,
-                         bool last) {
+void Learner::accumulate(const PassPlan& on_host, const StepPlan& step, Sums& sums, bool last) {
   const auto& objective = stage_.objective;
   const double start = now();
-  const at::Device device = online_->device();
+  const PassPlan pass = on_host.to(online_->device());
 
-  // Transitions of this micro-batch, with rows into the online probes and the next-state probes.
-  std::vector<model::CombSelection> states, next_states;
-  std::vector<std::int64_t> row, next_row, action, next_action, gold;
-  std::vector<double> reward, continues;
-  std::vector<Transition> made;
-  std::int64_t probes = 0, next_probes = 0;
-  for (const auto& item : micro) {
-    const auto& comb = comb_of(combs_, item);
-    states.push_back(select(combs_, item, item.first, item.last));
-    states.back().whole_trunk = objective.lm > 0 && carries_text(item);
-    const auto next_last =
-        std::min<std::int32_t>(item.last + 1, static_cast<std::int32_t>(comb.decisions.size()));
-    const bool has_next = next_last > item.first + 1;
-    if (has_next) next_states.push_back(select(combs_, item, item.first + 1, next_last));
-    for (auto d = item.first; d < item.last; ++d) {
-      gold.push_back(comb.decisions[static_cast<std::size_t>(d)].gold);
-      made.clear();
-      transitions(item.comb, d, epoch, made);
-      for (const auto& t : made) {
-        row.push_back(probes + d - item.first);
-        action.push_back(t.action);
-        reward.push_back(t.reward);
-        const bool bootstraps = t.continues && d + 1 < next_last;
-        continues.push_back(bootstraps ? 1.0 : 0.0);
-        // Without a next state any row will do: its weight is zero.
-        next_row.push_back(bootstraps ? next_probes + d - item.first : 0);
-        next_action.push_back(bootstraps ? comb.decisions[static_cast<std::size_t>(d) + 1].gold
-                                         : 0);
-      }
-    }
-    probes += item.count();
-    if (has_next) next_probes += next_last - item.first - 1;
-  }
-
-  auto index = [&](const std::vector<std::int64_t>& v) {
-    return at::tensor(v, at::kLong).to(device);
-  };
   const bool bellman = objective.bellman > 0;
   at::Tensor target_next, online_next;
-  if (bellman && next_probes > 0) {
+  if (bellman && pass.next_probes > 0) {
     c10::NoGradGuard no_grad;
-    const model::CombBatch next = model::pack(next_states, device);
     const model::Llama& network = config_.target.every == 0 ? *online_ : *target_;
-    target_next = planner::q_values(network, next, option_ids_, readout_);
+    target_next = planner::q_values(network, pass.next_states, option_ids_, readout_);
     if (config_.backup == Backup::double_q) {
-      online_next = planner::q_values(*online_, next, option_ids_, readout_);
+      online_next = planner::q_values(*online_, pass.next_states, option_ids_, readout_);
     }
-    sums.tokens += static_cast<double>(next.rows);
+    sums.tokens += static_cast<double>(pass.next_states.rows);
   }
   const double forward_start = now();
   seconds_.target += forward_start - start;
 
-  const model::CombBatch batch = model::pack(states, device);
-  sums.tokens += static_cast<double>(batch.rows);
+  sums.tokens += static_cast<double>(pass.states.rows);
   // Rows to read: the probes, then the text rows whose next token the language model predicts.
-  std::vector<std::int64_t> text_rows, text_next;
-  if (objective.lm > 0) {
-    for (const auto& span : batch.spans) {
-      const auto& selection = states[static_cast<std::size_t>(span.selection)];
-      if (!selection.whole_trunk || span.trunk_index != 0) continue;
-      const auto& trunk = selection.comb->trunks.front();
-      for (std::int64_t i = std::max<std::int64_t>(trunk.header, 1); i < batch.trunk_tokens(span);
-           ++i) {
-        text_rows.push_back(batch.trunk_row(span, i - 1));
-        text_next.push_back(trunk.tokens[static_cast<std::size_t>(i)]);
-      }
-    }
-  }
-  at::Tensor rows = batch.readout_rows;
-  if (!text_rows.empty()) rows = at::cat({rows, index(text_rows)});
-  const at::Tensor hidden = online_->hidden(batch, rows);
-  const at::Tensor at_probes = hidden.narrow(0, 0, probes);
+  const std::int64_t texts = pass.text_rows.numel();
+  at::Tensor rows = pass.states.readout_rows;
+  if (texts > 0) rows = at::cat({rows, pass.text_rows});
+  const at::Tensor hidden = online_->hidden(pass.states, rows);
+  const at::Tensor at_probes = hidden.narrow(0, 0, pass.probes);
 
   at::Tensor loss;
   auto add = [&](const at::Tensor& part) { loss = loss.defined() ? loss + part : part; };
   const at::Tensor q = planner::q_of_hidden(*online_, at_probes, option_ids_, readout_);
-  sums.max_q += q.detach().amax(1).sum().item<double>();
-  const auto real = at::TensorOptions().dtype(q.scalar_type()).device(device);
-  if (bellman && !row.empty()) {
-    const at::Tensor chosen = q.index({index(row), index(action)});
-    at::Tensor value = at::zeros({static_cast<std::int64_t>(row.size())}, real);
+  const auto real = at::TensorOptions().dtype(q.scalar_type()).device(q.device());
+  const at::Tensor none = at::zeros({}, real);
+  at::Tensor td = none, ce = none, lm = none, cql = none, td_abs = none, chosen_sum = none,
+             y_sum = none;
+  if (bellman && pass.transitions() > 0) {
+    const at::Tensor chosen = q.index({pass.row, pass.action});
+    at::Tensor value = at::zeros({pass.transitions()}, real);
     if (target_next.defined()) {
-      const at::Tensor at_next = index(next_row);
-      value =
-          next_values(config_.backup, target_next.index_select(0, at_next),
-                      online_next.defined() ? online_next.index_select(0, at_next) : online_next,
-                      index(next_action));
+      value = next_values(
+          config_.backup, target_next.index_select(0, pass.next_row),
+          online_next.defined() ? online_next.index_select(0, pass.next_row) : online_next,
+          pass.next_action);
     }
     const at::Tensor y =
-        td_targets(at::tensor(reward, real), value, at::tensor(continues, real), config_.gamma);
-    const at::Tensor td = td_loss_sum(config_.loss, chosen, y, config_.huber_delta);
-    add(td * (objective.bellman / counts.transitions));
-    sums.td += td.item<double>();
-    sums.td_abs += (y - chosen.detach()).abs().sum().item<double>();
-    sums.q += chosen.detach().sum().item<double>();
-    sums.y += y.sum().item<double>();
+        td_targets(pass.reward.to(real), value, pass.continues.to(real), config_.gamma);
+    td = td_loss_sum(config_.loss, chosen, y, config_.huber_delta);
+    add(td * (objective.bellman / step.transitions));
+    td_abs = (y - chosen.detach()).abs().sum();
+    chosen_sum = chosen.detach().sum();
+    y_sum = y.sum();
     if (config_.cql.alpha > 0) {
-      const at::Tensor cql =
-          at::cross_entropy_loss(q / config_.cql.temp, index(gold), {}, at::Reduction::Sum);
-      add(cql * (objective.bellman * config_.cql.alpha / counts.decisions));
-      sums.cql += cql.item<double>();
+      cql = at::cross_entropy_loss(q / config_.cql.temp, pass.gold, {}, at::Reduction::Sum);
+      add(cql * (objective.bellman * config_.cql.alpha / step.decisions));
     }
   }
   if (objective.ce > 0) {
     // Auto-regressive: the option token is predicted against the whole vocabulary.
-    const at::Tensor ce =
-        online_->cross_entropy_sum(at_probes, option_ids_.index_select(0, index(gold)));
-    add(ce * (objective.ce / counts.decisions));
-    sums.ce += ce.item<double>();
+    ce = online_->cross_entropy_sum(at_probes, option_ids_.index_select(0, pass.gold));
+    add(ce * (objective.ce / step.decisions));
   }
-  if (!text_rows.empty()) {
-    const auto n = static_cast<std::int64_t>(text_rows.size());
-    const at::Tensor lm = online_->cross_entropy_sum(hidden.narrow(0, probes, n), index(text_next));
-    add(lm * (objective.lm / counts.text));
-    sums.lm += lm.item<double>();
+  if (texts > 0) {
+    lm = online_->cross_entropy_sum(hidden.narrow(0, pass.probes, texts), pass.text_next);
+    add(lm * (objective.lm / step.text_tokens));
+  }
+  {
+    c10::NoGradGuard no_grad;
+    std::vector<at::Tensor> parts;
+    for (const auto& part : {td, ce, lm, cql, td_abs, chosen_sum, q.amax(1).sum(), y_sum}) {
+      parts.push_back(part.detach().to(at::kDouble));
+    }
+    sums.values += at::stack(parts);
   }
   const double backward_start = now();
   seconds_.forward += backward_start - forward_start;
@@ -378,7 +298,12 @@ at::Tensor Learner::evaluate(const std::vector<prompt::Comb>& combs) {
   const Batch share = share_of(all, combs, collectives_.rank(), collectives_.size());
   for (const Batch& micro : micro_batches(share, combs, config_.micro_tokens)) {
     std::vector<model::CombSelection> selections;
-    for (const auto& item : micro) selections.push_back(select(combs, item, 0, item.last));
+    for (const auto& item : micro) {
+      selections.push_back({&combs[static_cast<std::size_t>(item.comb)], {}, false});
+      auto& probes = selections.back().probes;
+      probes.resize(static_cast<std::size_t>(item.last));
+      std::iota(probes.begin(), probes.end(), 0);
+    }
     const model::CombBatch batch = model::pack(selections, online_->device());
     const at::Tensor q =
         planner::q_values(*online_, batch, option_ids_, readout_).to(at::kCPU, at::kFloat);

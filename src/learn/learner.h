@@ -16,6 +16,7 @@
 #include "learn/learn_config.h"
 #include "learn/optimizer.h"
 #include "learn/sampler.h"
+#include "learn/step_plan.h"
 #include "learn/td.h"
 #include "model/llama.h"
 #include "planner/readout.h"
@@ -41,7 +42,7 @@ struct StepMetrics {
   bool skipped = false;          // the gradient was not finite: no update
 };
 
-// Seconds by phase of one step on this learner.
+// Seconds by phase of one step on this learner; without the making of its plan.
 struct StepSeconds {
   double target = 0, forward = 0, backward = 0, reduce = 0, optimizer = 0, total = 0;
 };
@@ -57,8 +58,12 @@ class Learner {
   // Starts a stage: new optimizer state, its own objective and schedule of `total_steps`.
   void begin_stage(const StageConfig& stage, std::int64_t total_steps);
 
-  // One optimizer step on the global batch; every learner of the group calls it with the same
-  // arguments. `transitions` names what is learned at each decision.
+  // What this learner does for a step of the stage that has begun; may be called on another thread
+  // while step() runs. `transitions` names what is learned at each decision.
+  StepPlan plan(const Batch& batch, std::int64_t epoch, const TransitionSource& transitions) const;
+  // One optimizer step on the global batch; every learner of the group calls it with its plan of
+  // the same batch.
+  StepMetrics step(const StepPlan& plan);
   StepMetrics step(const Batch& batch, std::int64_t epoch, const TransitionSource& transitions);
 
   // Target := online. Returns the online checksum, which must agree in the group: throws
@@ -80,6 +85,11 @@ class Learner {
   // Weights in the precision of weights(), into the online network alone.
   void set_weights(const at::Tensor& weights);
 
+  // Tokens of a forward pass (LearnConfig::micro_tokens, at least 1): another number gives the same
+  // results but for the order of sums. Not while a plan is being made.
+  std::int64_t micro_tokens() const { return config_.micro_tokens; }
+  void set_micro_tokens(std::int64_t tokens) { config_.micro_tokens = tokens; }
+
   model::Llama& online() { return *online_; }
   model::Llama& target() { return *target_; }
   const StepSeconds& seconds() const { return seconds_; }
@@ -90,9 +100,7 @@ class Learner {
   void share_parameters();
 
   struct Sums;
-  struct Counts;
-  void accumulate(const Batch& micro, std::int64_t epoch, const TransitionSource& transitions,
-                  const Counts& counts, Sums& sums, bool last);
+  void accumulate(const PassPlan& pass, const StepPlan& step, Sums& sums, bool last);
 
   std::unique_ptr<model::Llama> online_, target_;
   const std::vector<prompt::Comb>& combs_;

@@ -128,4 +128,29 @@ std::vector<Batch> micro_batches(const Batch& share, const std::vector<prompt::C
   return out;
 }
 
+BatchStream::BatchStream(const std::vector<prompt::Comb>& combs, const LearnConfig& config,
+                         std::uint64_t seed)
+    : combs_(&combs), config_(&config), seed_(seed) {}
+
+const Batch& BatchStream::next() {
+  while (at_ == batches_.size()) open_epoch();
+  return batches_[at_++];
+}
+
+void BatchStream::skip(std::int64_t batches) {
+  while (batches > 0) {
+    if (at_ == batches_.size()) open_epoch();
+    const auto n = std::min(batches, static_cast<std::int64_t>(batches_.size() - at_));
+    at_ += static_cast<std::size_t>(n);
+    batches -= n;
+  }
+}
+
+void BatchStream::open_epoch() {
+  ++epoch_;
+  batches_ = epoch_batches(*combs_, config_->replay.mode, config_->batch, config_->replay.capacity,
+                           seed_, epoch_);
+  at_ = 0;
+}
+
 }  // namespace straq::learn

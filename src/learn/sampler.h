@@ -21,11 +21,9 @@ using Batch = std::vector<BatchItem>;
 
 // All batches of one epoch.
 //   exact    dialogues in shuffled order laid end to end, cut every `batch` decisions; a dialogue
-//   on
-//            a cut is in both batches. The epoch's last batch may be smaller.
+//            on a cut is in both batches. The epoch's last batch may be smaller.
 //   whole    dialogues stay whole; a batch closes when the next dialogue would move its size
-//   further
-//            from `batch`.
+//            further from `batch`.
 //   uniform  single decisions in shuffled order, as a replay buffer of transitions draws them.
 // The order passes through a shuffle buffer of `capacity` decisions: with a capacity of at least
 // the split's size it is a uniform shuffle, with a smaller one a sliding window over the file
@@ -44,5 +42,25 @@ Batch share_of(const Batch& batch, const std::vector<prompt::Comb>& combs, int r
 // Cuts a share into forward passes of at most `tokens` tokens (an item larger than that alone).
 std::vector<Batch> micro_batches(const Batch& share, const std::vector<prompt::Comb>& combs,
                                  std::int64_t tokens);
+
+// The batches of a stage, epoch after epoch. `combs` and `config` outlive it.
+class BatchStream {
+ public:
+  BatchStream(const std::vector<prompt::Comb>& combs, const LearnConfig& config,
+              std::uint64_t seed);
+  const Batch& next();  // valid until the next call
+  void skip(std::int64_t batches);
+  std::int64_t epoch() const { return epoch_; }  // of the batch handed out last
+
+ private:
+  void open_epoch();
+
+  const std::vector<prompt::Comb>* combs_;
+  const LearnConfig* config_;
+  std::uint64_t seed_;
+  std::vector<Batch> batches_;
+  std::size_t at_ = 0;
+  std::int64_t epoch_ = -1;
+};
 
 }  // namespace straq::learn

@@ -11,7 +11,8 @@ inline constexpr char kFormHead[] = R"html(<!DOCTYPE html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy"
+      content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
 <title>Rating replies</title>
 <style>
 :root { --ink: #1b1f24; --paper: #fff; --soft: #f3f5f7; --line: #c9d0d8; --mute: #57606a;

@@ -149,8 +149,8 @@ difference is smaller than such an interval is wide should be compared by a pair
 <dt>≈, bold, underlined</dt><dd>Bold: the best of its block, where a paired test by dialogue upholds
 its lead over the second; underlined: the second, likewise over the third. ≈: the best or what the
 test cannot tell from it. A number without a mark was not tested.</dd>
-<dt>†</dt><dd>A cell of the paper that contradicts itself or that nothing explains; the table's notes
-say why.</dd>
+<dt>†</dt><dd>A cell of the paper that contradicts itself or that nothing explains; the table's
+notes say why.</dd>
 <dt>Trivial planners</dt><dd>Majority: the one strategy that would score best on this split. Repeat
 last: the supporter's strategy before. Markov-1: what most often followed the strategy before in the
 train and valid splits.</dd>

@@ -170,6 +170,55 @@ TEST(Estimate, ShardsDivideMasterAndMomentsAlone) {
   EXPECT_DOUBLE_EQ(shard.weights, whole.weights);
 }
 
+TEST(Estimate, ChoosesTheLargestForwardPassThatMemoryAllows) {
+  auto in = published("llama-3.2-1b.yaml");
+  in.batch = 1024;
+  in.learners = 2;
+  std::int64_t before = 0;
+  for (const double gib : {24, 28, 32, 40, 60, 80, 140}) {
+    const double bytes = gib * 1024 * 1024 * 1024;
+    const auto chosen = choose_micro_tokens(in, bytes);
+    EXPECT_GE(chosen, before);
+    auto fixed = in;
+    fixed.micro_tokens = chosen;
+    const double total = estimate_memory(fixed).total();
+    if (chosen > 512) {
+      EXPECT_LT(total, 0.9 * bytes) << gib;
+    }
+    fixed.micro_tokens = 2 * chosen;
+    if (chosen < 65536) {
+      EXPECT_GT(estimate_memory(fixed).total(), 0.85 * bytes) << gib;
+    }
+    before = chosen;
+  }
+  EXPECT_GT(before, 8192);
+  // With nothing to be had: the smallest, and the attempt will tell.
+  EXPECT_EQ(choose_micro_tokens(in, 0), 512);
+}
+
+TEST(Estimate, ChoosesNoForwardPassBeyondTheLearnersPartOfABatch) {
+  auto in = published("llama-3.2-1b.yaml");
+  in.rows_per_decision = 85;
+  in.batch = 64;
+  in.learners = 1;  // 5440 rows
+  EXPECT_EQ(choose_micro_tokens(in, 1e15), 8192);
+  in.learners = 4;
+  EXPECT_EQ(choose_micro_tokens(in, 1e15), 2048);
+}
+
+TEST(Estimate, TakesLengthsFromTheData) {
+  std::vector<prompt::Comb> combs{dialogue(1, 600, 10, 800), dialogue(2, 200, 10, 800)};
+  combs.push_back(dialogue(3, 50, 1, 800));
+  combs.back().decisions.clear();
+  EstimateInput in;
+  measure_data(in, combs);
+  EXPECT_DOUBLE_EQ(in.rows_per_decision, (600 + 20 + 200 + 20) / 20.0);
+  EXPECT_DOUBLE_EQ(in.trunk_tokens, 400);
+  const auto before = in.rows_per_decision;
+  measure_data(in, {});
+  EXPECT_DOUBLE_EQ(in.rows_per_decision, before);
+}
+
 TEST(Estimate, UnknownGpusAreRefusedWithTheKnownOnes) {
   const auto error = straq::testing::error_of([] { device_spec("v100"); });
   ASSERT_TRUE(error);

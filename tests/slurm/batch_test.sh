@@ -17,26 +17,9 @@ bash "$source_folder/tests/slurm/local_slurm.sh" start "$work/slurm" || status=$
 source "$work/slurm/env.sh"
 cd "$source_folder"
 
-# The quick start in small: seconds a job.
-cat >"$work/corpus.yaml" <<YAML
-base: $source_folder/configs/simulate/seeker.yaml
-seed: 7
-dialogues: {train: 24, valid: 8, test: 8}
-YAML
-cat >"$work/small.yaml" <<YAML
-base: $source_folder/configs/quickstart.yaml
-name: small
-results: $work/results
-threads: 1
-simulate: {config: $work/corpus.yaml, folder: $work/corpus}
-data: {train: $work/corpus/train.txt, valid: $work/corpus/valid.txt, test: $work/corpus/test.txt}
-tokenizer: {train: {kind: byte_bpe, vocab_size: 400}}
-shards: {folder: $work/shards, dialogues_per_shard: 8}
-model: {shape: configs/shapes/tiny.yaml}
-pretrain: {epochs: 1}
-learn: {epochs: 1, batch: 16}
-evaluate: {replicates: 100}
-YAML
+# shellcheck source=tests/slurm/small_config.sh
+source "$source_folder/tests/slurm/small_config.sh"
+write_small_config "$work" "$source_folder" 1
 cat >"$work/sweep.yaml" <<YAML
 base: small.yaml
 name: sweep
@@ -76,13 +59,44 @@ find "$work/results/small" -name DONE | grep . >/dev/null || fail "no finished r
 submit 0 auto sweep "$work/sweep.yaml"
 [[ "$(find "$work/results/sweep" -name DONE | wc -l)" == 2 ]] || fail "not two points" "$log"
 
+# SIGTERM, as on preemption, reaches ranks that mpirun started: they save in the time that it leaves
+# them, and the next job goes on from there.
+printf 'base: small.yaml\nname: preempted\nlearn: {epochs: 400}\ncheckpoint: {every_steps: 0}\n' \
+  >"$work/preempted.yaml"
+log="$work/preempted.log"
+job="$(STRAQ_PROGRAM="$program" STRAQ_LAUNCHER=mpirun STRAQ_MAX_REQUEUES=0 sbatch --parsable \
+  --nodes=1 --ntasks=3 --time=10 --output="$log" slurm/train.sbatch "$work/preempted.yaml")"
+numbers="$work/results/preempted/seed-1/metrics.jsonl"
+deadline=$((SECONDS + 120))
+until [[ -f "$numbers" ]] && (($(wc -l <"$numbers") > 20)); do
+  ((SECONDS < deadline)) || fail "the job to be preempted did not train" "$log"
+  sleep 0.2
+done
+scancel --signal=TERM --full "$job"
+while [[ -n "$(squeue --noheader --jobs="$job" 2>/dev/null)" ]]; do
+  ((SECONDS < deadline)) || fail "the job outlived SIGTERM" "$log"
+  sleep 0.5
+done
+grep 'stopped on request at step .*, with a checkpoint' "$log" >/dev/null \
+  || fail "ranks under mpirun did not save on SIGTERM" "$log"
+# Few steps more are enough to see where it goes on.
+step="$(wc -l <"$numbers")"
+STRAQ_PROGRAM="$program" STRAQ_LAUNCHER=mpirun STRAQ_MAX_REQUEUES=0 sbatch --parsable --nodes=1 \
+  --ntasks=3 --time=10 --output="$log" slurm/train.sbatch "$work/preempted.yaml" >"$work/again"
+until [[ -f "$log" ]] && grep "going on at step $step" "$log" >/dev/null; do
+  ((SECONDS < deadline + 60)) || fail "the next job did not go on at step $step" "$log"
+  sleep 0.2
+done
+scancel "$(<"$work/again")"
+
 # A config that is not there ends the job with the program's own exit code.
 submit 2 mpirun train "$work/absent.yaml"
 # Tasks that are worlds of their own must fail, not each train the same planner: some Open MPIs
 # refuse to start so, with others the program does.
 sed 's/srun --mpi=pmix/srun --mpi=none/' slurm/launch.sh >"$work/launch.sh"
-mkdir -p "$work/home/slurm"
+mkdir -p "$work/home/slurm" "$work/home/jobs"
 cp "$work/launch.sh" slurm/train.sbatch slurm/site.env "$work/home/slurm/"
+cp jobs/common.sh "$work/home/jobs/"
 export STRAQ_HOME="$work/home"
 printf 'base: small.yaml\nname: alone\n' >"$work/alone.yaml"
 submit 1 srun train "$work/alone.yaml"

@@ -38,26 +38,9 @@ eventually() {
 }
 gone() { [[ -z "$(squeue --noheader --jobs="$1" 2>/dev/null)" ]]; }
 
-cat >"$work/corpus.yaml" <<YAML
-base: $source_folder/configs/simulate/seeker.yaml
-seed: 7
-dialogues: {train: 24, valid: 8, test: 8}
-YAML
-cat >"$work/small.yaml" <<YAML
-base: $source_folder/configs/quickstart.yaml
-name: small
-results: $work/results
-threads: 1
-simulate: {config: $work/corpus.yaml, folder: $work/corpus}
-data: {train: $work/corpus/train.txt, valid: $work/corpus/valid.txt, test: $work/corpus/test.txt}
-tokenizer: {train: {kind: byte_bpe, vocab_size: 400}}
-shards: {folder: $work/shards, dialogues_per_shard: 8}
-model: {shape: configs/shapes/tiny.yaml}
-pretrain: {epochs: 1}
-learn: {epochs: 6, batch: 16}
-checkpoint: {every_steps: 20}
-evaluate: {replicates: 100}
-YAML
+# shellcheck source=tests/slurm/small_config.sh
+source "$source_folder/tests/slurm/small_config.sh"
+write_small_config "$work" "$source_folder" 6
 
 # How many epochs last some 100 s at the speed of now, which a busy machine may double: the time
 # limit's warning comes within 30 s of being due.

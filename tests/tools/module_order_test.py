@@ -8,10 +8,9 @@ Checked against the `straq_module` lines of CMakeLists.txt:
   - the table in docs/architecture.md lists the same modules in the same order.
 usage: module_order_test.py REPOSITORY
 """
-import pathlib
 import re
-import sys
-import tempfile
+
+import tree_check
 
 DECLARATION = re.compile(r"^\s*straq_module\(\s*(\w+)([^)]*)\)", re.MULTILINE)
 OWN_INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
@@ -90,8 +89,7 @@ def violations(root):
     return found
 
 
-def self_test():
-    """Plants each kind of violation in a small tree: a checker that finds nothing is worthless."""
+if __name__ == "__main__":
     cmake = ("straq_module(low)\nstraq_module(mid DEPS low LIBS x::y)\n"
              "straq_module(top DEPS mid TENSORS)\n")
     table = "| module | knows |\n|---|---|\n| `low` | a |\n| `mid` | b |\n| `top` | c |\n"
@@ -110,24 +108,4 @@ def self_test():
         "not of the form": {"src/low/b.h": '#include "a.h"\n'},
         "does not exist": {"src/mid/b.h": '#include "low/gone.h"\n'},
     }
-    for expected, change in [(None, {})] + list(planted.items()):
-        with tempfile.TemporaryDirectory() as folder:
-            root = pathlib.Path(folder)
-            for name, text in {**clean, **change}.items():
-                if text is not None:
-                    (root / name).parent.mkdir(parents=True, exist_ok=True)
-                    (root / name).write_text(text, encoding="utf-8")
-            found = violations(root)
-            if expected is None and found:
-                return [f"self-test: a clean tree was refused: {found}"]
-            if expected is not None and not any(expected in line for line in found):
-                return [f"self-test: nothing said '{expected}'; found: {found}"]
-    return []
-
-
-if __name__ == "__main__":
-    problems = self_test() or violations(pathlib.Path(sys.argv[1]).resolve())
-    for problem in problems:
-        print(problem)
-    print(f"{len(problems)} violations of the module order")
-    sys.exit(1 if problems else 0)
+    tree_check.main(violations, clean, planted, "violations of the module order")

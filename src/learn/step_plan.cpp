@@ -1,0 +1,161 @@
+#include "learn/step_plan.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace straq::learn {
+namespace {
+
+// The probes of decisions [first, last) of an item.
+model::CombSelection select(const prompt::Comb& comb, std::int32_t first, std::int32_t last) {
+  model::CombSelection s;
+  s.comb = &comb;
+  for (auto d = first; d < last; ++d) s.probes.push_back(d);
+  return s;
+}
+
+// The text of a dialogue counts once per epoch, also where batches cut the dialogue: with the part
+// that holds its first decision.
+bool carries_text(const BatchItem& item) {
+  return item.first == 0;
+}
+
+std::int64_t first_predicted(const prompt::Trunk& trunk) {
+  return std::max<std::int64_t>(trunk.header, 1);
+}
+
+std::int64_t text_tokens(const prompt::Comb& comb) {
+  const auto& trunk = comb.trunks.front();
+  return std::max<std::int64_t>(
+      0, static_cast<std::int64_t>(trunk.tokens.size()) - first_predicted(trunk));
+}
+
+template <class F>
+void each_tensor(PassPlan& p, F&& f) {
+  for (auto* batch : {&p.states, &p.next_states}) {
+    f(batch->tokens), f(batch->positions), f(batch->readout_rows);
+  }
+  f(p.gold), f(p.row), f(p.next_row), f(p.action), f(p.next_action);
+  f(p.reward), f(p.continues), f(p.text_rows), f(p.text_next);
+}
+
+PassPlan plan_pass(const std::vector<prompt::Comb>& combs, const Batch& micro, std::int64_t epoch,
+                   const TransitionSource& transitions, const PlanOptions& options) {
+  PassPlan plan;
+  std::vector<model::CombSelection> states, next_states;
+  std::vector<std::int64_t> row, next_row, action, next_action, gold;
+  std::vector<double> reward, continues;
+  std::vector<Transition> made;
+  for (const auto& item : micro) {
+    const auto& comb = combs[static_cast<std::size_t>(item.comb)];
+    states.push_back(select(comb, item.first, item.last));
+    states.back().whole_trunk = options.objective.lm > 0 && carries_text(item);
+    const auto next_last =
+        std::min<std::int32_t>(item.last + 1, static_cast<std::int32_t>(comb.decisions.size()));
+    const bool has_next = next_last > item.first + 1;
+    if (has_next) next_states.push_back(select(comb, item.first + 1, next_last));
+    for (auto d = item.first; d < item.last; ++d) {
+      gold.push_back(comb.decisions[static_cast<std::size_t>(d)].gold);
+      made.clear();
+      transitions(item.comb, d, epoch, made);
+      for (const auto& t : made) {
+        row.push_back(plan.probes + d - item.first);
+        action.push_back(t.action);
+        reward.push_back(t.reward);
+        const bool bootstraps = t.continues && d + 1 < next_last;
+        continues.push_back(bootstraps ? 1.0 : 0.0);
+        // Without a next state any row will do: its weight is zero.
+        next_row.push_back(bootstraps ? plan.next_probes + d - item.first : 0);
+        next_action.push_back(bootstraps ? comb.decisions[static_cast<std::size_t>(d) + 1].gold
+                                         : 0);
+      }
+    }
+    plan.probes += item.count();
+    if (has_next) plan.next_probes += next_last - item.first - 1;
+  }
+  plan.states = model::pack(states, at::kCPU);
+  if (options.objective.bellman > 0) plan.next_states = model::pack(next_states, at::kCPU);
+
+  std::vector<std::int64_t> text_rows, text_next;
+  if (options.objective.lm > 0) {
+    for (const auto& span : plan.states.spans) {
+      const auto& selection = states[static_cast<std::size_t>(span.selection)];
+      if (!selection.whole_trunk || span.trunk_index != 0) continue;
+      const auto& trunk = selection.comb->trunks.front();
+      for (auto i = first_predicted(trunk); i < plan.states.trunk_tokens(span); ++i) {
+        text_rows.push_back(plan.states.trunk_row(span, i - 1));
+        text_next.push_back(trunk.tokens[static_cast<std::size_t>(i)]);
+      }
+    }
+  }
+  const auto index = [](const std::vector<std::int64_t>& v) { return at::tensor(v, at::kLong); };
+  plan.gold = index(gold);
+  plan.row = index(row);
+  plan.next_row = index(next_row);
+  plan.action = index(action);
+  plan.next_action = index(next_action);
+  plan.reward = at::tensor(reward, at::kDouble);
+  plan.continues = at::tensor(continues, at::kDouble);
+  plan.text_rows = index(text_rows);
+  plan.text_next = index(text_next);
+  if (options.pinned) {
+    each_tensor(plan, [](at::Tensor& t) {
+      if (t.defined()) t = t.pin_memory();
+    });
+  }
+  return plan;
+}
+
+}  // namespace
+
+PassPlan PassPlan::to(at::Device device) const {
+  PassPlan out = *this;
+  if (device.is_cpu()) return out;
+  each_tensor(out, [&](at::Tensor& t) {
+    if (t.defined()) t = t.to(device, /*non_blocking=*/true);
+  });
+  return out;
+}
+
+StepPlan plan_step(const std::vector<prompt::Comb>& combs, const Batch& batch, std::int64_t epoch,
+                   const TransitionSource& transitions, const PlanOptions& options) {
+  StepPlan plan;
+  plan.epoch = epoch;
+  std::vector<Transition> made;
+  for (const auto& item : batch) {
+    for (auto d = item.first; d < item.last; ++d) transitions(item.comb, d, epoch, made);
+    plan.decisions += item.count();
+    if (carries_text(item)) {
+      plan.text_tokens +=
+          static_cast<double>(text_tokens(combs[static_cast<std::size_t>(item.comb)]));
+    }
+  }
+  plan.transitions = static_cast<double>(made.size());
+  const Batch share = share_of(batch, combs, options.rank, options.size);
+  for (const Batch& micro : micro_batches(share, combs, options.micro_tokens)) {
+    plan.passes.push_back(plan_pass(combs, micro, epoch, transitions, options));
+  }
+  return plan;
+}
+
+PlanStream::PlanStream(BatchStream batches, std::int64_t steps, Make make)
+    : batches_(std::move(batches)), left_(steps), make_(std::move(make)) {
+  start();
+}
+
+StepPlan PlanStream::next() {
+  StepPlan plan = pending_.get();
+  start();
+  return plan;
+}
+
+void PlanStream::start() {
+  if (left_ == 0) return;
+  --left_;
+  pending_ = std::async(std::launch::async, [this] {
+    const Batch& batch = batches_.next();
+    return make_(batch, batches_.epoch());
+  });
+}
+
+}  // namespace straq::learn
