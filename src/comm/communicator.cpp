@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <string>
 #include <thread>
 
@@ -42,7 +43,27 @@ void Communicator::send(int to, const Json& body) const {
   wait_softly(request);
 }
 
+Communicator::~Communicator() {
+  // After a failure nobody may receive any more: the job is ending, and what MPI still reads stays.
+  if (std::uncaught_exceptions() > 0) {
+    new std::list<Posted>(std::move(posted_));
+    return;
+  }
+  for (auto& p : posted_) wait_softly(p.request);
+}
+
+void Communicator::post(int to, const Json& body) const {
+  auto& p = posted_.emplace_back(Posted{body.dump(), MPI_REQUEST_NULL});
+  MPI_Isend(p.text.data(), static_cast<int>(p.text.size()), MPI_CHAR, to, kControlTag, comm_,
+            &p.request);
+}
+
 std::optional<Message> Communicator::poll(int source) const {
+  posted_.remove_if([](Posted& p) {
+    int done = 0;
+    MPI_Test(&p.request, &done, MPI_STATUS_IGNORE);
+    return done != 0;
+  });
   int flag = 0;
   MPI_Message handle;
   MPI_Status status;

@@ -7,8 +7,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace straq::comm {
@@ -24,7 +26,14 @@ class Communicator {
  public:
   explicit Communicator(MPI_Comm comm) : comm_(comm) {}
 
+  ~Communicator();  // waits for what was posted
+  Communicator(const Communicator&) = delete;
+  Communicator& operator=(const Communicator&) = delete;
+
   void send(int to, const Json& body) const;
+  // The same without waiting for the receiver, who may be at work and have no time for a long
+  // message yet. Messages to one rank arrive in the order of their sending, either way.
+  void post(int to, const Json& body) const;
   // A message that has arrived, if any; from `source` or anybody.
   std::optional<Message> poll(int source = MPI_ANY_SOURCE) const;
   // Sleeps between polls until a message arrives.
@@ -34,7 +43,12 @@ class Communicator {
                                         int source = MPI_ANY_SOURCE) const;
 
  private:
+  struct Posted {
+    std::string text;
+    MPI_Request request;
+  };
   MPI_Comm comm_;
+  mutable std::list<Posted> posted_;
 };
 
 // Waits for a request without holding the core: polls fast at first, then sleeps up to a

@@ -7,8 +7,15 @@
 #include "coordinate/watchdog.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "dialogue/episode_json.h"
 
 namespace straq::coordinate {
+namespace {
+
+// Items that a preprocessor holds: one in work, and the next, so that it never waits for an answer.
+constexpr int kItemsAhead = 2;
+
+}  // namespace
 
 Coordinator::Coordinator(const comm::World& world, const comm::Layout& layout,
                          const comm::Groups& groups, Ledger& ledger)
@@ -29,7 +36,7 @@ int Coordinator::run() {
       if (!d.pending.empty() || d.in_flight > 0) return false;
     }
     // Preprocessors are released last, so that none is missed.
-    return static_cast<int>(idle_preprocessors_.size()) == layout_.preprocessors;
+    return static_cast<int>(idle_preprocessors_.size()) == kItemsAhead * layout_.preprocessors;
   };
   while (!finished()) {
     // Waiting sleeps between polls: the coordinator shares a core with a learner on a laptop.
@@ -69,8 +76,9 @@ void Coordinator::handle(const comm::Message& message) {
 void Coordinator::handle_preprocessor(const comm::Message& message) {
   const std::string type = message.body.at("type");
   if (type != "ready") {
-    const auto [dataset, item] = in_hand_.at(message.source);
-    in_hand_.erase(message.source);
+    auto& items = in_hand_.at(message.source);
+    const auto [dataset, item] = items.front();
+    items.pop_front();
     DatasetProgress& progress = ledger_.datasets()[dataset];
     --progress.in_flight;
     if (type == "record") {
@@ -94,15 +102,20 @@ void Coordinator::feed_preprocessor(int rank) {
     const shard::WorkItem item = progress.pending.front();
     progress.pending.pop_front();
     ++progress.in_flight;
-    in_hand_.emplace(rank, std::make_pair(d, item));
-    control_.send(rank, {{"type", "item"},
+    in_hand_[rank].emplace_back(d, item);
+    auto episodes = comm::Json::array();
+    for (const auto& e : progress.job->episodes(item)) episodes.push_back(dialogue::to_json(e));
+    control_.post(rank, {{"type", "item"},
                          {"dataset", d},
                          {"config", config::to_yaml(progress.config)},
                          {"key", progress.job->key()},
+                         {"folder", progress.job->folder()},
+                         {"tokenizer", progress.job->tokenizer_path()},
                          {"split", item.split},
                          {"index", item.index},
                          {"first", item.first},
-                         {"count", item.count}});
+                         {"count", item.count},
+                         {"episodes", std::move(episodes)}});
     return;
   }
   idle_preprocessors_.push_back(rank);
@@ -199,8 +212,8 @@ void Coordinator::to_group(int g, const comm::Json& body) const {
 
 int run_preprocessor(const comm::World& world) {
   const comm::Communicator control(world.comm());
-  std::map<std::size_t, std::unique_ptr<DatasetJob>> jobs;
-  control.send(0, {{"type", "ready"}});
+  std::map<std::size_t, std::unique_ptr<ShardMaker>> makers;
+  for (int i = 0; i < kItemsAhead; ++i) control.send(0, {{"type", "ready"}});
   while (true) {
     comm::enter_phase("waiting for work", comm::Patience::none);
     const comm::Json body = receive_order(control).body;
@@ -213,18 +226,15 @@ int run_preprocessor(const comm::World& world) {
     comm::enter_phase("preprocessing a shard", comm::Patience::phase, item.index);
     hang_if_arranged(item.index);
     try {
-      auto& job = jobs[body.at("dataset").get<std::size_t>()];
-      if (!job) {
-        job = std::make_unique<DatasetJob>(
-            read_experiment(config::parse_yaml(body.at("config").get<std::string>(), "config")));
+      auto& maker = makers[body.at("dataset").get<std::size_t>()];
+      if (!maker) {
+        maker = std::make_unique<ShardMaker>(
+            read_experiment(config::parse_yaml(body.at("config").get<std::string>(), "config")),
+            body.at("tokenizer"), body.at("folder"), body.at("key"));
       }
-      if (job->key() != body.at("key").get<std::string>()) {
-        fail_runtime(
-            "this rank sees other corpora or templates than the coordinator (data set key " +
-                job->key().substr(0, 12) + ")",
-            "start all ranks in the same folder on a shared filesystem");
-      }
-      const auto record = job->process(item);
+      std::vector<dialogue::Episode> episodes;
+      for (const auto& e : body.at("episodes")) episodes.push_back(dialogue::episode_from_json(e));
+      const auto record = maker->process(item, episodes);
       log::debug("preprocess", "{}: {} decisions", item.file(), record.decisions);
       control.send(0, {{"type", "record"}, {"record", shard::to_json(record)}});
     } catch (const Error& e) {

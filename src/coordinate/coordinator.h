@@ -144,8 +144,9 @@ class Coordinator {
   Ledger& ledger_;
   comm::Communicator control_;
   std::vector<Group> state_;
-  std::vector<int> idle_preprocessors_;
-  std::map<int, std::pair<std::size_t, shard::WorkItem>> in_hand_;  // by preprocessor rank
+  std::vector<int> idle_preprocessors_;  // a rank stands here once for every item it could take
+  // Items handed out, by preprocessor rank, in the order in which it works on them.
+  std::map<int, std::deque<std::pair<std::size_t, shard::WorkItem>>> in_hand_;
 };
 
 // The other two loops. Each returns the job's exit code.

@@ -6,6 +6,9 @@
 namespace straq::coordinate {
 namespace {
 
+// A manifest of thousands of shards after each of them would cost more than the shards.
+constexpr std::chrono::seconds kManifestPause{1};
+
 // What a tokenizer that is trained from scratch sees: the prompt's fixed texts and the train split,
 // line by line as prompts will show it.
 std::vector<std::string> training_texts(const ExperimentConfig& config,
@@ -36,11 +39,11 @@ std::string dataset_signature(const ExperimentConfig& config) {
 DatasetJob::DatasetJob(const ExperimentConfig& config)
     : storage_(config.shards.storage()), splits_(dialogue::load_splits(config.data)) {
   text::check_tokenizer(config.tokenizer);
-  const std::string tokenizer_path = text::prepare_tokenizer(
+  tokenizer_path_ = text::prepare_tokenizer(
       config.tokenizer,
       config.tokenizer.train ? training_texts(config, splits_) : std::vector<std::string>{},
       config.shards.folder + "/tokenizers");
-  tokenizer_ = text::open_tokenizer(tokenizer_path);
+  tokenizer_ = text::open_tokenizer(tokenizer_path_);
   prompts_ =
       std::make_unique<prompt::PromptBuilder>(config.prompt, splits_.strategies, *tokenizer_);
 
@@ -72,15 +75,50 @@ std::vector<shard::MissingItem> DatasetJob::survey() {
   return missing;
 }
 
-shard::ShardRecord DatasetJob::process(const shard::WorkItem& item) const {
+std::span<const dialogue::Episode> DatasetJob::episodes(const shard::WorkItem& item) const {
   const dialogue::Split* split = splits_.find(item.split);
-  if (split == nullptr) fail_runtime("work item of an unknown split \"" + item.split + "\"");
-  return shard::preprocess_item(manifest_, item, split->episodes, *prompts_, folder_, storage_);
+  if (split == nullptr ||
+      item.first + item.count > static_cast<std::int64_t>(split->episodes.size())) {
+    fail_runtime("work item " + item.file() + " is not one of this data set");
+  }
+  return std::span(split->episodes)
+      .subspan(static_cast<std::size_t>(item.first), static_cast<std::size_t>(item.count));
+}
+
+shard::ShardRecord DatasetJob::process(const shard::WorkItem& item) const {
+  return shard::preprocess_item(manifest_, item, episodes(item), *prompts_, folder_, storage_);
 }
 
 void DatasetJob::add(const shard::ShardRecord& record) {
   manifest_.add(record);
-  manifest_.write(folder_);
+  const auto now = std::chrono::steady_clock::now();
+  if (manifest_.complete(record.item.split) || now - written_ > kManifestPause) {
+    manifest_.write(folder_);
+    written_ = now;
+  }
+}
+
+ShardMaker::ShardMaker(const ExperimentConfig& config, const std::string& tokenizer_path,
+                       const std::string& folder, const std::string& key)
+    : storage_(config.shards.storage()),
+      strategies_(dialogue::load_strategies(config.data)),
+      tokenizer_(text::open_tokenizer(tokenizer_path)),
+      prompts_(std::make_unique<prompt::PromptBuilder>(config.prompt, strategies_, *tokenizer_)),
+      manifest_(shard::Manifest::read(folder)),
+      folder_(folder) {
+  if (manifest_.key != key || manifest_.parts.tokenizer != tokenizer_->fingerprint() ||
+      manifest_.parts.prompt != prompts_->fingerprint()) {
+    fail_runtime(
+        "this rank sees another tokenizer, template or strategies than the coordinator, or "
+        "another manifest in " +
+            folder,
+        "start all ranks in the same folder on a shared filesystem");
+  }
+}
+
+shard::ShardRecord ShardMaker::process(const shard::WorkItem& item,
+                                       std::span<const dialogue::Episode> episodes) const {
+  return shard::preprocess_item(manifest_, item, episodes, *prompts_, folder_, storage_);
 }
 
 }  // namespace straq::coordinate

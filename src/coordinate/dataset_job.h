@@ -1,8 +1,9 @@
 // One data set to be made: corpus, tokenizer, prompts and plan. The coordinator has one for each
-// distinct data set of a sweep and hands out its items; a preprocessor has its own copy, built from
-// the same config, and must arrive at the same key.
+// distinct data set of a sweep, reads its corpus once and hands out items with their dialogues; a
+// preprocessor needs no more than a ShardMaker.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <span>
 #include <string>
@@ -33,14 +34,40 @@ class DatasetJob {
   // Looks at the shards that are there, adopts valid ones, writes the manifest and returns what is
   // left to make.
   std::vector<shard::MissingItem> survey();
+  // The dialogues of an item.
+  std::span<const dialogue::Episode> episodes(const shard::WorkItem& item) const;
+  const std::string& tokenizer_path() const { return tokenizer_path_; }
   // Makes one shard.
   shard::ShardRecord process(const shard::WorkItem& item) const;
-  // Coordinator only: the record's place in the manifest, and the manifest's file.
+  // Coordinator only: the record's place in the manifest. Its file is written when a split is
+  // complete and now and then: shards without a record are found again by survey().
   void add(const shard::ShardRecord& record);
 
  private:
   shard::Storage storage_;
   dialogue::Splits splits_;
+  std::string tokenizer_path_;
+  std::unique_ptr<text::Tokenizer> tokenizer_;
+  std::unique_ptr<prompt::PromptBuilder> prompts_;
+  shard::Manifest manifest_;
+  std::string folder_;
+  std::chrono::steady_clock::time_point written_{};  // when the manifest was
+};
+
+// What turns dialogues into shards on a rank that did not read the corpus.
+class ShardMaker {
+ public:
+  // `folder` holds the manifest of the data set `key`. Throws Error(input) as the tokenizer, the
+  // template and the manifest do, and Error(failure) where this rank's files would make other
+  // shards than the manifest plans.
+  ShardMaker(const ExperimentConfig& config, const std::string& tokenizer_path,
+             const std::string& folder, const std::string& key);
+  shard::ShardRecord process(const shard::WorkItem& item,
+                             std::span<const dialogue::Episode> episodes) const;
+
+ private:
+  shard::Storage storage_;
+  dialogue::StrategySet strategies_;
   std::unique_ptr<text::Tokenizer> tokenizer_;
   std::unique_ptr<prompt::PromptBuilder> prompts_;
   shard::Manifest manifest_;

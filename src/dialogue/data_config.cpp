@@ -161,9 +161,12 @@ const Split* Splits::find(const std::string& name) const {
   return nullptr;
 }
 
+StrategySet load_strategies(const DataConfig& config) {
+  return StrategySet::load(expand_variables(config.strategies, "data.strategies"));
+}
+
 Splits load_splits(const DataConfig& config) {
-  return load_splits(config,
-                     StrategySet::load(expand_variables(config.strategies, "data.strategies")));
+  return load_splits(config, load_strategies(config));
 }
 
 Splits load_splits(const DataConfig& config, const StrategySet& strategies) {

@@ -69,6 +69,9 @@ struct Splits {
   const Split* find(const std::string& name) const;
 };
 
+// The strategies that the config names.
+StrategySet load_strategies(const DataConfig& config);
+
 // Reads and cuts what the config says. Dialogues without strategies become episodes without
 // decisions. Throws Error(input) when the mode's files are not named, and what the readers throw.
 Splits load_splits(const DataConfig& config);

@@ -118,7 +118,8 @@ StepPlan Learner::plan(const Batch& batch, std::int64_t epoch,
                        const TransitionSource& transitions) const {
   return plan_step(combs_, batch, epoch, transitions,
                    {stage_.objective, collectives_.rank(), collectives_.size(),
-                    config_.micro_tokens, online_->device().is_cuda()});
+                    cost_in(online_->shape(), stage_.objective.lm > 0), config_.micro_tokens,
+                    online_->device().is_cuda()});
 }
 
 StepMetrics Learner::step(const Batch& batch, std::int64_t epoch,
@@ -295,7 +296,8 @@ at::Tensor Learner::evaluate(const std::vector<prompt::Comb>& combs) {
     total += n;
   }
   at::Tensor out = at::zeros({total, option_ids_.numel()}, at::kFloat);
-  const Batch share = share_of(all, combs, collectives_.rank(), collectives_.size());
+  const Batch share = share_of(all, combs, collectives_.rank(), collectives_.size(),
+                               cost_in(online_->shape(), false));
   for (const Batch& micro : micro_batches(share, combs, config_.micro_tokens)) {
     std::vector<model::CombSelection> selections;
     for (const auto& item : micro) {

@@ -90,28 +90,6 @@ std::int64_t item_tokens(const prompt::Comb& comb, const BatchItem& item) {
   return std::accumulate(reach.begin(), reach.end(), tokens);
 }
 
-Batch share_of(const Batch& batch, const std::vector<prompt::Comb>& combs, int rank, int size) {
-  if (size == 1) return batch;
-  std::vector<std::int64_t> cost;
-  for (const auto& item : batch) {
-    cost.push_back(item_tokens(combs[static_cast<std::size_t>(item.comb)], item));
-  }
-  std::vector<std::size_t> order(batch.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return cost[a] > cost[b]; });
-  std::vector<std::int64_t> load(static_cast<std::size_t>(size), 0);
-  std::vector<std::size_t> mine;
-  for (std::size_t i : order) {
-    const auto least = std::min_element(load.begin(), load.end()) - load.begin();
-    load[static_cast<std::size_t>(least)] += cost[i];
-    if (least == rank) mine.push_back(i);
-  }
-  std::sort(mine.begin(), mine.end());  // keep the batch's order
-  Batch share;
-  for (std::size_t i : mine) share.push_back(batch[i]);
-  return share;
-}
-
 std::vector<Batch> micro_batches(const Batch& share, const std::vector<prompt::Comb>& combs,
                                  std::int64_t tokens) {
   std::vector<Batch> out;

@@ -35,10 +35,6 @@ std::vector<Batch> epoch_batches(const std::vector<prompt::Comb>& combs, Batchin
 // Tokens that a forward pass over an item costs: its trunk up to the last probe, and the probes.
 std::int64_t item_tokens(const prompt::Comb& comb, const BatchItem& item);
 
-// The items of `batch` that learner `rank` of `size` takes: the longest item to the learner with
-// the fewest tokens so far. Every item goes to exactly one learner; a learner may get none.
-Batch share_of(const Batch& batch, const std::vector<prompt::Comb>& combs, int rank, int size);
-
 // Cuts a share into forward passes of at most `tokens` tokens (an item larger than that alone).
 std::vector<Batch> micro_batches(const Batch& share, const std::vector<prompt::Comb>& combs,
                                  std::int64_t tokens);

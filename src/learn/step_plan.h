@@ -10,6 +10,7 @@
 #include <future>
 #include <vector>
 
+#include "learn/balance.h"
 #include "learn/learn_config.h"
 #include "learn/sampler.h"
 #include "learn/td.h"
@@ -48,6 +49,7 @@ struct StepPlan {
 struct PlanOptions {
   ObjectiveConfig objective;
   int rank = 0, size = 1;            // of the learner
+  ItemCost cost;                     // by which the batch is divided
   std::int64_t micro_tokens = 8192;  // of a pass
   bool pinned = false;               // copies to a GPU overlap with its work
 };

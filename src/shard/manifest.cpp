@@ -244,16 +244,14 @@ ShardRecord preprocess_item(const Manifest& manifest, const WorkItem& item,
                             std::span<const dialogue::Episode> episodes,
                             const prompt::PromptBuilder& prompts, const std::string& folder,
                             const Storage& storage) {
-  if (item.first < 0 || item.first + item.count > static_cast<std::int64_t>(episodes.size())) {
-    fail_runtime("work item " + item.file() + " wants dialogues up to " +
-                     std::to_string(item.first + item.count) + " of split " + item.split +
-                     ", which has " + std::to_string(episodes.size()),
-                 "ranks must read the same corpus: check that every node sees the same files");
+  if (item.count != static_cast<std::int64_t>(episodes.size())) {
+    fail_runtime("work item " + item.file() + " is for " + std::to_string(item.count) +
+                 " dialogues of split " + item.split + ", and came with " +
+                 std::to_string(episodes.size()));
   }
   std::vector<prompt::Comb> combs;
-  combs.reserve(static_cast<std::size_t>(item.count));
-  for (const auto& episode : episodes.subspan(static_cast<std::size_t>(item.first),
-                                              static_cast<std::size_t>(item.count))) {
+  combs.reserve(episodes.size());
+  for (const auto& episode : episodes) {
     combs.push_back(prompts.build_comb(episode));
   }
   return write_shard(join(folder, item.file()), manifest.header(item), combs, storage);

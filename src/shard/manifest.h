@@ -123,9 +123,9 @@ struct MissingItem {
 // one) are adopted, and what remains to be made is returned in plan order.
 std::vector<MissingItem> missing_items(Manifest& manifest, const std::string& folder);
 
-// What a preprocessor rank does with one item: tokenises `episodes` [item.first, item.first +
-// item.count) of the item's split and writes the shard into `folder`. The result does not depend on
-// the rank or on what else was made. Throws Error as build_comb and write_shard do.
+// What a preprocessor rank does with one item: tokenises `episodes`, dialogues [item.first,
+// item.first + item.count) of the item's split, and writes the shard into `folder`. The result does
+// not depend on the rank or on what else was made. Throws Error as build_comb and write_shard do.
 ShardRecord preprocess_item(const Manifest& manifest, const WorkItem& item,
                             std::span<const dialogue::Episode> episodes,
                             const prompt::PromptBuilder& prompts, const std::string& folder,

@@ -99,33 +99,6 @@ TEST(Sampler, SmallBufferShufflesLocally) {
   EXPECT_LT(displacement(narrow), 10);  // a buffer of 20 decisions holds about 4 dialogues
 }
 
-TEST(Sampler, SharesPartitionTheBatchAndBalanceTokens) {
-  const auto combs = testing::random_combs(101, 3);
-  for (const auto& batch : epoch_batches(combs, Batching::exact, 64, 1000000, 7, 0)) {
-    if (size_of(batch) < 64) continue;
-    for (int size : {1, 2, 3, 5}) {
-      std::vector<Batch> shares;
-      std::int64_t most = 0, total = 0;
-      for (int rank = 0; rank < size; ++rank) {
-        shares.push_back(share_of(batch, combs, rank, size));
-        std::int64_t tokens = 0;
-        for (const auto& item : shares.back()) tokens += item_tokens(combs[item.comb], item);
-        most = std::max(most, tokens);
-        total += tokens;
-      }
-      EXPECT_EQ(counts(shares), counts({batch}));
-      EXPECT_LT(static_cast<double>(most), 1.25 * static_cast<double>(total) / size);
-    }
-  }
-}
-
-TEST(Sampler, MoreLearnersThanItemsLeavesSomeWithNothing) {
-  const auto combs = testing::random_combs(1, 3);
-  const Batch batch = {{0, 0, 2}};
-  EXPECT_EQ(share_of(batch, combs, 0, 3).size(), 1u);
-  EXPECT_TRUE(share_of(batch, combs, 1, 3).empty());
-}
-
 TEST(Sampler, MicroBatchesKeepWithinTheirTokens) {
   const auto combs = testing::random_combs(60, 3);
   const auto batch = epoch_batches(combs, Batching::exact, 64, 1000000, 7, 0).front();

@@ -42,7 +42,7 @@ TEST(PlanStep, CountsTheGlobalBatchAndPacksTheLearnersShare) {
   Setting s;
   s.config.batch = 40;
   const Batch batch = s.stream().next();
-  PlanOptions options{s.config.objective, 0, 2, 60, false};
+  PlanOptions options{s.config.objective, 0, 2, {}, 60, false};
   std::int64_t probes = 0, transitions = 0;
   for (options.rank = 0; options.rank < 2; ++options.rank) {
     const auto plan = plan_step(s.combs, batch, 0, s.transitions, options);

@@ -52,7 +52,11 @@ class Folder : public ::testing::Test {
                          {{"train", 23}, {"valid", 5}});
   }
   ShardRecord make(const Manifest& m, const WorkItem& item, const std::string& where) const {
-    return preprocess_item(m, item, item.split == "train" ? train : valid, prompts, where);
+    const std::span<const dialogue::Episode> split = item.split == "train" ? train : valid;
+    return preprocess_item(m, item,
+                           split.subspan(static_cast<std::size_t>(item.first),
+                                         static_cast<std::size_t>(item.count)),
+                           prompts, where);
   }
   void make_all(Manifest& m, const std::string& where) const {
     for (const auto& entry : plan().shards) m.add(make(m, entry.item, where));
@@ -304,9 +308,10 @@ TEST_F(Folder, RanksThatDisagreeDoNotGoOn) {
   r.key = m.key;
   r.item.count = 3;
   testing::error_of([&] { m.add(r); });
-  train.resize(10);
-  const auto e = testing::error_of([&] { make(m, m.shards[3].item, folder); });
-  EXPECT_NE(std::string(e->what()).find("which has 10"), std::string::npos) << e->what();
+  const auto e = testing::error_of([&] {
+    preprocess_item(m, m.shards[3].item, std::span(train).subspan(0, 1), prompts, folder);
+  });
+  EXPECT_NE(std::string(e->what()).find("came with 1"), std::string::npos) << e->what();
 }
 
 TEST(ShardsSection, ReadsAndRefuses) {

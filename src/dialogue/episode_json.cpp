@@ -1,0 +1,40 @@
+#include "dialogue/episode_json.h"
+
+namespace straq::dialogue {
+
+// Lists rather than objects: thousands of turns need no thousands of key names.
+nlohmann::json to_json(const Episode& episode) {
+  auto turns = nlohmann::json::array(), decisions = nlohmann::json::array();
+  for (const Turn& t : episode.turns) {
+    turns.push_back({t.speaker == Speaker::supporter, t.text, t.strategy, t.strategies});
+  }
+  for (const Decision& d : episode.decisions) {
+    decisions.push_back({d.turn, d.gold, d.previous, d.terminal});
+  }
+  return {{"id", episode.id},           {"emotion", episode.emotion},
+          {"problem", episode.problem}, {"situation", episode.situation},
+          {"turns", std::move(turns)},  {"decisions", std::move(decisions)}};
+}
+
+Episode episode_from_json(const nlohmann::json& json) {
+  Episode out;
+  json.at("id").get_to(out.id);
+  json.at("emotion").get_to(out.emotion);
+  json.at("problem").get_to(out.problem);
+  json.at("situation").get_to(out.situation);
+  for (const auto& t : json.at("turns")) {
+    Turn turn;
+    turn.speaker = t.at(0).get<bool>() ? Speaker::supporter : Speaker::seeker;
+    t.at(1).get_to(turn.text);
+    t.at(2).get_to(turn.strategy);
+    t.at(3).get_to(turn.strategies);
+    out.turns.push_back(std::move(turn));
+  }
+  for (const auto& d : json.at("decisions")) {
+    out.decisions.push_back(
+        {d.at(0).get<int>(), d.at(1).get<int>(), d.at(2).get<int>(), d.at(3).get<bool>()});
+  }
+  return out;
+}
+
+}  // namespace straq::dialogue

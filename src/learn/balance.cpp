@@ -1,0 +1,119 @@
+#include "learn/balance.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+namespace straq::learn {
+namespace {
+
+// Beyond so many items of two learners trying all divisions takes too long, and is not needed:
+// many items balance by themselves.
+constexpr std::size_t kExhaustive = 16;
+
+using Load = std::vector<std::size_t>;  // indices of items
+
+std::int64_t weight(const Load& load, const std::vector<std::int64_t>& cost) {
+  std::int64_t sum = 0;
+  for (const auto i : load) sum += cost[i];
+  return sum;
+}
+
+// Divides what `a` and `b` hold as evenly as possible. True when the heavier of the two got
+// lighter.
+bool divide(Load& a, Load& b, const std::vector<std::int64_t>& cost) {
+  Load all = a;
+  all.insert(all.end(), b.begin(), b.end());
+  if (all.size() > kExhaustive || all.size() < 2) return false;
+  std::sort(all.begin(), all.end());
+  const std::int64_t total = weight(all, cost), before = std::max(weight(a, cost), weight(b, cost));
+  std::int64_t best = before, in = 0;
+  std::uint32_t mask = 0, best_mask = 0;
+  // All subsets in Gray code order: each differs from the one before by one item. The last item
+  // stays out, since a division and its mirror image are the same.
+  for (std::uint32_t n = 1; n < 1U << (all.size() - 1); ++n) {
+    const int bit = std::countr_zero(n);
+    mask ^= 1U << bit;
+    const auto c = cost[all[static_cast<std::size_t>(bit)]];
+    in += mask >> bit & 1U ? c : -c;
+    const std::int64_t heavier = std::max(in, total - in);
+    if (heavier < best) best = heavier, best_mask = mask;
+  }
+  if (best == before) return false;
+  a.clear(), b.clear();
+  for (std::size_t i = 0; i < all.size(); ++i) (best_mask >> i & 1U ? a : b).push_back(all[i]);
+  return true;
+}
+
+}  // namespace
+
+ItemCost cost_in(const model::LlamaShape& shape, bool lm) {
+  const auto h = static_cast<double>(shape.hidden), layers = static_cast<double>(shape.layers);
+  const double q = static_cast<double>(shape.heads * shape.dim_per_head());
+  const double kv = static_cast<double>(shape.kv_heads * shape.dim_per_head());
+  const double products = h * (2 * q + 2 * kv + 3 * static_cast<double>(shape.inner));
+  ItemCost cost;
+  cost.row = 1000;  // fine enough when costs are rounded
+  cost.pair = cost.row * 4 * q / (2 * products);
+  if (lm) cost.text = cost.row * h * static_cast<double>(shape.vocab) / (products * layers);
+  return cost;
+}
+
+std::int64_t item_operations(const prompt::Comb& comb, const BatchItem& item,
+                             const ItemCost& cost) {
+  std::vector<double> reach(comb.trunks.size(), 0);
+  double rows = 0, pairs = 0, text = 0;
+  for (auto d = item.first; d < item.last; ++d) {
+    const auto& probe = comb.probes[static_cast<std::size_t>(d)];
+    auto& r = reach[static_cast<std::size_t>(probe.trunk)];
+    r = std::max<double>(r, probe.attach);
+    const auto n = static_cast<double>(probe.tokens.size());
+    rows += n;
+    pairs += n * (probe.attach + n / 2);
+  }
+  if (cost.text > 0 && item.first == 0) {
+    const auto& trunk = comb.trunks.front();
+    reach.front() = static_cast<double>(trunk.tokens.size());
+    text = std::max(0.0, reach.front() - std::max(trunk.header, 1));
+  }
+  for (const double r : reach) {
+    rows += r;
+    pairs += r * r / 2;
+  }
+  return std::llround(rows * cost.row + pairs * cost.pair + text * cost.text);
+}
+
+Batch share_of(const Batch& batch, const std::vector<prompt::Comb>& combs, int rank, int size,
+               const ItemCost& weights) {
+  if (size == 1) return batch;
+  std::vector<std::int64_t> cost;
+  for (const auto& item : batch) {
+    cost.push_back(item_operations(combs[static_cast<std::size_t>(item.comb)], item, weights));
+  }
+  std::vector<std::size_t> order(batch.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return cost[a] > cost[b]; });
+  std::vector<Load> loads(static_cast<std::size_t>(size));
+  const auto lighter = [&](const Load& a, const Load& b) {
+    return weight(a, cost) < weight(b, cost);
+  };
+  for (const std::size_t i : order) {
+    std::min_element(loads.begin(), loads.end(), lighter)->push_back(i);
+  }
+  for (bool better = true; better;) {
+    better = false;
+    const auto heaviest = std::max_element(loads.begin(), loads.end(), lighter);
+    for (auto other = loads.begin(); other != loads.end() && !better; ++other) {
+      if (other != heaviest) better = divide(*heaviest, *other, cost);
+    }
+  }
+  Load mine = std::move(loads[static_cast<std::size_t>(rank)]);
+  std::sort(mine.begin(), mine.end());  // keep the batch's order
+  Batch share;
+  for (const std::size_t i : mine) share.push_back(batch[i]);
+  return share;
+}
+
+}  // namespace straq::learn
