@@ -199,6 +199,7 @@ int run(int argc, char** argv) {
   const Gemm before = gemm_flops(dtype == "bf16" ? at::kBFloat16 : at::kFloat);
   const std::int64_t start_bytes = memory_bytes("VmRSS");
   std::unique_ptr<model::Llama> online;
+  at::Tensor master;
   {
     auto wide = std::make_unique<model::Llama>(shape, at::kFloat, at::kCPU, dtype == "fp32");
     wide->initialise(1);
@@ -206,6 +207,7 @@ int run(int argc, char** argv) {
     if (dtype == "bf16") {
       online = std::make_unique<model::Llama>(shape, at::kBFloat16, at::kCPU, true);
       online->parameters().copy_from(wide->parameters());
+      master = wide->parameters().flat();
     } else {
       online = std::move(wide);
     }
@@ -214,7 +216,7 @@ int run(int argc, char** argv) {
   const auto collectives = comm::make_local_collectives();
   learn::Learner learner(std::move(online), combs,
                          {data.option_ids().begin(), data.option_ids().end()},
-                         planner::Readout::mean_logit, config.learn, *collectives);
+                         planner::Readout::mean_logit, config.learn, *collectives, master);
   if (only_evaluate) {
     Json out = evaluate(learner, combs);
     out["peak_rss_bytes"] = memory_bytes("VmHWM");

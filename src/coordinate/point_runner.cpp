@@ -37,13 +37,27 @@ at::ScalarType dtype_of(const ModelConfig& config) {
   return at::kFloat;
 }
 
-std::unique_ptr<model::Llama> make_model(const ExperimentConfig& config, std::int64_t vocab,
-                                         at::Device device) {
+struct Planner {
+  std::unique_ptr<model::Llama> network;
+  at::Tensor master;  // fp32 weights that the network's were rounded from; undefined: none were
+};
+
+// `training`: the weights' full precision matters, and gradients are needed.
+Planner make_model(const ExperimentConfig& config, std::int64_t vocab, at::Device device,
+                   bool training) {
   const at::ScalarType dtype = dtype_of(config.model);
   std::unique_ptr<model::Llama> out;
+  Planner planner;
+  // Of weights that are rounded, those in fp32 come first, on the host.
+  const bool rounds =
+      training && learn::keeps_master(dtype) &&
+      (config.model.from.empty() ||
+       model::read_huggingface_config(config.model.from).dtype.value_or(at::kFloat) != dtype);
+  const at::ScalarType first = rounds ? at::kFloat : dtype;
+  const at::Device place = rounds ? at::Device(at::kCPU) : device;
   if (!config.model.from.empty()) {
     out.reset(new model::Llama(
-        model::load_huggingface(config.model.from, dtype, device, /*with_gradients=*/true)));
+        model::load_huggingface(config.model.from, first, place, training && !rounds)));
     if (out->shape().vocab < vocab) {
       fail_input("model.from: " + config.model.from + " knows " +
                      std::to_string(out->shape().vocab) + " tokens, but the tokenizer has " +
@@ -58,8 +72,14 @@ std::unique_ptr<model::Llama> make_model(const ExperimentConfig& config, std::in
                      ", but the tokenizer has " + std::to_string(vocab) + " tokens",
                  "set vocab to 0 to take the tokenizer's");
     }
-    out = std::make_unique<model::Llama>(shape, dtype, device, /*with_gradients=*/true);
+    out = std::make_unique<model::Llama>(shape, first, place, training && !rounds);
     out->initialise(static_cast<std::uint64_t>(config.seed));
+  }
+  if (rounds) {
+    planner.master = out->parameters().flat();
+    auto narrow = std::make_unique<model::Llama>(out->shape(), dtype, device, true);
+    narrow->parameters().copy_from(out->parameters());
+    out = std::move(narrow);
   }
   out->set_recompute(config.model.recompute);
   if (out->shape().max_positions < config.prompt.window) {
@@ -68,7 +88,8 @@ std::unique_ptr<model::Llama> make_model(const ExperimentConfig& config, std::in
                    " positions",
                "lower prompt.window or raise max_positions in the model's shape");
   }
-  return out;
+  planner.network = std::move(out);
+  return planner;
 }
 
 class PointRun {
@@ -162,13 +183,14 @@ class PointRun {
     const std::int64_t decisions = dataset_.decision_count("train");
     if (decisions == 0)
       fail_input("the train split of " + task_.shard_folder + " has no decisions");
-    auto online = make_model(config_, dataset_.vocab_size(), device);
+    Planner planner = make_model(config_, dataset_.vocab_size(), device, /*training=*/true);
+    const auto& online = planner.network;
     std::vector<std::int64_t> ids(dataset_.option_ids().begin(), dataset_.option_ids().end());
     parameters_ = online->parameters().size();
     identity_ = {sha256_hex(config::to_yaml(without_placement(task_.config))),
                  learn::parameters_fingerprint(online->parameters().specs())};
-    learner_.reset(new learn::Learner(std::move(online), train, ids, config_.q.readout,
-                                      config_.learn, *group_));
+    learner_.reset(new learn::Learner(std::move(planner.network), train, ids, config_.q.readout,
+                                      config_.learn, *group_, std::move(planner.master)));
     if (leader()) {
       log::info("learn", "{}: {} parameters, {} train decisions, {} thread{} a learner", task_.name,
                 parameters_, decisions, at::get_num_threads(),
@@ -418,7 +440,7 @@ void evaluate_run(const std::string& run_folder, const std::vector<std::string>&
   auto& group = learners.tensors(config.learn.collectives, device);
   settle_micro_tokens(config, data.vocab_size(), none, learners, device);
   together(group, [&] {
-    auto model = make_model(config, data.vocab_size(), device);
+    auto model = make_model(config, data.vocab_size(), device, /*training=*/false).network;
     std::vector<std::int64_t> ids(data.option_ids().begin(), data.option_ids().end());
     learner.reset(
         new learn::Learner(std::move(model), none, ids, config.q.readout, config.learn, group));

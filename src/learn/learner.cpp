@@ -5,12 +5,15 @@
 #include <chrono>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "core/error.h"
 #include "core/log.h"
 
 namespace straq::learn {
 namespace {
+
+constexpr std::int64_t kMasterPiece = 1 << 24;  // elements, 64 MB
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -26,12 +29,13 @@ struct Learner::Sums {
 
 Learner::Learner(std::unique_ptr<model::Llama> online, const std::vector<prompt::Comb>& combs,
                  std::vector<std::int64_t> option_ids, planner::Readout readout,
-                 const LearnConfig& config, comm::Collectives& collectives)
+                 const LearnConfig& config, comm::Collectives& collectives, at::Tensor master)
     : online_(std::move(online)),
       combs_(combs),
       readout_(readout),
       config_(config),
-      collectives_(collectives) {
+      collectives_(collectives),
+      initial_master_(std::move(master)) {
   const auto& flat = online_->parameters().flat();
   option_ids_ = at::tensor(option_ids, at::kLong).to(online_->device());
   // Every learner starts from the leader's weights, whatever the others read or drew.
@@ -52,14 +56,43 @@ void Learner::begin_stage(const StageConfig& stage, std::int64_t total_steps) {
   stage_steps_ = total_steps;
   stage_step_ = 0;
   const auto& parameters = online_->parameters();
+  // A stage that follows another goes on from its master weights, not from their rounding.
+  at::Tensor master;
+  if (keeps_master(parameters.flat().scalar_type())) {
+    master = optimizer_ ? optimizer_->master() : first_master();
+  }
+  optimizer_.reset();
   optimizer_ = std::make_unique<AdamW>(
-      stage, sharded_ ? shard_of(parameters.padded_flat(collectives_.size())) : parameters.flat());
+      stage, sharded_ ? shard_of(parameters.padded_flat(collectives_.size())) : parameters.flat(),
+      std::move(master));
   target_->parameters().copy_from(online_->parameters());
 }
 
 at::Tensor Learner::shard_of(const at::Tensor& padded) const {
   const auto size = padded.numel() / collectives_.size();
   return padded.narrow(0, collectives_.rank() * size, size);
+}
+
+// This learner's part of the leader's master weights, on its device. Goes there in pieces: a device
+// that holds the weights need not have room for all of them in fp32.
+at::Tensor Learner::first_master() {
+  if (!initial_master_.defined()) return {};
+  const at::Tensor all = std::exchange(initial_master_, {});
+  const std::int64_t total = all.numel();
+  const auto own = online_->parameters().padded_flat(sharded_ ? collectives_.size() : 1);
+  const std::int64_t size = sharded_ ? own.numel() / collectives_.size() : total;
+  const std::int64_t begin = sharded_ ? collectives_.rank() * size : 0;
+  at::Tensor mine = at::zeros({size}, own.options().dtype(at::kFloat));
+  for (std::int64_t at = 0; at < total; at += kMasterPiece) {
+    const at::Tensor piece = all.narrow(0, at, std::min(kMasterPiece, total - at))
+                                 .to(mine.device(), at::kFloat, false,
+                                     /*copy=*/true);
+    collectives_.broadcast(piece, 0);
+    const std::int64_t from = std::max(at, begin), to = std::min(at + piece.numel(), begin + size);
+    if (from < to)
+      mine.narrow(0, from - begin, to - from).copy_(piece.narrow(0, from - at, to - from));
+  }
+  return mine;
 }
 
 at::Tensor Learner::gathered(const at::Tensor& shard) {

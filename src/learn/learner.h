@@ -51,9 +51,11 @@ class Learner {
  public:
   // `combs` is the train split and outlives the learner, as do `collectives`. `option_ids`: the
   // options' token ids in strategy order. The target network starts as a copy of `online`.
+  // `master`: the fp32 weights that an online network of lower precision was rounded from, [all
+  // parameters] on the host; training goes on from these (see AdamW). Undefined: none.
   Learner(std::unique_ptr<model::Llama> online, const std::vector<prompt::Comb>& combs,
           std::vector<std::int64_t> option_ids, planner::Readout readout, const LearnConfig& config,
-          comm::Collectives& collectives);
+          comm::Collectives& collectives, at::Tensor master = {});
 
   // Starts a stage: new optimizer state, its own objective and schedule of `total_steps`.
   void begin_stage(const StageConfig& stage, std::int64_t total_steps);
@@ -96,6 +98,7 @@ class Learner {
 
  private:
   at::Tensor shard_of(const at::Tensor& padded) const;
+  at::Tensor first_master();
   at::Tensor gathered(const at::Tensor& shard);
   void share_parameters();
 
@@ -113,6 +116,7 @@ class Learner {
   StageConfig stage_;
   std::int64_t stage_steps_ = 0, stage_step_ = 0;
   std::unique_ptr<AdamW> optimizer_;
+  at::Tensor initial_master_;  // until the first stage begins
   StepSeconds seconds_;
 };
 

@@ -15,10 +15,17 @@ double learning_rate(const StageConfig& stage, std::int64_t step, std::int64_t t
   return stage.lr * (stage.lr_min + (1 - stage.lr_min) * cosine);
 }
 
-AdamW::AdamW(const StageConfig& stage, at::Tensor parameters)
+bool keeps_master(at::ScalarType type) {
+  return type != at::kFloat && type != at::kDouble;
+}
+
+AdamW::AdamW(const StageConfig& stage, at::Tensor parameters, at::Tensor master)
     : stage_(stage), parameters_(std::move(parameters)) {
-  const auto type = parameters_.scalar_type();
-  master_ = type == at::kFloat || type == at::kDouble ? parameters_ : parameters_.to(at::kFloat);
+  if (!keeps_master(parameters_.scalar_type())) {
+    master_ = parameters_;
+  } else {
+    master_ = master.defined() ? std::move(master) : parameters_.to(at::kFloat);
+  }
   m_ = at::zeros_like(master_);
   v_ = at::zeros_like(master_);
 }

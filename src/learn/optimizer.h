@@ -14,14 +14,19 @@ namespace straq::learn {
 // counts from 0.
 double learning_rate(const StageConfig& stage, std::int64_t step, std::int64_t total);
 
+// True for precisions whose parameters are updated in an fp32 copy.
+bool keeps_master(at::ScalarType type);
+
 // Decoupled weight decay (Loshchilov and Hutter 2019), bias-corrected moments in fp32. Parameters
 // of lower precision have an fp32 master copy here, which is what is updated and rounded back: a
 // learning rate of 5e-6 moves a bf16 weight by less than its last bit.
 class AdamW {
  public:
   // State for `parameters`, a contiguous part of the flat buffer (all of it, or this learner's
-  // shard), which step() writes.
-  AdamW(const StageConfig& stage, at::Tensor parameters);
+  // shard), which step() writes. `master`: what parameters of lower precision were rounded from,
+  // fp32 of as many elements, taken over; without it they are taken as exact. It matters: from
+  // exact values many small steps pass before the first bit of a rounded weight changes.
+  AdamW(const StageConfig& stage, at::Tensor parameters, at::Tensor master = {});
   // One update by `grad`, of the same number of elements in fp32 (fp64 for fp64 parameters), which
   // clipping has already scaled.
   void step(const at::Tensor& grad, double lr);
