@@ -1,7 +1,9 @@
 #include "report/figure_style.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <optional>
 
 #include "report/gnuplot.h"
 
@@ -83,6 +85,29 @@ std::string tick_list(const std::vector<std::string>& ticks) {
     out += (i ? ", " : "") + gnuplot_quote(ticks[i]) + " " + std::to_string(i);
   }
   return out;
+}
+
+std::string value_ticks(const std::set<double>& values) {
+  if (values.empty()) return "()";
+  constexpr double kWidth = 0.16, kHeight = 0.06;  // of a label, in widths of the panel
+  const double range = std::max(*values.rbegin() - *values.begin(), 1e-300);
+  double smallest = range, before = *values.begin();
+  for (const double x : values) {
+    if (x > before) smallest = std::min(smallest, x - before);
+    before = x;
+  }
+  const bool upright = smallest < kWidth * range;
+  std::string out;
+  std::optional<double> labelled;
+  for (const double x : values) {
+    const bool last = x == *values.rbegin();
+    const auto clear_of = [&](double other) { return x - other >= kHeight * range; };
+    const bool shown = last || ((!labelled || clear_of(*labelled)) &&
+                                *values.rbegin() - x >= kHeight * range);
+    out += (out.empty() ? "(" : ", ") + std::string(shown ? "" : "'' ") + number(x);
+    if (shown) labelled = x;
+  }
+  return out + (upright ? ") rotate by 90 right" : ")");
 }
 
 }  // namespace straq::report

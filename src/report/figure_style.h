@@ -3,6 +3,7 @@
 // lightness in grey, and lines that differ in mark and dash as well as in hue.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,5 +47,9 @@ std::vector<std::string> strategy_ticks(const Run& run, std::size_t strategies);
 
 // "'Que.' 0, 'Ref.' 1"
 std::string tick_list(const std::vector<std::string>& ticks);
+// Marks at these values of a panel's axis, "(0, 0.5, '' 0.85, 0.9) rotate by 90 right": labels that
+// would run into each other stand upright, and one too close to its neighbour is left out (its mark
+// stays). The last value keeps its label.
+std::string value_ticks(const std::set<double>& values);
 
 }  // namespace straq::report

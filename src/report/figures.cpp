@@ -241,24 +241,20 @@ Figure sensitivity_figure(const Experiment& experiment, const std::string& split
   // Marks at the values that were tried, and nowhere else.
   std::vector<std::string> names;
   for (const auto& c : categories) names.push_back(stem_of(c));
-  std::string ticks = tick_list(names);
+  std::string ticks = "(" + tick_list(names) + ")";
   if (categories.empty()) {
     std::set<double> values;
     for (const auto& s : series) {
       for (const auto& [x, runs] : s.at) values.insert(x);
     }
-    for (const double x : values) ticks += (ticks.empty() ? "" : ", ") + number(x);
-    // Many of them, or close ones, only fit at an angle.
-    ticks += values.size() > 5 ? ") rotate by 45 right" : ")";
-  } else {
-    ticks += ")";
+    ticks = value_ticks(values);
   }
   std::string body = std::string("  set multiplot layout ") + (replies ? "2,3" : "1,3") +
                      " title " + gnuplot_quote(f.title) + "\n" + "  set xlabel " +
                      gnuplot_quote(name) + "\n" +
                      "  set offsets graph 0.06, graph 0.06, graph 0.1, graph 0.1\n"
                      "  set grid ytics linetype 1 linewidth 0.5 linecolor rgb '#d0d0d0'\n" +
-                     "  set xtics (" + ticks + "\n";
+                     "  set xtics " + ticks + "\n";
   for (const auto& panel : panels) {
     const std::string mean = std::to_string(panel.column);
     const std::string sd = std::to_string(panel.column + 1);
