@@ -161,6 +161,22 @@ std::string stem_of(const std::string& path) {
   return dot == std::string::npos ? name : name.substr(0, dot);
 }
 
+// "model.shape=configs/shapes/tiny.yaml, learn.lr=0.1" as a legend says it: "shape=tiny, lr=0.1".
+std::string legend_of(const std::string& label) {
+  std::string out;
+  for (std::size_t at = 0; at < label.size();) {
+    const std::size_t end = std::min(label.find(", ", at), label.size());
+    const std::string part = label.substr(at, end - at);
+    const std::size_t equals = part.find('=');
+    if (!out.empty()) out += ", ";
+    out += equals == std::string::npos
+               ? part
+               : tail_of(part.substr(0, equals)) + "=" + stem_of(part.substr(equals + 1));
+    at = end + 2;
+  }
+  return out;
+}
+
 Figure sensitivity_figure(const Experiment& experiment, const std::string& split,
                           const std::string& parameter, std::vector<Series> series,
                           const std::vector<std::string>& categories) {
@@ -249,10 +265,12 @@ Figure sensitivity_figure(const Experiment& experiment, const std::string& split
     }
     ticks = value_ticks(values);
   }
+  const bool keyed = series.size() > 1;
   std::string body = std::string("  set multiplot layout ") + (replies ? "2,3" : "1,3") +
                      " title " + gnuplot_quote(f.title) + "\n" + "  set xlabel " +
                      gnuplot_quote(name) + "\n" +
-                     "  set offsets graph 0.06, graph 0.06, graph 0.1, graph 0.1\n"
+                     "  set offsets graph 0.06, graph 0.06, graph 0.1, graph 0.1\n" +
+                     (keyed ? "  set bmargin 9\n" : "") +
                      "  set grid ytics linetype 1 linewidth 0.5 linecolor rgb '#d0d0d0'\n" +
                      "  set xtics " + ticks + "\n";
   for (const auto& panel : panels) {
@@ -260,7 +278,10 @@ Figure sensitivity_figure(const Experiment& experiment, const std::string& split
     const std::string sd = std::to_string(panel.column + 1);
     const bool last = &panel == &panels.back();
     body += "  set title " + gnuplot_quote(panel.title) + "\n";
-    body += last && (series.size() > 1) ? "  set key bottom right\n" : "  unset key\n";
+    // Below all panels: there it covers no line.
+    body += last && keyed
+                ? "  set key at screen 0.5, screen 0.01 center bottom horizontal maxrows 2\n"
+                : "  unset key\n";
     body += "  plot ";
     for (std::size_t i = 0; i < series.size(); ++i) {
       const LineStyle& style = kLines[i];
@@ -271,7 +292,7 @@ Figure sensitivity_figure(const Experiment& experiment, const std::string& split
               " with yerrorbars linewidth 1.5 pointtype 0 " + color + " notitle, \\\n    " + data +
               mean + " with linespoints linewidth 2 pointsize 0.9 pointtype " +
               std::to_string(style.mark) + " dashtype " + std::to_string(style.dash) + " " + color +
-              " title " + gnuplot_quote(series[i].label);
+              " title " + gnuplot_quote(legend_of(series[i].label));
     }
     if (panel.baseline) {
       body += ", \\\n    " + number(*panel.baseline) +
@@ -280,7 +301,7 @@ Figure sensitivity_figure(const Experiment& experiment, const std::string& split
     body += "\n";
   }
   body += "  unset multiplot\n";
-  f.script = script_of(f.id, f.title, 960, replies ? 680 : 360, body);
+  f.script = script_of(f.id, f.title, 960, (replies ? 680 : 360) + (keyed ? 80 : 0), body);
   return f;
 }
 
