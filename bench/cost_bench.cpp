@@ -11,6 +11,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "bench_main.h"
 #include "comm/collectives.h"
 #include "config/value.h"
 #include "core/error.h"
@@ -174,13 +175,5 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const straq::Error& e) {
-    std::cerr << "cost_bench: " << e.full() << "\n";
-    return e.exit_code();
-  } catch (const std::exception& e) {
-    std::cerr << "cost_bench: " << e.what() << "\n";
-    return 1;
-  }
+  return straq::bench::bench_main("cost_bench", run, argc, argv);
 }

@@ -16,6 +16,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "bench_main.h"
 #include "comm/collectives.h"
 #include "config/value.h"
 #include "coordinate/dataset_job.h"
@@ -271,13 +272,5 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const straq::Error& e) {
-    std::cerr << "train_bench: " << e.full() << "\n";
-    return e.exit_code();
-  } catch (const std::exception& e) {
-    std::cerr << "train_bench: " << e.what() << "\n";
-    return 1;
-  }
+  return straq::bench::bench_main("train_bench", run, argc, argv);
 }

@@ -12,7 +12,7 @@ Command make_estimate(CLI::App& app, Common& common) {
     ConfigArgument config;
     std::string gpu;
     std::int64_t learners = 1, vocab = 0;
-    double utilisation = 0.4, rows = 0, trunk = 0;
+    double utilisation = coordinate::kUtilisation, rows = 0, trunk = 0;
   };
   auto o = std::make_shared<Options>();
   auto* c =

@@ -1,7 +1,6 @@
 """Q of a dump's states without gradients, by one of the variants: the peer of the evaluation bench.
 Prints one JSON line: seconds, processor seconds, and Q of every state."""
 
-import argparse
 import json
 import sys
 import time
@@ -9,24 +8,14 @@ import time
 import torch
 
 import dump
-from train import Trainer, memory
-from variants import VARIANTS
+from train import Trainer, limits_of, memory, peer_arguments
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True, help="the dump that train_bench wrote")
-    parser.add_argument("--weights", required=True, help="Hugging Face folder")
-    parser.add_argument("--variant", choices=VARIANTS, required=True)
-    parser.add_argument("--threads", type=int, default=1)
+    parser = peer_arguments(__doc__)
     parser.add_argument("--batches", type=int, default=0, help="0: all of the dump")
-    parser.add_argument("--micro-batch", type=int, default=8, help="prompts (plain, bucketed)")
-    parser.add_argument("--micro-tokens", type=int, default=2048, help="tokens (comb)")
     a = parser.parse_args()
-    torch.set_num_threads(a.threads)
-    torch.set_num_interop_threads(1)
-    limits = ({"micro_tokens": a.micro_tokens} if a.variant == "comb"
-              else {"micro_batch": a.micro_batch})
+    limits = limits_of(a)
     start_bytes = memory("VmRSS")
     try:
         settings, data, steps = dump.read(a.data, a.batches)

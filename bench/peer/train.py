@@ -179,22 +179,33 @@ def measure(trainer, data, steps, dtype):
     return result
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def peer_arguments(description):
+    """What every peer takes."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--data", required=True, help="the dump that train_bench wrote")
     parser.add_argument("--weights", required=True, help="Hugging Face folder")
     parser.add_argument("--variant", choices=VARIANTS, required=True)
-    parser.add_argument("--dtype", choices=DTYPES, default="fp32")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=0, help="0: all of the dump")
     parser.add_argument("--micro-batch", type=int, default=8, help="prompts (plain, bucketed)")
     parser.add_argument("--micro-tokens", type=int, default=2048, help="tokens (comb)")
-    a = parser.parse_args()
+    return parser
+
+
+def limits_of(a):
+    """Sets the threads; how much of the input a variant takes at a time, for Trainer."""
     torch.set_num_threads(a.threads)
     torch.set_num_interop_threads(1)
-    limits = ({"micro_tokens": a.micro_tokens} if a.variant == "comb"
-              else {"micro_batch": a.micro_batch})
+    return ({"micro_tokens": a.micro_tokens} if a.variant == "comb"
+            else {"micro_batch": a.micro_batch})
+
+
+def main():
+    parser = peer_arguments(__doc__)
+    parser.add_argument("--dtype", choices=DTYPES, default="fp32")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--steps", type=int, default=0, help="0: all of the dump")
+    a = parser.parse_args()
+    limits = limits_of(a)
     start = memory("VmRSS")
     try:
         settings, data, steps = dump.read(a.data, a.steps)

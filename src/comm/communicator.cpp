@@ -37,10 +37,9 @@ void wait_softly(MPI_Request& request) {
 }
 
 void Communicator::send(int to, const Json& body) const {
-  const std::string text = body.dump();
-  MPI_Request request;
-  MPI_Isend(text.data(), static_cast<int>(text.size()), MPI_CHAR, to, kControlTag, comm_, &request);
-  wait_softly(request);
+  post(to, body);
+  wait_softly(posted_.back().request);
+  posted_.pop_back();
 }
 
 Communicator::~Communicator() {

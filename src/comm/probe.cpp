@@ -11,21 +11,9 @@
 
 #include "comm/nccl_collectives.h"
 #include "comm/world.h"
+#include "core/environment.h"
 
 namespace straq::comm {
-namespace {
-
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
-
-double seconds_since(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-}  // namespace
-
 nlohmann::ordered_json RankPlace::to_json() const {
   return {{"rank", rank},
           {"host", host},
@@ -61,9 +49,9 @@ RankPlace own_place(int rank) {
       if (CPU_ISSET(core, &set)) p.cores.push_back(core);
     }
   }
-  p.threads = std::atoi(variable("OMP_NUM_THREADS").c_str());
-  p.visible_gpus = variable("CUDA_VISIBLE_DEVICES");
-  p.slurm_task = variable("SLURM_PROCID");
+  p.threads = std::atoi(environment_variable("OMP_NUM_THREADS").c_str());
+  p.visible_gpus = environment_variable("CUDA_VISIBLE_DEVICES");
+  p.slurm_task = environment_variable("SLURM_PROCID");
 #ifdef STRAQ_CUDA
   if (at::hasCUDA()) {
     const int count = at::detail::getCUDAHooks().deviceCount();
@@ -111,10 +99,10 @@ SumTiming time_sums(Collectives& group, at::Device device, std::int64_t large_by
   const auto once = [&](at::Tensor& tensor) {
     tensor.fill_(group.rank() + 1.0);
     group.allreduce_max(0);  // starts together
-    const auto begin = std::chrono::steady_clock::now();
+    const double begin = monotonic_seconds();
     group.allreduce_sum(tensor);
     const double last = tensor.view({-1})[-1].item<double>();
-    const double seconds = seconds_since(begin);
+    const double seconds = monotonic_seconds() - begin;
     right = right && last == expected;
     return seconds;
   };

@@ -1,11 +1,9 @@
 #include "coordinate/doctor.h"
 
 #include <spdlog/fmt/fmt.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
@@ -13,7 +11,9 @@
 #include <thread>
 
 #include "comm/nccl_collectives.h"
+#include "coordinate/process.h"
 #include "coordinate/provenance.h"
+#include "core/environment.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/table.h"
@@ -28,11 +28,6 @@ constexpr bool kCudaBuilt = true;
 #else
 constexpr bool kCudaBuilt = false;
 #endif
-
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
-}
 
 // A check that fails by throwing.
 template <class F>
@@ -53,29 +48,19 @@ std::map<std::string, std::vector<const comm::RankPlace*>> by_host(
   return hosts;
 }
 
-std::string output_of(const std::string& command) {
-  std::string out;
-  FILE* pipe = popen((command + " 2>&1").c_str(), "r");
-  if (pipe == nullptr) return out;
-  char buffer[256];
-  while (fgets(buffer, sizeof buffer, pipe) != nullptr) out += buffer;
-  pclose(pipe);
-  return out;
-}
-
 // How the ranks were started; of rank 0.
 Check check_launcher(int size) {
   Check check{"launcher", Verdict::note, {}, {}};
-  const bool pmix = !variable("PMIX_RANK").empty();
+  const bool pmix = !environment_variable("PMIX_RANK").empty();
   if (size == 1) {
     check.detail = "one rank alone";
   } else {
     check.detail =
         pmix ? "ranks found each other over PMIx" : "ranks found each other without PMIx";
   }
-  if (variable("SLURM_JOB_ID").empty()) return check;
+  if (environment_variable("SLURM_JOB_ID").empty()) return check;
   check.verdict = Verdict::ok;
-  check.detail += output_of("srun --mpi=list").find("pmix") != std::string::npos
+  check.detail += run_shell("srun --mpi=list").text.find("pmix") != std::string::npos
                       ? "; this Slurm offers srun --mpi=pmix"
                       : "; this Slurm offers no srun --mpi=pmix: slurm/launch.sh takes mpirun";
   return check;
@@ -125,14 +110,14 @@ std::vector<Check> check_nccl(const comm::World& world, const comm::RankPlace& o
 }
 
 // A file that rank 0 writes must be seen by every host, soon.
-Check check_shared(const comm::World& world, const std::string& folder, bool usable) {
+Check check_shared(const comm::World& world, const std::string& folder) {
   Check check{"shared folder", Verdict::ok, {}, {}};
   const std::string name = (fs::path(folder) / ".straq-doctor-shared").string();
-  if (world.rank() == 0 && usable) write_file_atomic(name, "straq doctor\n");
+  if (world.rank() == 0) write_file_atomic(name, "straq doctor\n");
   MPI_Barrier(world.comm());
   std::error_code ec;
-  bool seen = usable && fs::exists(name, ec);
-  for (int i = 0; i < 50 && usable && !seen; ++i) {
+  bool seen = fs::exists(name, ec);
+  for (int i = 0; i < 50 && !seen; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     seen = fs::exists(name, ec);
   }
@@ -411,15 +396,18 @@ DoctorReport run_doctor(const comm::World& world, const DoctorOptions& options) 
   for (const auto* p : hosts.at(own.host)) index += p->rank < world.rank() ? 1 : 0;
 
   // What Slurm gave the job, also where mpirun started the ranks.
-  int promised = std::atoi(variable("SLURM_NTASKS").c_str());
-  if (!variable("OMPI_COMM_WORLD_SIZE").empty() && !variable("SLURM_STEP_ID").empty()) {
+  int promised = std::atoi(environment_variable("SLURM_NTASKS").c_str());
+  if (!environment_variable("OMPI_COMM_WORLD_SIZE").empty() &&
+      !environment_variable("SLURM_STEP_ID").empty()) {
     promised = std::max(promised, comm::promised_ranks());
   }
   report.checks.push_back(judge_world(world.size(), promised, static_cast<int>(hosts.size())));
-  report.checks.push_back(world.rank() == 0 ? check_launcher(world.size()) : Check{});
-  const bool job_has_gpus = !variable("SLURM_JOB_GPUS").empty() ||
-                            !variable("SLURM_GPUS_ON_NODE").empty() ||
-                            !variable("SLURM_STEP_GPUS").empty();
+  report.checks.push_back(
+      world.rank() == 0 ? attempt("launcher", [&] { return check_launcher(world.size()); })
+                        : Check{});
+  const bool job_has_gpus = !environment_variable("SLURM_JOB_GPUS").empty() ||
+                            !environment_variable("SLURM_GPUS_ON_NODE").empty() ||
+                            !environment_variable("SLURM_STEP_GPUS").empty();
   for (auto& c : judge_bindings(report.places, kCudaBuilt, job_has_gpus)) {
     report.checks.push_back(std::move(c));
   }
@@ -440,7 +428,7 @@ DoctorReport run_doctor(const comm::World& world, const DoctorOptions& options) 
     for (auto& c : checks) report.checks.push_back(std::move(c));
   }
   MPI_Bcast(&usable, 1, MPI_INT, 0, world.comm());
-  if (usable) report.checks.push_back(check_shared(world, options.results, true));
+  if (usable) report.checks.push_back(check_shared(world, options.results));
 
   if (world.rank() == 0) {
     comm::Layout layout;

@@ -57,6 +57,11 @@ const char* fit_word(Fit fit) {
   return "no";
 }
 
+// Of a batch, on one learner.
+double rows_of_share(const EstimateInput& in) {
+  return static_cast<double>(in.batch) * in.rows_per_decision / static_cast<double>(in.learners);
+}
+
 Cell gib(double bytes) {
   return Cell::real(bytes / kGiB, 2);
 }
@@ -108,8 +113,7 @@ MemoryEstimate estimate_memory(const EstimateInput& in) {
   m.moments = 2 * n * wide / shards;
 
   // Rows of a pass: a learner's share of the batch, cut into micro-batches.
-  const double share =
-      static_cast<double>(in.batch) * in.rows_per_decision / static_cast<double>(in.learners);
+  const double share = rows_of_share(in);
   const double rows =
       in.micro_tokens > 0 ? std::min(static_cast<double>(in.micro_tokens), share) : share;
   const double h = static_cast<double>(s.hidden), d = static_cast<double>(s.dim_per_head());
@@ -137,8 +141,7 @@ std::int64_t choose_micro_tokens(const EstimateInput& input, double available) {
   in.micro_tokens = kMostRows;
   // A pass over more than the learner's part of a batch saves nothing in training and would take
   // more memory in an evaluation than is counted here.
-  const double share =
-      static_cast<double>(in.batch) * in.rows_per_decision / static_cast<double>(in.learners);
+  const double share = rows_of_share(in);
   const auto too_many = [&] {
     return static_cast<double>(in.micro_tokens) >= 2 * share ||
            estimate_memory(in).total() + kProgram > 0.9 * available;
@@ -171,14 +174,16 @@ Fit fits(const MemoryEstimate& memory, const DeviceSpec& device) {
 
 double step_flops(const EstimateInput& in) {
   const auto& s = in.shape;
-  const double h = static_cast<double>(s.hidden), d = static_cast<double>(s.dim_per_head());
-  const double q = static_cast<double>(s.heads) * d, kv = static_cast<double>(s.kv_heads) * d;
+  const double q = static_cast<double>(s.heads * s.dim_per_head());
   const double rows = static_cast<double>(in.batch) * in.rows_per_decision;
-  const double projections = h * (2 * q + 2 * kv + 3 * static_cast<double>(s.inner));
-  const double layers = static_cast<double>(s.layers);
   // A row sees half of its trunk on average: scores and weighted values.
-  const double pass = rows * layers * (2 * projections + 4 * q * in.trunk_tokens / 2);
+  const double pass =
+      rows * static_cast<double>(s.layers) * (2 * s.row_products() + 4 * q * in.trunk_tokens / 2);
   return pass * (in.recompute ? 5 : 4);
+}
+
+double step_seconds(const EstimateInput& in, const DeviceSpec& device, double utilisation) {
+  return step_flops(in) / (device.peak_flops * utilisation * static_cast<double>(in.learners));
 }
 
 std::int64_t run_steps(const ExperimentConfig& config, std::int64_t decisions) {
@@ -214,9 +219,7 @@ std::vector<Table> estimate_tables(const EstimateInput& input,
                           gib(m.total())};
     if (device) {
       row.emplace_back(fit_word(fits(m, *device)));
-      row.push_back(Cell::real(
-          step_flops(in) / (device->peak_flops * utilisation * static_cast<double>(in.learners)),
-          3));
+      row.push_back(Cell::real(step_seconds(in, *device, utilisation), 3));
     }
     t.add(std::move(row));
   };

@@ -68,6 +68,10 @@ Fit fits(const MemoryEstimate& memory, const DeviceSpec& device);
 // Operations of one optimizer step over all learners: three passes' worth online (four with
 // recomputation), one for the target network; every row in every layer, causal attention.
 double step_flops(const EstimateInput& input);
+// Their time on so many devices, each at an assumed share of its peak.
+inline constexpr double kUtilisation = 0.4;
+double step_seconds(const EstimateInput& input, const DeviceSpec& device,
+                    double utilisation = kUtilisation);
 
 // Optimizer steps of a run, all stages, on a train split of `decisions`.
 std::int64_t run_steps(const ExperimentConfig& config, std::int64_t decisions);
@@ -79,6 +83,6 @@ double run_flops(const ExperimentConfig& config, std::int64_t decisions);
 // device is named, whether it fits and how long a step would take at `utilisation` of the peak.
 std::vector<Table> estimate_tables(const EstimateInput& input,
                                    const std::optional<DeviceSpec>& device,
-                                   double utilisation = 0.4);
+                                   double utilisation = kUtilisation);
 
 }  // namespace straq::coordinate

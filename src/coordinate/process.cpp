@@ -1,11 +1,14 @@
 #include "coordinate/process.h"
 
-#include <unistd.h>
+#include <sys/wait.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <sstream>
+
+#include "core/error.h"
 
 namespace straq::coordinate {
 
@@ -25,10 +28,16 @@ std::uint64_t process_start(long pid) {
   return std::strtoull(word.c_str(), nullptr, 10);
 }
 
-std::string host_name() {
-  char name[256] = "";
-  ::gethostname(name, sizeof name - 1);
-  return name;
+ShellOutput run_shell(const std::string& command) {
+  FILE* pipe = popen(("{ " + command + "\n} 2>&1").c_str(), "r");
+  if (pipe == nullptr) fail_runtime("no shell could be started", "is /bin/sh there?");
+  ShellOutput out;
+  char buffer[512];
+  std::size_t n = 0;
+  while ((n = fread(buffer, 1, sizeof buffer, pipe)) > 0) out.text.append(buffer, n);
+  const int status = pclose(pipe);
+  out.code = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+  return out;
 }
 
 }  // namespace straq::coordinate

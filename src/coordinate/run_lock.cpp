@@ -16,6 +16,7 @@
 
 #include "coordinate/process.h"
 #include "coordinate/provenance.h"
+#include "core/environment.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
@@ -27,11 +28,6 @@ namespace {
 std::string text_of(const std::string& path) {
   std::ifstream in(path);
   return {std::istreambuf_iterator<char>(in), {}};
-}
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
 }
 
 std::string lock_path(const std::string& folder, std::int64_t generation) {
@@ -122,8 +118,8 @@ LockHolder LockHolder::self() {
   h.boot = text_of("/proc/sys/kernel/random/boot_id");
   h.boot = h.boot.substr(0, h.boot.find('\n'));
   h.since = utc_now();
-  h.slurm_job = environment("SLURM_JOB_ID");
-  h.slurm_restart = environment("SLURM_RESTART_COUNT");
+  h.slurm_job = environment_variable("SLURM_JOB_ID");
+  h.slurm_restart = environment_variable("SLURM_RESTART_COUNT");
   return h;
 }
 

@@ -1,40 +1,21 @@
 #include "coordinate/submit.h"
 
 #include <spdlog/fmt/fmt.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
 
 #include "coordinate/estimate.h"
+#include "coordinate/process.h"
 #include "coordinate/sweep.h"
 #include "core/error.h"
 
 namespace straq::coordinate {
 namespace fs = std::filesystem;
 namespace {
-
-struct Output {
-  int code = 0;
-  std::string text;  // both streams
-};
-
-Output run_shell(const std::string& command) {
-  FILE* pipe = popen(("{ " + command + "\n} 2>&1").c_str(), "r");
-  if (pipe == nullptr) fail_runtime("no shell could be started", "is /bin/sh there?");
-  Output out;
-  char buffer[512];
-  std::size_t n = 0;
-  while ((n = fread(buffer, 1, sizeof buffer, pipe)) > 0) out.text.append(buffer, n);
-  const int status = pclose(pipe);
-  out.code = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-  return out;
-}
 
 std::string option(const std::string& key, const std::string& value) {
   return "--" + key + "=" + value;
@@ -106,9 +87,8 @@ Need need_of(const std::vector<Point>& points, const SubmitOptions& o, int group
           "--learners {} says what would",
           p.name, memory.total() / (1 << 30), device.name, o.config, o.gpu_kind, group);
     }
-    const double step = step_flops(in) / (device.peak_flops * 0.4 * group);
     const auto steps = static_cast<double>(run_steps(config, kAssumedDecisions));
-    need.seconds = std::max(need.seconds, steps * step);
+    need.seconds = std::max(need.seconds, steps * step_seconds(in, device));
   }
   return need;
 }

@@ -1,7 +1,6 @@
 #include "coordinate/trainer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 
@@ -11,16 +10,13 @@
 #include "coordinate/stop.h"
 #include "coordinate/together.h"
 #include "coordinate/watchdog.h"
+#include "core/environment.h"
 #include "core/log.h"
 
 namespace straq::coordinate {
 namespace {
 
 constexpr double kUnattainable = 100;  // times the sum of rewards that gamma allows
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 std::int64_t steps_of(const learn::StageConfig& stage, std::int64_t batches) {
   if (stage.steps > 0) return stage.steps;
@@ -132,7 +128,7 @@ void Trainer::run(const std::optional<learn::Checkpoint>& from) {
   status_.checkpoint_every = context_.config.checkpoint.every_steps;
   status_.checkpoint_seconds = 60 * context_.config.checkpoint.every_minutes;
   status_.run_end = total_steps_;
-  start_ = last_log_ = now();
+  start_ = last_log_ = monotonic_seconds();
   context_.director.begin();
   const auto first = static_cast<std::size_t>(progress_.stage);
   for (std::size_t i = first; i < stages_.size(); ++i) {
@@ -213,22 +209,23 @@ Trainer::Leave Trainer::run_stage(const Stage& stage,
     }
     if (progress_.step == status_.stage_end) return Leave::stage_done;
 
-    const double begin = now();
+    const double begin = monotonic_seconds();
     const std::int64_t first = progress_.step;
     while (progress_.step < directive.run_until) {
       take_step(stage, plans);
       if (progress_.bad_steps >= config.learn.max_bad_steps) break;  // the same on every learner
     }
-    status_.step_seconds = (now() - begin) / static_cast<double>(progress_.step - first);
+    status_.step_seconds =
+        (monotonic_seconds() - begin) / static_cast<double>(progress_.step - first);
   }
 }
 
 void Trainer::take_step(const Stage& stage, learn::PlanStream& plans) {
   comm::enter_phase("optimizer step", comm::Patience::step, progress_.step + 1);
   hang_if_arranged(progress_.step + 1);
-  const double begin = now();
+  const double begin = monotonic_seconds();
   const learn::StepPlan plan = plans.next();
-  const double planned = now() - begin;
+  const double planned = monotonic_seconds() - begin;
   const learn::StepMetrics m = context_.learner.step(plan);
   last_ = m;
   ++progress_.step;
@@ -237,7 +234,7 @@ void Trainer::take_step(const Stage& stage, learn::PlanStream& plans) {
   leader_writes([&] {
     metrics_->write(metrics_line(progress_.step, plan.epoch, stage, m).dump());
     timings_->write(timings_line(progress_.step, planned, context_.learner.seconds()).dump());
-    const double t = now();
+    const double t = monotonic_seconds();
     if (t - last_log_ > 5 || progress_.step == status_.stage_end) {
       last_log_ = t;
       log::info("learn", "{} {} step {}/{}: loss {:.4f}, {:.0f} s", context_.name, stage.name,

@@ -10,6 +10,7 @@
 #include "comm/activity.h"
 #include "comm/world.h"
 #include "coordinate/process.h"
+#include "core/environment.h"
 #include "core/log.h"
 
 // Plain and global, so that a debugger finds it: `set var straq_hang_here = 0`.

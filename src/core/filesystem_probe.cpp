@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <utility>
 
+#include "core/environment.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/rng.h"
@@ -46,15 +46,9 @@ struct Removed {
 
 // A name that no other process on any node has.
 fs::path own_name(const std::string& folder, const char* what) {
-  char host[256] = {};
-  gethostname(host, sizeof host - 1);
   std::string name = ".straq-doctor-";
-  name.append(what).append("-").append(host).append("-").append(std::to_string(getpid()));
+  name.append(what).append("-").append(host_name()).append("-").append(std::to_string(getpid()));
   return fs::path(folder) / name;
-}
-
-double seconds_since(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
 }  // namespace
@@ -84,12 +78,12 @@ WriteProbe probe_write_rename_read(const std::string& folder, std::size_t bytes)
   }
   const Removed file{own_name(folder, "write")};
   WriteProbe probe;
-  auto begin = std::chrono::steady_clock::now();
+  double begin = monotonic_seconds();
   write_file_atomic(file.path.string(), written);
-  probe.write_seconds = seconds_since(begin);
-  begin = std::chrono::steady_clock::now();
+  probe.write_seconds = monotonic_seconds() - begin;
+  begin = monotonic_seconds();
   const std::string read = read_file(file.path.string());
-  probe.read_seconds = seconds_since(begin);
+  probe.read_seconds = monotonic_seconds() - begin;
   if (read != written) {
     fail_runtime(file.path.string() + ": read back other bytes than were written",
                  "this filesystem cannot hold results; tell its administrators");

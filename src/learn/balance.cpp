@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -50,39 +49,16 @@ bool divide(Load& a, Load& b, const std::vector<std::int64_t>& cost) {
 }  // namespace
 
 ItemCost cost_in(const model::LlamaShape& shape, bool lm) {
-  const auto h = static_cast<double>(shape.hidden), layers = static_cast<double>(shape.layers);
-  const double q = static_cast<double>(shape.heads * shape.dim_per_head());
-  const double kv = static_cast<double>(shape.kv_heads * shape.dim_per_head());
-  const double products = h * (2 * q + 2 * kv + 3 * static_cast<double>(shape.inner));
+  const double products = shape.row_products();
   ItemCost cost;
   cost.row = 1000;  // fine enough when costs are rounded
-  cost.pair = cost.row * 4 * q / (2 * products);
-  if (lm) cost.text = cost.row * h * static_cast<double>(shape.vocab) / (products * layers);
+  cost.pair =
+      cost.row * 4 * static_cast<double>(shape.heads * shape.dim_per_head()) / (2 * products);
+  if (lm) {
+    cost.text = cost.row * static_cast<double>(shape.hidden * shape.vocab) /
+                (products * static_cast<double>(shape.layers));
+  }
   return cost;
-}
-
-std::int64_t item_operations(const prompt::Comb& comb, const BatchItem& item,
-                             const ItemCost& cost) {
-  std::vector<double> reach(comb.trunks.size(), 0);
-  double rows = 0, pairs = 0, text = 0;
-  for (auto d = item.first; d < item.last; ++d) {
-    const auto& probe = comb.probes[static_cast<std::size_t>(d)];
-    auto& r = reach[static_cast<std::size_t>(probe.trunk)];
-    r = std::max<double>(r, probe.attach);
-    const auto n = static_cast<double>(probe.tokens.size());
-    rows += n;
-    pairs += n * (probe.attach + n / 2);
-  }
-  if (cost.text > 0 && item.first == 0) {
-    const auto& trunk = comb.trunks.front();
-    reach.front() = static_cast<double>(trunk.tokens.size());
-    text = std::max(0.0, reach.front() - std::max(trunk.header, 1));
-  }
-  for (const double r : reach) {
-    rows += r;
-    pairs += r * r / 2;
-  }
-  return std::llround(rows * cost.row + pairs * cost.pair + text * cost.text);
 }
 
 Batch share_of(const Batch& batch, const std::vector<prompt::Comb>& combs, int rank, int size,

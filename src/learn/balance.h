@@ -12,15 +12,8 @@
 
 namespace straq::learn {
 
-// Operations by which items are weighed: of a row in the linear layers, of a pair of a row and a
-// key that it sees, and of a text token that the language model predicts; relative to each other.
-struct ItemCost {
-  double row = 1, pair = 0, text = 0;
-};
-// Of a forward pass through all layers; `lm`: with the language-model objective.
+// What an item costs in a forward pass through all layers; `lm`: with the language-model objective.
 ItemCost cost_in(const model::LlamaShape& shape, bool lm);
-// Rounded to whole units, so that every node weighs alike.
-std::int64_t item_operations(const prompt::Comb& comb, const BatchItem& item, const ItemCost& cost);
 
 // The items of `batch` that learner `rank` of `size` takes, in the batch's order. Every item goes
 // to exactly one learner; one may get none. The heaviest learner's load is as small as can be

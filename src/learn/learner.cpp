@@ -2,11 +2,11 @@
 
 #include <c10/core/GradMode.h>
 
-#include <chrono>
 #include <cmath>
 #include <numeric>
 #include <utility>
 
+#include "core/environment.h"
 #include "core/error.h"
 #include "core/log.h"
 
@@ -15,15 +15,12 @@ namespace {
 
 constexpr std::int64_t kMasterPiece = 1 << 24;  // elements, 64 MB
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 }  // namespace
 
 // What the passes of a step add up, left on the device: nothing waits for a pass to end.
 struct Learner::Sums {
-  at::Tensor values;  // [8] fp64: td, ce, lm, cql, |y - q|, q, max q, y
+  enum Name { td, ce, lm, cql, td_abs, q, max_q, y, count };
+  at::Tensor values;  // [count] fp64
   double tokens = 0;
 };
 
@@ -161,15 +158,16 @@ StepMetrics Learner::step(const Batch& batch, std::int64_t epoch,
 }
 
 StepMetrics Learner::step(const StepPlan& plan) {
-  const double start = now();
+  const double start = monotonic_seconds();
   seconds_ = {};
   online_->parameters().zero_grad();
   Sums sums;
-  sums.values = at::zeros({8}, at::TensorOptions().dtype(at::kDouble).device(online_->device()));
+  sums.values =
+      at::zeros({Sums::count}, at::TensorOptions().dtype(at::kDouble).device(online_->device()));
   for (std::size_t i = 0; i < plan.passes.size(); ++i) {
     accumulate(plan.passes[i], plan, sums, i + 1 == plan.passes.size());
   }
-  const double reduce_start = now();
+  const double reduce_start = monotonic_seconds();
   // A learner with no items takes part, too.
   at::Tensor grad = online_->parameters().flat_grad();
   if (sharded_) {
@@ -181,24 +179,24 @@ StepMetrics Learner::step(const StepPlan& plan) {
   }
   const at::Tensor host = sums.values.cpu();
   const auto* first = host.data_ptr<double>();
-  std::vector<double> numbers(first, first + host.numel());
+  std::vector<double> numbers(first, first + Sums::count);
   numbers.push_back(sums.tokens);
   numbers.push_back(sharded_ ? squared_norm(grad) : 0);
   numbers = collectives_.allreduce_sum(std::move(numbers));
-  const double optimizer_start = now();
+  const double optimizer_start = monotonic_seconds();
   seconds_.reduce = optimizer_start - reduce_start;
 
   StepMetrics m;
   auto mean = [](double sum, double n) { return n > 0 ? sum / n : 0.0; };
-  m.td_loss = mean(numbers[0], plan.transitions);
-  m.ce_loss = mean(numbers[1], plan.decisions);
-  m.lm_loss = mean(numbers[2], plan.text_tokens);
-  m.cql_loss = mean(numbers[3], plan.decisions);
-  m.td_abs = mean(numbers[4], plan.transitions);
-  m.q_mean = mean(numbers[5], plan.transitions);
-  m.max_q = mean(numbers[6], plan.decisions);
-  m.target_mean = mean(numbers[7], plan.transitions);
-  m.tokens = static_cast<std::int64_t>(numbers[8]);
+  m.td_loss = mean(numbers[Sums::td], plan.transitions);
+  m.ce_loss = mean(numbers[Sums::ce], plan.decisions);
+  m.lm_loss = mean(numbers[Sums::lm], plan.text_tokens);
+  m.cql_loss = mean(numbers[Sums::cql], plan.decisions);
+  m.td_abs = mean(numbers[Sums::td_abs], plan.transitions);
+  m.q_mean = mean(numbers[Sums::q], plan.transitions);
+  m.max_q = mean(numbers[Sums::max_q], plan.decisions);
+  m.target_mean = mean(numbers[Sums::y], plan.transitions);
+  m.tokens = static_cast<std::int64_t>(numbers[Sums::count]);
   m.loss = stage_.objective.bellman * (m.td_loss + config_.cql.alpha * m.cql_loss) +
            stage_.objective.ce * m.ce_loss + stage_.objective.lm * m.lm_loss;
   m.decisions = static_cast<std::int64_t>(plan.decisions);
@@ -213,7 +211,7 @@ StepMetrics Learner::step(const StepPlan& plan) {
     share_parameters();
   }
   ++stage_step_;
-  const double end = now();
+  const double end = monotonic_seconds();
   seconds_.optimizer = end - optimizer_start;
   seconds_.total = end - start;
   return m;
@@ -221,7 +219,7 @@ StepMetrics Learner::step(const StepPlan& plan) {
 
 void Learner::accumulate(const PassPlan& on_host, const StepPlan& step, Sums& sums, bool last) {
   const auto& objective = stage_.objective;
-  const double start = now();
+  const double start = monotonic_seconds();
   const PassPlan pass = on_host.to(online_->device());
 
   const bool bellman = objective.bellman > 0;
@@ -235,7 +233,7 @@ void Learner::accumulate(const PassPlan& on_host, const StepPlan& step, Sums& su
     }
     sums.tokens += static_cast<double>(pass.next_states.rows);
   }
-  const double forward_start = now();
+  const double forward_start = monotonic_seconds();
   seconds_.target += forward_start - start;
 
   sums.tokens += static_cast<double>(pass.states.rows);
@@ -251,8 +249,7 @@ void Learner::accumulate(const PassPlan& on_host, const StepPlan& step, Sums& su
   const at::Tensor q = planner::q_of_hidden(*online_, at_probes, option_ids_, readout_);
   const auto real = at::TensorOptions().dtype(q.scalar_type()).device(q.device());
   const at::Tensor none = at::zeros({}, real);
-  at::Tensor td = none, ce = none, lm = none, cql = none, td_abs = none, chosen_sum = none,
-             y_sum = none;
+  std::vector<at::Tensor> parts(Sums::count, none);
   if (bellman && pass.transitions() > 0) {
     const at::Tensor chosen = q.index({pass.row, pass.action});
     at::Tensor value = at::zeros({pass.transitions()}, real);
@@ -264,34 +261,39 @@ void Learner::accumulate(const PassPlan& on_host, const StepPlan& step, Sums& su
     }
     const at::Tensor y =
         td_targets(pass.reward.to(real), value, pass.continues.to(real), config_.gamma);
-    td = td_loss_sum(config_.loss, chosen, y, config_.huber_delta);
+    const at::Tensor td = td_loss_sum(config_.loss, chosen, y, config_.huber_delta);
     add(td * (objective.bellman / step.transitions));
-    td_abs = (y - chosen.detach()).abs().sum();
-    chosen_sum = chosen.detach().sum();
-    y_sum = y.sum();
+    parts[Sums::td] = td;
+    parts[Sums::td_abs] = (y - chosen.detach()).abs().sum();
+    parts[Sums::q] = chosen.detach().sum();
+    parts[Sums::y] = y.sum();
     if (config_.cql.alpha > 0) {
-      cql = at::cross_entropy_loss(q / config_.cql.temp, pass.gold, {}, at::Reduction::Sum);
+      const at::Tensor cql =
+          at::cross_entropy_loss(q / config_.cql.temp, pass.gold, {}, at::Reduction::Sum);
+      parts[Sums::cql] = cql;
       add(cql * (objective.bellman * config_.cql.alpha / step.decisions));
     }
   }
   if (objective.ce > 0) {
     // Auto-regressive: the option token is predicted against the whole vocabulary.
-    ce = online_->cross_entropy_sum(at_probes, option_ids_.index_select(0, pass.gold));
+    const at::Tensor ce =
+        online_->cross_entropy_sum(at_probes, option_ids_.index_select(0, pass.gold));
+    parts[Sums::ce] = ce;
     add(ce * (objective.ce / step.decisions));
   }
   if (texts > 0) {
-    lm = online_->cross_entropy_sum(hidden.narrow(0, pass.probes, texts), pass.text_next);
+    const at::Tensor lm =
+        online_->cross_entropy_sum(hidden.narrow(0, pass.probes, texts), pass.text_next);
+    parts[Sums::lm] = lm;
     add(lm * (objective.lm / step.text_tokens));
   }
   {
     c10::NoGradGuard no_grad;
-    std::vector<at::Tensor> parts;
-    for (const auto& part : {td, ce, lm, cql, td_abs, chosen_sum, q.amax(1).sum(), y_sum}) {
-      parts.push_back(part.detach().to(at::kDouble));
-    }
+    parts[Sums::max_q] = q.amax(1).sum();
+    for (at::Tensor& part : parts) part = part.detach().to(at::kDouble);
     sums.values += at::stack(parts);
   }
-  const double backward_start = now();
+  const double backward_start = monotonic_seconds();
   seconds_.forward += backward_start - forward_start;
   if (loss.defined()) {
     // Gradients grow from micro-batch to micro-batch: with the last one they are final, and their
@@ -303,7 +305,7 @@ void Learner::accumulate(const PassPlan& on_host, const StepPlan& step, Sums& su
     torch::autograd::backward({loss}, {});
     online_->on_gradient({});
   }
-  seconds_.backward += now() - backward_start;
+  seconds_.backward += monotonic_seconds() - backward_start;
 }
 
 std::string Learner::sync_target() {

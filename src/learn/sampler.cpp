@@ -1,6 +1,7 @@
 #include "learn/sampler.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "core/rng.h"
@@ -78,16 +79,44 @@ std::vector<Batch> epoch_batches(const std::vector<prompt::Comb>& combs, Batchin
   return batches;
 }
 
-std::int64_t item_tokens(const prompt::Comb& comb, const BatchItem& item) {
-  std::vector<std::int64_t> reach(comb.trunks.size(), 0);
-  std::int64_t tokens = 0;
+bool carries_text(const BatchItem& item) {
+  return item.first == 0;
+}
+
+std::int64_t first_predicted(const prompt::Comb& comb) {
+  return std::max<std::int64_t>(comb.trunks.front().header, 1);
+}
+
+std::int64_t text_tokens(const prompt::Comb& comb) {
+  const auto tokens = static_cast<std::int64_t>(comb.trunks.front().tokens.size());
+  return std::max<std::int64_t>(0, tokens - first_predicted(comb));
+}
+
+std::int64_t item_operations(const prompt::Comb& comb, const BatchItem& item,
+                             const ItemCost& cost) {
+  std::vector<double> reach(comb.trunks.size(), 0);
+  double rows = 0, pairs = 0, text = 0;
   for (auto d = item.first; d < item.last; ++d) {
     const auto& probe = comb.probes[static_cast<std::size_t>(d)];
     auto& r = reach[static_cast<std::size_t>(probe.trunk)];
-    r = std::max<std::int64_t>(r, probe.attach);
-    tokens += static_cast<std::int64_t>(probe.tokens.size());
+    r = std::max<double>(r, probe.attach);
+    const auto n = static_cast<double>(probe.tokens.size());
+    rows += n;
+    pairs += n * (probe.attach + n / 2);
   }
-  return std::accumulate(reach.begin(), reach.end(), tokens);
+  if (cost.text > 0 && carries_text(item)) {
+    reach.front() = static_cast<double>(comb.trunks.front().tokens.size());
+    text = static_cast<double>(text_tokens(comb));
+  }
+  for (const double r : reach) {
+    rows += r;
+    pairs += r * r / 2;
+  }
+  return std::llround(rows * cost.row + pairs * cost.pair + text * cost.text);
+}
+
+std::int64_t item_tokens(const prompt::Comb& comb, const BatchItem& item) {
+  return item_operations(comb, item, {});
 }
 
 std::vector<Batch> micro_batches(const Batch& share, const std::vector<prompt::Comb>& combs,

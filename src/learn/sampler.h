@@ -32,6 +32,21 @@ std::vector<Batch> epoch_batches(const std::vector<prompt::Comb>& combs, Batchin
                                  std::int64_t batch, std::int64_t capacity, std::uint64_t seed,
                                  std::int64_t epoch);
 
+// The text of a dialogue counts once per epoch, also where batches cut the dialogue: with the part
+// that holds its first decision.
+bool carries_text(const BatchItem& item);
+// Of a dialogue's first trunk, which holds its text: the first token that the language model
+// predicts, and the number of those that it predicts.
+std::int64_t first_predicted(const prompt::Comb& comb);
+std::int64_t text_tokens(const prompt::Comb& comb);
+
+// Operations by which items are weighed: of a row in the linear layers, of a pair of a row and a
+// key that it sees, and of a text token that the language model predicts; relative to each other.
+struct ItemCost {
+  double row = 1, pair = 0, text = 0;  // text 0: there is no language-model objective
+};
+// Rounded to whole units, so that every node weighs alike.
+std::int64_t item_operations(const prompt::Comb& comb, const BatchItem& item, const ItemCost& cost);
 // Tokens that a forward pass over an item costs: its trunk up to the last probe, and the probes.
 std::int64_t item_tokens(const prompt::Comb& comb, const BatchItem& item);
 

@@ -16,22 +16,6 @@ model::CombSelection select(const prompt::Comb& comb, std::int32_t first, std::i
   return s;
 }
 
-// The text of a dialogue counts once per epoch, also where batches cut the dialogue: with the part
-// that holds its first decision.
-bool carries_text(const BatchItem& item) {
-  return item.first == 0;
-}
-
-std::int64_t first_predicted(const prompt::Trunk& trunk) {
-  return std::max<std::int64_t>(trunk.header, 1);
-}
-
-std::int64_t text_tokens(const prompt::Comb& comb) {
-  const auto& trunk = comb.trunks.front();
-  return std::max<std::int64_t>(
-      0, static_cast<std::int64_t>(trunk.tokens.size()) - first_predicted(trunk));
-}
-
 template <class F>
 void each_tensor(PassPlan& p, F&& f) {
   for (auto* batch : {&p.states, &p.next_states}) {
@@ -84,7 +68,7 @@ PassPlan plan_pass(const std::vector<prompt::Comb>& combs, const Batch& micro, s
       const auto& selection = states[static_cast<std::size_t>(span.selection)];
       if (!selection.whole_trunk || span.trunk_index != 0) continue;
       const auto& trunk = selection.comb->trunks.front();
-      for (auto i = first_predicted(trunk); i < plan.states.trunk_tokens(span); ++i) {
+      for (auto i = first_predicted(*selection.comb); i < plan.states.trunk_tokens(span); ++i) {
         text_rows.push_back(plan.states.trunk_row(span, i - 1));
         text_next.push_back(trunk.tokens[static_cast<std::size_t>(i)]);
       }

@@ -100,6 +100,11 @@ std::int64_t LlamaShape::parameter_count() const {
   return n;
 }
 
+double LlamaShape::row_products() const {
+  const auto d = dim_per_head();
+  return static_cast<double>(hidden * (2 * heads * d + 2 * kv_heads * d + 3 * inner));
+}
+
 at::Tensor rope_frequencies(const LlamaShape& shape) {
   // In fp32 and in this order, as the reference does: at position 8000 the last bit of a frequency
   // is half a thousandth of a turn's radian.

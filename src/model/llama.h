@@ -46,6 +46,8 @@ struct LlamaShape {
 
   std::int64_t dim_per_head() const { return head_dim > 0 ? head_dim : hidden / heads; }
   std::int64_t parameter_count() const;
+  // Multiplications of one row in the linear maps of one layer.
+  double row_products() const;
   // Throws Error(input) naming the key for impossible combinations (heads % kv_heads, odd
   // head_dim).
   void check() const;

@@ -12,6 +12,7 @@
 
 #include "comm/activity.h"
 #include "coordinate/process.h"
+#include "core/environment.h"
 
 namespace straq::coordinate {
 namespace {

@@ -2,23 +2,9 @@
 # The batch scripts as a user runs them, on a real Slurm of this machine's own: corpora to shards,
 # a training and a sweep of two points, under both launchers; then the failures that must show.
 set -euo pipefail
-source_folder="${STRAQ_SOURCE:?run by ctest}"
-program="${STRAQ:?run by ctest}"
-work="$(mktemp -d)"
-finish() {
-  bash "$source_folder/tests/slurm/local_slurm.sh" stop "$work/slurm" || true
-  rm -rf "$work"
-}
-trap finish EXIT
-status=0
-bash "$source_folder/tests/slurm/local_slurm.sh" start "$work/slurm" || status=$?
-((status == 0)) || exit "$status"
-# shellcheck source=/dev/null
-source "$work/slurm/env.sh"
-cd "$source_folder"
+# shellcheck source=tests/slurm/with_slurm.sh
+source "${STRAQ_SOURCE:?run by ctest}/tests/slurm/with_slurm.sh"
 
-# shellcheck source=tests/slurm/small_config.sh
-source "$source_folder/tests/slurm/small_config.sh"
 write_small_config "$work" "$source_folder" 1
 cat >"$work/sweep.yaml" <<YAML
 base: small.yaml

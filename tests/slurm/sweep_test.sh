@@ -4,21 +4,8 @@
 # requeue`, another is warned by its time limit. Then every point is done exactly once, and its
 # numbers are those of an undisturbed run of the same grid in one allocation.
 set -euo pipefail
-source_folder="${STRAQ_SOURCE:?run by ctest}"
-program="${STRAQ:?run by ctest}"
-work="$(mktemp -d)"
-finish() {
-  if [[ -e "$work/slurm/env.sh" ]]; then scancel --user=root 2>/dev/null || true; fi
-  bash "$source_folder/tests/slurm/local_slurm.sh" stop "$work/slurm" || true
-  rm -rf "$work"
-}
-trap finish EXIT
-status=0
-bash "$source_folder/tests/slurm/local_slurm.sh" start "$work/slurm" || status=$?
-((status == 0)) || exit "$status"
-# shellcheck source=/dev/null
-source "$work/slurm/env.sh"
-cd "$source_folder"
+# shellcheck source=tests/slurm/with_slurm.sh
+source "${STRAQ_SOURCE:?run by ctest}/tests/slurm/with_slurm.sh"
 export STRAQ_HOME="$source_folder" STRAQ_PROGRAM="$program"
 
 fail() {
@@ -38,8 +25,6 @@ eventually() {
 }
 gone() { [[ -z "$(squeue --noheader --jobs="$1" 2>/dev/null)" ]]; }
 
-# shellcheck source=tests/slurm/small_config.sh
-source "$source_folder/tests/slurm/small_config.sh"
 write_small_config "$work" "$source_folder" 6
 
 # How many epochs last some 100 s at the speed of now, which a busy machine may double: the time
