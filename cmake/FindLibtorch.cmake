@@ -47,6 +47,9 @@ find_package_handle_standard_args(Libtorch
   REASON_FAILURE_MESSAGE
     "run jobs/setup.sh, or pass -DLIBTORCH_ROOT=<folder with include/ and lib/>")
 
+# For jobs/pack.sh: the packed program wants the same one where it runs.
+set(Libtorch_VERSION "${Libtorch_VERSION}" CACHE INTERNAL "version of the libtorch that was found")
+
 get_filename_component(_libtorch_lib ${LIBTORCH_CPU_LIBRARY} DIRECTORY)
 add_library(straq_torch INTERFACE)
 add_library(straq::torch ALIAS straq_torch)

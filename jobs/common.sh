@@ -1,9 +1,11 @@
 # shellcheck shell=bash
 # What the project's scripts share: messages, the size of this machine, and the environment that
-# Open MPI needs here. Source it; it changes nothing by itself but defines functions and STRAQ_HOME.
+# Open MPI needs here. Source it; it changes nothing by itself but defines functions and STRAQ_HOME,
+# and in a packed tree (jobs/pack.sh) puts the pack's Open MPI before the machine's.
 
 # shellcheck disable=SC2034  # used by the scripts that source this
 STRAQ_HOME="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+if [[ -x "$STRAQ_HOME/mpi/bin/mpirun" ]]; then PATH="$STRAQ_HOME/mpi/bin:$PATH"; fi
 
 # Colours only for a person at a terminal.
 if [[ -t 2 && -z "${NO_COLOR:-}" && "${TERM:-dumb}" != dumb ]]; then
