@@ -20,6 +20,7 @@ def main():
     try:
         settings, data, steps = dump.read(a.data, a.batches)
         trainer = Trainer(a.weights, data, settings, a.variant, "fp32", "cpu", **limits)
+        trainer.states.shuffled = False  # nobody shuffles what is only evaluated
     except (dump.DumpError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

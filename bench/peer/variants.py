@@ -5,6 +5,8 @@ A variant cuts states into micro-batches (`plan`) and computes Q of one of them 
 tokens that went through the network, with and without padding.
 """
 
+import random
+
 import torch
 import torch.nn.functional as F
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
@@ -36,11 +38,15 @@ class Prompts:
 
 
 class Plain(Prompts):
-    """States in the batch's order, an attention mask, logits of the whole vocabulary at every
-    position, as LlamaForCausalLM gives them unasked."""
+    """States in random order, as a shuffling loader draws them for training, an attention mask,
+    logits of the whole vocabulary at every position, as LlamaForCausalLM gives them unasked."""
+
+    shuffled = True
 
     def plan(self, states):
-        places = range(len(states))
+        places = list(range(len(states)))
+        if self.shuffled:
+            random.Random(len(states)).shuffle(places)
         return [places[i:i + self.micro_batch] for i in range(0, len(states), self.micro_batch)]
 
     def q(self, model, states):

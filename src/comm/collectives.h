@@ -123,6 +123,11 @@ class GradientReducer {
   // [begin, end) of the flat gradient is final on this rank until finish(). Throws
   // std::invalid_argument for a range outside the buffer or one that overlaps an earlier one.
   virtual void add(std::int64_t begin, std::int64_t end) = 0;
+  // The whole buffer is final, whatever was added: what is not on its way yet starts. For a caller
+  // with something else to do before finish(), who calls advance() now and then meanwhile: over MPI
+  // sums move on inside calls only.
+  virtual void start_all() {}
+  virtual void advance() {}
   virtual void finish() = 0;
 };
 

@@ -61,12 +61,19 @@ class BucketedReducer : public GradientReducer {
     }
     if (!eager_) return;
     while (started_from_ > 0 && begin_of_next() >= final_from_) start_next();
-    // Over MPI, messages move only inside calls.
+    advance();
+  }
+
+  void start_all() override {
+    while (started_from_ > 0) start_next();
+  }
+
+  void advance() override {
     for (auto at = first_open_; at < sums_.size() && sums_[at]->advance(); ++at) ++first_open_;
   }
 
   void finish() override {
-    while (started_from_ > 0) start_next();
+    start_all();
     for (auto& sum : sums_) sum->wait();
     reset();
   }

@@ -224,9 +224,12 @@ void Trainer::take_step(const Stage& stage, learn::PlanStream& plans) {
   comm::enter_phase("optimizer step", comm::Patience::step, progress_.step + 1);
   hang_if_arranged(progress_.step + 1);
   const double begin = monotonic_seconds();
-  const learn::StepPlan plan = plans.next();
+  const learn::StepPlan& plan = plans.next();
+  // Where the target network is synchronised after this step, the next one's values must wait.
+  const bool syncs = status_.sync_every > 0 && (progress_.stage_step + 1) % status_.sync_every == 0;
+  const learn::StepPlan* next = syncs ? nullptr : plans.upcoming();
   const double planned = monotonic_seconds() - begin;
-  const learn::StepMetrics m = context_.learner.step(plan);
+  const learn::StepMetrics m = context_.learner.step(plan, next);
   last_ = m;
   ++progress_.step;
   ++progress_.stage_step;

@@ -63,6 +63,7 @@ void Learner::begin_stage(const StageConfig& stage, std::int64_t total_steps) {
       stage, sharded_ ? shard_of(parameters.padded_flat(collectives_.size())) : parameters.flat(),
       std::move(master));
   target_->parameters().copy_from(online_->parameters());
+  ahead_ = {};
 }
 
 at::Tensor Learner::shard_of(const at::Tensor& padded) const {
@@ -139,6 +140,7 @@ void Learner::restore(const Checkpoint& checkpoint) {
   read_buffer(checkpoint, kFirstMoment, begin, own(optimizer_->first_moment()));
   read_buffer(checkpoint, kSecondMoment, begin, own(optimizer_->second_moment()));
   read_buffer(checkpoint, kTarget, 0, target_->parameters().flat());
+  ahead_ = {};
   optimizer_->resume(checkpoint.progress.optimizer_steps);
   share_parameters();
   stage_step_ = checkpoint.progress.stage_step;
@@ -157,53 +159,66 @@ StepMetrics Learner::step(const Batch& batch, std::int64_t epoch,
   return step(plan(batch, epoch, transitions));
 }
 
-StepMetrics Learner::step(const StepPlan& plan) {
+StepMetrics Learner::step(const StepPlan& plan, const StepPlan* next) {
   const double start = monotonic_seconds();
   seconds_ = {};
   online_->parameters().zero_grad();
+  Ahead ahead = std::exchange(ahead_, {});
+  if (ahead.plan != &plan) ahead = {};
   Sums sums;
   sums.values =
       at::zeros({Sums::count}, at::TensorOptions().dtype(at::kDouble).device(online_->device()));
   for (std::size_t i = 0; i < plan.passes.size(); ++i) {
-    accumulate(plan.passes[i], plan, sums, i + 1 == plan.passes.size());
+    const PassPlan pass =
+        ahead.plan ? std::move(ahead.passes[i]) : plan.passes[i].to(online_->device());
+    const at::Tensor target_next = ahead.plan ? ahead.target[i] : target_values(pass);
+    accumulate(pass, target_next, plan, sums, i + 1 == plan.passes.size());
   }
-  const double reduce_start = monotonic_seconds();
+  double reduce_start = monotonic_seconds();
   // A learner with no items takes part, too.
   at::Tensor grad = online_->parameters().flat_grad();
+  at::Tensor numbers = at::cat({sums.values, at::full({1}, sums.tokens, sums.values.options())});
   if (sharded_) {
     const at::Tensor all = online_->parameters().padded_grad(collectives_.size());
     grad = at::empty({all.numel() / collectives_.size()}, all.options());
     collectives_.reduce_scatter_sum(all, grad);
+    numbers = at::cat({numbers, at::full({1}, squared_norm(grad), sums.values.options())});
+    collectives_.allreduce_sum(numbers);
   } else {
+    // Nothing here waits for another learner until the next batch's target values are there.
+    reducer_->start_all();
+    const auto pending = collectives_.start_sum(numbers);
+    if (next != nullptr) {
+      seconds_.reduce += monotonic_seconds() - reduce_start;
+      look_ahead(*next);
+      reduce_start = monotonic_seconds();
+    }
     reducer_->finish();
+    pending->wait();
   }
-  const at::Tensor host = sums.values.cpu();
-  const auto* first = host.data_ptr<double>();
-  std::vector<double> numbers(first, first + Sums::count);
-  numbers.push_back(sums.tokens);
-  numbers.push_back(sharded_ ? squared_norm(grad) : 0);
-  numbers = collectives_.allreduce_sum(std::move(numbers));
+  const at::Tensor host = numbers.cpu();
+  const auto* sum = host.const_data_ptr<double>();
   const double optimizer_start = monotonic_seconds();
-  seconds_.reduce = optimizer_start - reduce_start;
+  seconds_.reduce += optimizer_start - reduce_start;
 
   StepMetrics m;
   auto mean = [](double sum, double n) { return n > 0 ? sum / n : 0.0; };
-  m.td_loss = mean(numbers[Sums::td], plan.transitions);
-  m.ce_loss = mean(numbers[Sums::ce], plan.decisions);
-  m.lm_loss = mean(numbers[Sums::lm], plan.text_tokens);
-  m.cql_loss = mean(numbers[Sums::cql], plan.decisions);
-  m.td_abs = mean(numbers[Sums::td_abs], plan.transitions);
-  m.q_mean = mean(numbers[Sums::q], plan.transitions);
-  m.max_q = mean(numbers[Sums::max_q], plan.decisions);
-  m.target_mean = mean(numbers[Sums::y], plan.transitions);
-  m.tokens = static_cast<std::int64_t>(numbers[Sums::count]);
+  m.td_loss = mean(sum[Sums::td], plan.transitions);
+  m.ce_loss = mean(sum[Sums::ce], plan.decisions);
+  m.lm_loss = mean(sum[Sums::lm], plan.text_tokens);
+  m.cql_loss = mean(sum[Sums::cql], plan.decisions);
+  m.td_abs = mean(sum[Sums::td_abs], plan.transitions);
+  m.q_mean = mean(sum[Sums::q], plan.transitions);
+  m.max_q = mean(sum[Sums::max_q], plan.decisions);
+  m.target_mean = mean(sum[Sums::y], plan.transitions);
+  m.tokens = static_cast<std::int64_t>(sum[Sums::count]);
   m.loss = stage_.objective.bellman * (m.td_loss + config_.cql.alpha * m.cql_loss) +
            stage_.objective.ce * m.ce_loss + stage_.objective.lm * m.lm_loss;
   m.decisions = static_cast<std::int64_t>(plan.decisions);
   m.transitions = static_cast<std::int64_t>(plan.transitions);
   m.text_tokens = static_cast<std::int64_t>(plan.text_tokens);
   m.lr = learning_rate(stage_, stage_step_, stage_steps_);
-  m.grad_norm = std::sqrt(sharded_ ? numbers.back() : squared_norm(grad));
+  m.grad_norm = std::sqrt(sharded_ ? sum[Sums::count + 1] : squared_norm(grad));
   clip_gradient(grad, m.grad_norm, stage_.clip);
   m.skipped = !std::isfinite(m.grad_norm);
   if (!m.skipped) {
@@ -217,17 +232,36 @@ StepMetrics Learner::step(const StepPlan& plan) {
   return m;
 }
 
-void Learner::accumulate(const PassPlan& on_host, const StepPlan& step, Sums& sums, bool last) {
+at::Tensor Learner::target_values(const PassPlan& pass) {
+  if (stage_.objective.bellman <= 0 || pass.next_probes == 0) return {};
+  const double start = monotonic_seconds();
+  c10::NoGradGuard no_grad;
+  const model::Llama& network = config_.target.every == 0 ? *online_ : *target_;
+  at::Tensor q = planner::q_values(network, pass.next_states, option_ids_, readout_);
+  seconds_.target += monotonic_seconds() - start;
+  return q;
+}
+
+void Learner::look_ahead(const StepPlan& next) {
+  // Alone there is nothing to wait for, and without a network of its own the target moves.
+  if (collectives_.size() == 1 || config_.target.every == 0) return;
+  target_->on_layer([this] { reducer_->advance(); });
+  for (const PassPlan& pass : next.passes) {
+    ahead_.passes.push_back(pass.to(online_->device()));
+    ahead_.target.push_back(target_values(ahead_.passes.back()));
+  }
+  target_->on_layer({});
+  ahead_.plan = &next;
+}
+
+void Learner::accumulate(const PassPlan& pass, const at::Tensor& target_next, const StepPlan& step,
+                         Sums& sums, bool last) {
   const auto& objective = stage_.objective;
   const double start = monotonic_seconds();
-  const PassPlan pass = on_host.to(online_->device());
-
   const bool bellman = objective.bellman > 0;
-  at::Tensor target_next, online_next;
-  if (bellman && pass.next_probes > 0) {
+  at::Tensor online_next;
+  if (target_next.defined()) {
     c10::NoGradGuard no_grad;
-    const model::Llama& network = config_.target.every == 0 ? *online_ : *target_;
-    target_next = planner::q_values(network, pass.next_states, option_ids_, readout_);
     if (config_.backup == Backup::double_q) {
       online_next = planner::q_values(*online_, pass.next_states, option_ids_, readout_);
     }
@@ -310,6 +344,7 @@ void Learner::accumulate(const PassPlan& on_host, const StepPlan& step, Sums& su
 
 std::string Learner::sync_target() {
   target_->parameters().copy_from(online_->parameters());
+  ahead_ = {};
   const std::string checksum = online_->parameters().checksum();
   if (!collectives_.all_equal(checksum)) {
     fail_runtime("the learners' weights differ at a target synchronisation (rank " +

@@ -64,8 +64,11 @@ class Learner {
   // while step() runs. `transitions` names what is learned at each decision.
   StepPlan plan(const Batch& batch, std::int64_t epoch, const TransitionSource& transitions) const;
   // One optimizer step on the global batch; every learner of the group calls it with its plan of
-  // the same batch.
-  StepMetrics step(const StepPlan& plan);
+  // the same batch. `next`, if any, is the plan of the step after this one, and stays where it is
+  // until then: its target values, which do not depend on the weights that this step changes, are
+  // computed while the gradients travel and while slower learners finish. With or without it the
+  // results are the same bits; sync_target() and the like make what was computed void.
+  StepMetrics step(const StepPlan& plan, const StepPlan* next = nullptr);
   StepMetrics step(const Batch& batch, std::int64_t epoch, const TransitionSource& transitions);
 
   // Target := online. Returns the online checksum, which must agree in the group: throws
@@ -103,7 +106,12 @@ class Learner {
   void share_parameters();
 
   struct Sums;
-  void accumulate(const PassPlan& pass, const StepPlan& step, Sums& sums, bool last);
+  // Q of the next states under the target network, [next probes, K]; undefined where none is asked.
+  at::Tensor target_values(const PassPlan& pass);
+  void look_ahead(const StepPlan& next);
+  // `pass` lies on the device.
+  void accumulate(const PassPlan& pass, const at::Tensor& target_next, const StepPlan& step,
+                  Sums& sums, bool last);
 
   std::unique_ptr<model::Llama> online_, target_;
   const std::vector<prompt::Comb>& combs_;
@@ -117,6 +125,11 @@ class Learner {
   std::int64_t stage_steps_ = 0, stage_step_ = 0;
   std::unique_ptr<AdamW> optimizer_;
   at::Tensor initial_master_;  // until the first stage begins
+  struct Ahead {
+    const StepPlan* plan = nullptr;
+    std::vector<PassPlan> passes;  // on the device
+    std::vector<at::Tensor> target;
+  } ahead_;
   StepSeconds seconds_;
 };
 

@@ -19,10 +19,10 @@ model::CombSelection select(const prompt::Comb& comb, std::int32_t first, std::i
 template <class F>
 void each_tensor(PassPlan& p, F&& f) {
   for (auto* batch : {&p.states, &p.next_states}) {
-    f(batch->tokens), f(batch->positions), f(batch->readout_rows);
+    f(batch->tokens), f(batch->positions);
   }
   f(p.gold), f(p.row), f(p.next_row), f(p.action), f(p.next_action);
-  f(p.reward), f(p.continues), f(p.text_rows), f(p.text_next);
+  f(p.reward), f(p.continues), f(p.text_next);
 }
 
 PassPlan plan_pass(const std::vector<prompt::Comb>& combs, const Batch& micro, std::int64_t epoch,
@@ -129,8 +129,18 @@ PlanStream::PlanStream(BatchStream batches, std::int64_t steps, Make make)
   start();
 }
 
-StepPlan PlanStream::next() {
-  StepPlan plan = pending_.get();
+const StepPlan& PlanStream::next() {
+  current_ = upcoming_ ? std::move(upcoming_) : made();
+  return *current_;
+}
+
+const StepPlan* PlanStream::upcoming() {
+  if (!upcoming_ && pending_.valid()) upcoming_ = made();
+  return upcoming_.get();
+}
+
+std::unique_ptr<const StepPlan> PlanStream::made() {
+  auto plan = std::make_unique<const StepPlan>(pending_.get());
   start();
   return plan;
 }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <future>
+#include <memory>
 #include <vector>
 
 #include "learn/balance.h"
@@ -30,8 +31,8 @@ struct PassPlan {
   // Of each transition, [transitions]: the probe of its state and of its next state (0 where it has
   // none), its action and the corpus's next one, int64; its reward and whether it continues, fp64.
   at::Tensor row, next_row, action, next_action, reward, continues;
-  // Of each text token that the language model predicts: the row that predicts it, and its id.
-  // [tokens] int64.
+  // Of each text token that the language model predicts: the row that predicts it, which stays on
+  // the host, and its id. [tokens] int64.
   at::Tensor text_rows, text_next;
 
   std::int64_t transitions() const { return row.numel(); }
@@ -63,16 +64,20 @@ class PlanStream {
   using Make = std::function<StepPlan(const Batch& batch, std::int64_t epoch)>;
   // `make` is called on another thread, never twice at a time; what it refers to outlives this.
   PlanStream(BatchStream batches, std::int64_t steps, Make make);
-  // Waits for the plan and starts on the one after it. Throws what `make` threw. Not to be called
-  // more than `steps` times.
-  StepPlan next();
+  // Waits for the plan and starts on the one after it; the plan stays until the next call. Throws
+  // what `make` threw. Not to be called more than `steps` times.
+  const StepPlan& next();
+  // The plan that next() will give; stays as long. Null after the last. Throws as next() does.
+  const StepPlan* upcoming();
 
  private:
   void start();
+  std::unique_ptr<const StepPlan> made();
 
   BatchStream batches_;
   std::int64_t left_;  // not yet started
   Make make_;
+  std::unique_ptr<const StepPlan> current_, upcoming_;
   std::future<StepPlan> pending_;  // last: its end waits for the thread, which uses the others
 };
 

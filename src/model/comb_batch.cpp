@@ -158,7 +158,6 @@ CombBatch pack(const std::vector<CombSelection>& selections, at::Device device, 
   }
   batch.tokens = batch.tokens.to(device);
   batch.positions = batch.positions.to(device);
-  batch.readout_rows = batch.readout_rows.to(device);
   return batch;
 }
 

@@ -38,7 +38,7 @@ struct CombBatch {
   std::int64_t prefix = 0;
   std::vector<TrunkSpan> spans;
   // [probes given] int64: the row at which each probe is read, in the order in which they were
-  // given.
+  // given. On the host, which decides by them what the last layer computes.
   at::Tensor readout_rows;
   std::int64_t rows = 0;
   // Largest position, and smallest and largest token id, known on the host so that a forward pass

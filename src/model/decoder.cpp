@@ -58,7 +58,7 @@ void DecoderPass::share_first_projection() {
   row_of_token_ = row_of;
 }
 
-at::Tensor DecoderPass::forward() {
+at::Tensor DecoderPass::forward(const std::function<void()>& after_layer) {
   c10::NoGradGuard no_grad;
   at::Tensor x = embedding_.index_select(0, tokens_);
   tape_.resize(layers_.size());
@@ -67,6 +67,7 @@ at::Tensor DecoderPass::forward() {
     // The first layer's input can be looked up again.
     if (keep_tape_ && (recompute_ || !shared(static_cast<std::int64_t>(i)))) tape.x = x;
     x = layer_forward(static_cast<std::int64_t>(i), x, keep_tape_ && !recompute_ ? &tape : nullptr);
+    if (after_layer) after_layer();
   }
   at::Tensor scale;
   at::Tensor out = rms_norm(x, final_norm_, shape_.norm_eps, scale);

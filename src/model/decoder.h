@@ -60,8 +60,8 @@ class DecoderPass {
               const RotaryTable& table, std::vector<std::int64_t> rows, bool keep_tape,
               bool recompute);
 
-  // Hidden states after the final norm, [rows, hidden].
-  at::Tensor forward();
+  // Hidden states after the final norm, [rows, hidden]. `after_layer` may be empty.
+  at::Tensor forward(const std::function<void()>& after_layer);
 
   // Called when the gradients of layer i (layers = the embedding) have got all that this pass gives
   // them.

@@ -237,7 +237,7 @@ at::Tensor Llama::hidden(const CombBatch& batch, const at::Tensor& rows) const {
   auto pass = std::make_shared<DecoderPass>(
       weights_, DecoderShape{shape_.heads, shape_.kv_heads, shape_.dim_per_head(), shape_.norm_eps},
       batch, table_, kept, with_tape, recompute_);
-  at::Tensor out = pass->forward();
+  at::Tensor out = pass->forward(layer_done_);
   if (with_tape) {
     const auto version = arena_.flat()._version();
     out = with_backward(out, [this, pass, version](const at::Tensor& g) {

@@ -93,10 +93,10 @@ class Llama {
   void initialise(std::uint64_t seed, double std = 0.02);
 
   // Hidden states after the final norm of the rows asked for: [rows.size(), hidden]. `rows` is an
-  // int64 tensor of row indices of the batch, in any order and possibly repeated. Where autograd is
-  // on and the model has gradients, backward() on what follows adds to parameters().flat_grad(),
-  // which no leaf of autograd stands for. Throws Error(input) when a position is beyond
-  // max_positions or a token id is outside the vocabulary.
+  // int64 tensor of row indices of the batch, in any order and possibly repeated; best on the host,
+  // for one on a GPU is waited for. Where autograd is on and the model has gradients, backward() on
+  // what follows adds to parameters().flat_grad(), which no leaf of autograd stands for. Throws
+  // Error(input) when a position is beyond max_positions or a token id is outside the vocabulary.
   at::Tensor hidden(const CombBatch& batch, const at::Tensor& rows) const;
 
   // Rows of logits for the whole vocabulary: [n, vocab] from hidden [n, hidden], in the model's
@@ -120,6 +120,10 @@ class Llama {
   using GradientDone = std::function<void(std::int64_t begin, std::int64_t end)>;
   void on_gradient(GradientDone done) { gradient_done_ = std::move(done); }
 
+  // Called after each layer of a forward pass, for somebody who has to see to something else
+  // meanwhile: messages that move only when they are asked after. Empty: nobody.
+  void on_layer(std::function<void()> done) { layer_done_ = std::move(done); }
+
   // Ids that follow `prompt` when the most probable token is taken each time, `count` of them. Each
   // step runs the whole prefix again: meant for checks and samples, not for bulk generation.
   // Throws Error(input) for an empty prompt, and as hidden() does.
@@ -138,6 +142,7 @@ class Llama {
   mutable RotaryTable table_;
   bool recompute_ = false;
   GradientDone gradient_done_;
+  std::function<void()> layer_done_;
 };
 
 }  // namespace straq::model

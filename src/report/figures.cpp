@@ -118,11 +118,6 @@ std::vector<Series> series_of(const Results& results, const std::string& experim
   return out;
 }
 
-std::string tail_of(const std::string& key) {
-  const std::size_t dot = key.rfind('.');
-  return dot == std::string::npos ? key : key.substr(dot + 1);
-}
-
 // Markov-1 on the same decisions, as a line to compare with.
 std::optional<metrics::StrategyReport> markov_of(const std::vector<Series>& series,
                                                  const std::string& split) {
@@ -153,34 +148,10 @@ std::optional<std::pair<double, double>> reply_scores(const Run& run) {
   return std::nullopt;
 }
 
-// The last part of a path without its ending: model shapes are files.
-std::string stem_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-  const std::size_t dot = name.rfind(".yaml");
-  return dot == std::string::npos ? name : name.substr(0, dot);
-}
-
-// "model.shape=configs/shapes/tiny.yaml, learn.lr=0.1" as a legend says it: "shape=tiny, lr=0.1".
-std::string legend_of(const std::string& label) {
-  std::string out;
-  for (std::size_t at = 0; at < label.size();) {
-    const std::size_t end = std::min(label.find(", ", at), label.size());
-    const std::string part = label.substr(at, end - at);
-    const std::size_t equals = part.find('=');
-    if (!out.empty()) out += ", ";
-    out += equals == std::string::npos
-               ? part
-               : tail_of(part.substr(0, equals)) + "=" + stem_of(part.substr(equals + 1));
-    at = end + 2;
-  }
-  return out;
-}
-
 Figure sensitivity_figure(const Experiment& experiment, const std::string& split,
                           const std::string& parameter, std::vector<Series> series,
                           const std::vector<std::string>& categories) {
-  const std::string name = tail_of(parameter);
+  const std::string name = short_key(parameter);
   Figure f;
   f.id = slug("sensitivity-" + name + "-" + experiment.name + "-" + split);
   f.title = one_line(experiment.name + ", " + split + ": sensitivity to " + name);
@@ -256,7 +227,7 @@ Figure sensitivity_figure(const Experiment& experiment, const std::string& split
   }
   // Marks at the values that were tried, and nowhere else.
   std::vector<std::string> names;
-  for (const auto& c : categories) names.push_back(stem_of(c));
+  for (const auto& c : categories) names.push_back(short_value(c));
   std::string ticks = "(" + tick_list(names) + ")";
   if (categories.empty()) {
     std::set<double> values;
@@ -292,7 +263,7 @@ Figure sensitivity_figure(const Experiment& experiment, const std::string& split
               " with yerrorbars linewidth 1.5 pointtype 0 " + color + " notitle, \\\n    " + data +
               mean + " with linespoints linewidth 2 pointsize 0.9 pointtype " +
               std::to_string(style.mark) + " dashtype " + std::to_string(style.dash) + " " + color +
-              " title " + gnuplot_quote(legend_of(series[i].label));
+              " title " + gnuplot_quote(short_setting(series[i].label));
     }
     if (panel.baseline) {
       body += ", \\\n    " + number(*panel.baseline) +

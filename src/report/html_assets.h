@@ -84,6 +84,10 @@ dt { font-weight: 600; } dd { margin: 0 0 .5rem 1rem; max-width: 60rem; }
   details.run { border: 0; padding: 0; }
   .talk li { break-inside: avoid; }
 }
+/* Text keeps its measure on a wide screen; a table may use what is free to its right. */
+@media screen and (min-width: 74rem) {
+  .scroll { width: max-content; max-width: calc(50vw + 34rem); }
+}
 @media (max-width: 34rem) {
   body { padding: .6rem; }
   .talk li { margin-left: 1rem; } .talk li.seeker { margin-right: 1rem; }

@@ -34,7 +34,7 @@ std::string setting_of(const Run& run) {
   std::string out;
   for (const auto& [key, value] : run.parameters) {
     if (kSaid.count(key) > 0) continue;
-    out += (out.empty() ? "" : " ") + key + "=" + value;
+    out += (out.empty() ? "" : ", ") + key + "=" + value;
   }
   return out;
 }
@@ -307,8 +307,35 @@ Estimate Metric::estimate() const {
   return e;
 }
 
+std::string short_key(const std::string& key) {
+  const std::size_t dot = key.rfind('.');
+  return dot == std::string::npos ? key : key.substr(dot + 1);
+}
+
+std::string short_value(const std::string& value) {
+  const std::size_t slash = value.rfind('/');
+  const std::string name = slash == std::string::npos ? value : value.substr(slash + 1);
+  const std::size_t ending = name.rfind(".yaml");
+  return ending == std::string::npos ? name : name.substr(0, ending);
+}
+
+std::string short_setting(const std::string& setting) {
+  std::string out;
+  for (std::size_t at = 0; at < setting.size();) {
+    const std::size_t end = std::min(setting.find(", ", at), setting.size());
+    const std::string part = setting.substr(at, end - at);
+    const std::size_t equals = part.find('=');
+    if (!out.empty()) out += ", ";
+    out += equals == std::string::npos
+               ? part
+               : short_key(part.substr(0, equals)) + "=" + short_value(part.substr(equals + 1));
+    at = end + 2;
+  }
+  return out;
+}
+
 std::string MethodRow::title() const {
-  return method_title(method) + (setting.empty() ? "" : ", " + setting);
+  return method_title(method) + (setting.empty() ? "" : ", " + short_setting(setting));
 }
 
 std::vector<const MethodRow*> Methods::of_corpus(const std::string& corpus) const {

@@ -26,6 +26,14 @@ struct Metric {
   Estimate estimate() const;
 };
 
+// "model.shape" as headings say it: "shape".
+std::string short_key(const std::string& key);
+// A path's last part without its ending: model shapes are files. Other values as they are.
+std::string short_value(const std::string& value);
+// "model.shape=configs/shapes/tiny.yaml, learn.lr=0.1" as rows and legends say it: "shape=tiny,
+// lr=0.1". The table of results has the whole keys.
+std::string short_setting(const std::string& setting);
+
 struct MethodRow {
   std::string corpus, responder, method;
   std::string setting;            // parameters but the seed; empty when the method has one setting

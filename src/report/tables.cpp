@@ -216,7 +216,7 @@ std::vector<Group> group_runs(const Results& results, const std::string& split,
     std::string label;
     for (const auto& [key, value] : run->parameters) {
       if (std::find(ignored.begin(), ignored.end(), key) != ignored.end()) continue;
-      label += (label.empty() ? "" : " ") + key + "=" + value;
+      label += (label.empty() ? "" : ", ") + key + "=" + value;
     }
     // Without an index nothing says that two runs differ in their seed only.
     const bool known = !run->parameters.empty();

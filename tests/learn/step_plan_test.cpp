@@ -78,7 +78,7 @@ TEST(PlanStep, AStepOfALaterPlanIsThatOfItsBatch) {
   for (int i = 0; i < 4; ++i) {
     const Batch batch = stream.next();
     const auto expected = direct->step(batch, stream.epoch(), s.transitions);
-    const StepPlan plan = plans.next();
+    const StepPlan& plan = plans.next();
     EXPECT_EQ(plan.epoch, stream.epoch());
     EXPECT_EQ(ahead->step(plan).loss, expected.loss);
   }
@@ -102,6 +102,25 @@ TEST(PlanStream, MakesThePlansInOrderOnAnotherThreadAndNoMoreThanAsked) {
   EXPECT_EQ(made, 3);
   EXPECT_TRUE(elsewhere);
   { const PlanStream unused(s.stream(), 0, {}); }  // a stage that was complete
+}
+
+TEST(PlanStream, TheUpcomingPlanIsTheOneThatComesNext) {
+  Setting s;
+  int made = 0;
+  PlanStream plans(s.stream(), 3, [&](const Batch&, std::int64_t) {
+    StepPlan plan;
+    plan.decisions = ++made;
+    return plan;
+  });
+  for (int i = 1; i <= 3; ++i) {
+    const StepPlan* upcoming = plans.upcoming();
+    const StepPlan& plan = plans.next();
+    EXPECT_EQ(&plan, upcoming);
+    const StepPlan* after = plans.upcoming();
+    ASSERT_EQ(after == nullptr, i == 3);
+    EXPECT_EQ(plan.decisions, i);  // it has stayed
+    if (after != nullptr) EXPECT_EQ(after->decisions, i + 1);
+  }
 }
 
 TEST(PlanStream, AFailureComesOutWhereThePlanIsAskedFor) {

@@ -15,25 +15,37 @@ struct Trained {
   at::Tensor weights, first_moment;
 };
 
+struct Variant {
+  bool zero1 = false, look_ahead = false;
+  at::ScalarType dtype = at::kFloat;
+  Backup backup = Backup::max;
+  std::int64_t target_every = 10, micro_tokens = 8192;
+};
+
 Trained train(comm::Collectives& group, const std::vector<prompt::Comb>& combs, std::int64_t batch,
-              int steps, bool zero1 = false, at::ScalarType dtype = at::kFloat) {
+              int steps, const Variant& variant = {}) {
   LearnConfig config = testing::plain_config();
   config.objective = {1, 0.5, 0.5};
-  config.zero1 = zero1;
-  Learner learner(testing::random_model(testing::kVocab, dtype), combs, testing::kOptions,
+  config.zero1 = variant.zero1;
+  config.backup = variant.backup;
+  config.target.every = variant.target_every;
+  config.micro_tokens = variant.micro_tokens;
+  Learner learner(testing::random_model(testing::kVocab, variant.dtype), combs, testing::kOptions,
                   planner::Readout::mean_logit, config, group);
   learner.begin_stage(config, steps);
   const auto source = imitation_transitions(combs, config, 8, 1);
   Trained run;
-  std::int64_t epoch = -1;
-  std::vector<Batch> batches;
-  std::size_t at = 0;
-  for (int step = 0; step < steps; ++step) {
-    if (at == batches.size()) {
-      batches = epoch_batches(combs, Batching::exact, batch, 12000, 1, ++epoch);
-      at = 0;
+  std::vector<StepPlan> plans;
+  for (std::int64_t epoch = 0; plans.size() < static_cast<std::size_t>(steps); ++epoch) {
+    for (const Batch& b : epoch_batches(combs, Batching::exact, batch, 12000, 1, epoch)) {
+      plans.push_back(learner.plan(b, epoch, source));
     }
-    run.losses.push_back(learner.step(batches[at++], epoch, source).loss);
+  }
+  for (int step = 0; step < steps; ++step) {
+    const auto i = static_cast<std::size_t>(step);
+    // Also where a sync comes between.
+    const StepPlan* next = variant.look_ahead && step + 1 < steps ? &plans[i + 1] : nullptr;
+    run.losses.push_back(learner.step(plans[i], next).loss);
     if ((step + 1) % 10 == 0) learner.sync_target();
   }
   const auto state = learner.state();
@@ -60,8 +72,8 @@ TEST(Learners, ShardedOptimizerStateGivesTheSameWeightsAndMoments) {
   const auto combs = testing::random_combs(30, 3);
   const auto group = comm::make_mpi_collectives(MPI_COMM_WORLD);
   for (const auto dtype : {at::kFloat, at::kBFloat16}) {
-    const Trained whole = train(*group, combs, 32, 25, false, dtype),
-                  sharded = train(*group, combs, 32, 25, true, dtype);
+    const Trained whole = train(*group, combs, 32, 25, {.dtype = dtype}),
+                  sharded = train(*group, combs, 32, 25, {.zero1 = true, .dtype = dtype});
     const double tolerance = dtype == at::kFloat ? 1e-6 : 1e-3;
     const auto differ = [](const at::Tensor& a, const at::Tensor& b) {
       return (a - b).abs().max().item<double>() / b.abs().max().item<double>();
@@ -69,6 +81,21 @@ TEST(Learners, ShardedOptimizerStateGivesTheSameWeightsAndMoments) {
     EXPECT_EQ(sharded.weights.scalar_type(), at::kFloat);  // the master copy
     EXPECT_LT(differ(sharded.weights, whole.weights), tolerance);
     EXPECT_LT(differ(sharded.first_moment, whole.first_moment), 10 * tolerance);
+  }
+}
+
+// What is computed while the gradients travel is what would be computed afterwards: the same bits,
+// whatever makes it void.
+TEST(Learners, LookingAheadChangesNoBit) {
+  const auto combs = testing::random_combs(30, 3);
+  const auto group = comm::make_mpi_collectives(MPI_COMM_WORLD);
+  for (Variant v : {Variant{}, Variant{.backup = Backup::double_q}, Variant{.target_every = 0},
+                    Variant{.micro_tokens = 60}, Variant{.zero1 = true}}) {
+    const Trained plain = train(*group, combs, 24, 23, v);
+    v.look_ahead = true;
+    const Trained ahead = train(*group, combs, 24, 23, v);
+    EXPECT_EQ(ahead.losses, plain.losses);
+    EXPECT_TRUE(at::equal(ahead.weights, plain.weights));
   }
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "report/cells.h"
+#include "report/methods.h"
 #include "tests/report/golden.h"
 
 namespace straq::report {
@@ -151,6 +152,18 @@ TEST(Tables, ValuesAndTraining) {
                                                    "6.000", "600"}));
   EXPECT_EQ(training[1],
             (std::vector<std::string>{"gamma/g80", "q", "1", "0.5000", "0.5000", "–", "–"}));
+}
+
+TEST(Tables, ASettingOfSeveralParametersIsNamedShortly) {
+  TemporaryFolder root;
+  Results r = read_results(golden::make(root));
+  r.experiments[0].runs[0].parameters = {{"learn.gamma", "0.5"},
+                                         {"model.shape", "configs/shapes/tiny.yaml"}};
+  const auto groups = group_runs(r, "test", {});
+  ASSERT_FALSE(groups.empty());
+  EXPECT_EQ(groups[0].label, "learn.gamma=0.5, model.shape=configs/shapes/tiny.yaml");
+  EXPECT_EQ(short_setting(groups[0].label), "gamma=0.5, shape=tiny");
+  EXPECT_EQ(short_setting(""), "");
 }
 
 TEST(Tables, SmoothingIsCentredAndKeepsTheEnds) {
