@@ -45,11 +45,13 @@ prompt::Comb dialogue(std::uint64_t seed, int tokens, int decisions, std::int64_
 }
 
 // Each decision with what it and its next state see, as a comb of its own: what a trainer that does
-// not share prefixes goes through. The state is the first decision of each.
+// not share prefixes goes through. The state is the first decision of each. Neighbours are of
+// different dialogues: a pass lays out once what all of its combs begin with, which would be the
+// dialogue itself.
 std::vector<prompt::Comb> cut(const std::vector<prompt::Comb>& combs) {
   std::vector<prompt::Comb> out;
-  for (const auto& comb : combs) {
-    for (std::size_t d = 0; d < comb.decisions.size(); ++d) {
+  for (std::size_t d = 0; d < combs.front().decisions.size(); ++d) {
+    for (const auto& comb : combs) {
       const std::size_t end = std::min(d + 2, comb.decisions.size());
       prompt::Comb one;
       one.id = comb.id;
@@ -71,8 +73,9 @@ struct Measured {
 };
 
 Measured measure(const model::LlamaShape& shape, const std::vector<prompt::Comb>& combs,
-                 bool first_only) {
+                 bool first_only, bool one_a_pass) {
   learn::LearnConfig config;
+  if (one_a_pass) config.micro_tokens = 1;
   config.neg.resample = learn::Resample::fixed;
   learn::Batch batch;
   for (std::size_t i = 0; i < combs.size(); ++i) {
@@ -114,7 +117,8 @@ Json point(const model::LlamaShape& shape, int tokens, int decisions, int budget
     combs.push_back(dialogue(static_cast<std::uint64_t>(i), tokens, decisions, shape.vocab));
   }
   const auto alone = cut(combs);
-  const auto shared = measure(shape, combs, false), prompts = measure(shape, alone, true);
+  const auto shared = measure(shape, combs, false, false),
+             prompts = measure(shape, alone, true, dialogues == 1);
   if (std::abs(shared.loss - prompts.loss) > 1e-4 * std::abs(prompts.loss)) {
     fail_runtime("combs and prompts have different losses: " + std::to_string(shared.loss) +
                      " and " + std::to_string(prompts.loss),

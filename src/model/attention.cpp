@@ -240,11 +240,21 @@ bool is_causal(const AttentionSpan& span) {
 at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                   const AttentionSpan& span) {
   const auto heads_first = [](const at::Tensor& x) { return x.unsqueeze(0).transpose(1, 2); };
-  std::optional<at::Tensor> mask;
-  if (!is_causal(span)) mask = mask_of(span, q.device());
-  const auto o =
-      at::scaled_dot_product_attention(heads_first(q), heads_first(k), heads_first(v), mask, 0.0,
-                                       /*is_causal=*/!mask, std::nullopt, q.size(1) != k.size(1));
+  const std::int64_t group = q.size(1) / k.size(1);
+  at::Tensor o;
+  if (is_causal(span)) {
+    o = at::scaled_dot_product_attention(heads_first(q), heads_first(k), heads_first(v), {}, 0.0,
+                                         /*is_causal=*/true, std::nullopt, group > 1);
+  } else {
+    if (!span.mask.defined()) span.mask = mask_of(span, q.device());
+    // Of the fused kernels those that take a mask do not take grouped heads: with both, libtorch
+    // would go the slow way without a word.
+    const auto each_head = [&](const at::Tensor& x) {
+      return heads_first(group > 1 ? x.repeat_interleave(group, 1) : x);
+    };
+    o = at::scaled_dot_product_attention(heads_first(q), each_head(k), each_head(v), span.mask, 0.0,
+                                         /*is_causal=*/false);
+  }
   return o.transpose(1, 2).reshape({q.size(0), -1});
 }
 
@@ -277,7 +287,7 @@ AttentionPlan plan_for(const CombBatch& batch, const std::vector<std::int64_t>& 
   std::size_t at = 0;
   const auto take = [&](std::int64_t prefix, std::int64_t begin, std::int64_t keys,
                         auto&& visible_of) {
-    AttentionSpan span{prefix, begin, keys, static_cast<std::int64_t>(at), {}};
+    AttentionSpan span{prefix, begin, keys, static_cast<std::int64_t>(at), {}, {}};
     for (; at < rows.size() && rows[at] < begin + keys; ++at) {
       span.visible.push_back(visible_of(rows[at] - begin));
     }

@@ -21,6 +21,9 @@ struct AttentionSpan {
   std::int64_t begin = 0, keys = 0;
   std::int64_t first_query = 0;                 // index of its first query in q
   std::vector<kernel::VisibleColumns> visible;  // one per query, in the order of q
+  // `visible` as a mask on the device, made where it is first needed: all layers of a pass and its
+  // backward share it.
+  mutable at::Tensor mask;
 };
 using AttentionPlan = std::vector<AttentionSpan>;
 

@@ -119,7 +119,9 @@ TEST(PlanStream, TheUpcomingPlanIsTheOneThatComesNext) {
     const StepPlan* after = plans.upcoming();
     ASSERT_EQ(after == nullptr, i == 3);
     EXPECT_EQ(plan.decisions, i);  // it has stayed
-    if (after != nullptr) EXPECT_EQ(after->decisions, i + 1);
+    if (after != nullptr) {
+      EXPECT_EQ(after->decisions, i + 1);
+    }
   }
 }
 
