@@ -19,6 +19,8 @@ start_hosts 4 "$work" || { echo "skipped: $HOSTS_REASON"; exit 77; }
 # shellcheck source=jobs/common.sh
 source "$source/jobs/common.sh"
 mpi_environment 4
+# shellcheck source=tests/tiny_config.sh
+source "$source/tests/tiny_config.sh"
 failures=0
 exec 3>&1  # verdicts go here, whatever a check's command writes elsewhere
 check() { # check TEXT COMMAND…: the command must succeed
@@ -26,28 +28,9 @@ check() { # check TEXT COMMAND…: the command must succeed
   if "$@"; then echo "ok: $text" >&3; else echo "FAILED: $text" >&3; failures=$((failures + 1)); fi
 }
 
-cat >"$work/corpus.yaml" <<Y
-base: $source/configs/simulate/seeker.yaml
-seed: 3
-dialogues: {train: 12, valid: 4, test: 3}
-Y
-cat >"$work/shape.yaml" <<Y
-{vocab: 0, hidden: 32, layers: 2, heads: 2, kv_heads: 1, inner: 64, max_positions: 2048, tied: true}
-Y
-cat >"$work/tiny.yaml" <<Y
-name: tiny
-results: $work/results
-simulate: {config: $work/corpus.yaml, folder: $work/corpus}
-data: {name: simulated, train: $work/corpus/train.txt, valid: $work/corpus/valid.txt, test: $work/corpus/test.txt}
-tokenizer: {train: {kind: byte_bpe, vocab_size: 300}}
-prompt: {template: $source/configs/prompts/compact.yaml, window: 2048}
-shards: {folder: $work/shards}
-model: {shape: $work/shape.yaml}
-learn: {batch: 8, steps: 300, lr: 1.0e-3}
-checkpoint: {every_steps: 10}
-watchdog: {seconds: 60}  # later than mpirun, which notices a host that is gone
-threads: 1
-Y
+# The watchdog is later than mpirun, which notices a host that is gone.
+write_tiny_config "$work" "$source" "train: 12, valid: 4, test: 3" \
+  "learn: {batch: 8, steps: 300, lr: 1.0e-3}" "checkpoint: {every_steps: 10}" "watchdog: {seconds: 60}"
 sed "s|^shards: .*|shards: {folder: $work/shards-of-one}|" "$work/tiny.yaml" >"$work/one.yaml"
 
 on_hosts() { # COMMAND…: straq with rank n on host n

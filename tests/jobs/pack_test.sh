@@ -46,26 +46,9 @@ clean=(env -i PATH=/usr/bin:/bin HOME="$work" LIBTORCH_ROOT="$torch")
 "${clean[@]}" "$packed" --version >"$work/version.log" 2>&1 || fail "--version"
 [[ "$(cat "$work/version.log")" == "$("$program" --version)" ]] || fail "another version"
 
-cat >"$work/corpus.yaml" <<Y
-base: $PWD/configs/simulate/seeker.yaml
-seed: 3
-dialogues: {train: 6, valid: 3, test: 3}
-Y
-cat >"$work/shape.yaml" <<Y
-{vocab: 0, hidden: 32, layers: 2, heads: 2, kv_heads: 1, inner: 64, max_positions: 2048, tied: true}
-Y
-cat >"$work/tiny.yaml" <<Y
-name: tiny
-results: $work/results
-simulate: {config: $work/corpus.yaml, folder: $work/corpus}
-data: {name: simulated, train: $work/corpus/train.txt, valid: $work/corpus/valid.txt, test: $work/corpus/test.txt}
-tokenizer: {train: {kind: byte_bpe, vocab_size: 300}}
-prompt: {template: configs/prompts/compact.yaml, window: 2048}
-shards: {folder: $work/shards}
-model: {shape: $work/shape.yaml}
-learn: {batch: 8, steps: 3}
-threads: 1
-Y
+# shellcheck source=tests/tiny_config.sh
+source tests/tiny_config.sh
+write_tiny_config "$work" "$pack" "train: 6, valid: 3, test: 3" "learn: {batch: 8, steps: 3}"
 # The loader says which files it initialises, also those that are loaded by name later.
 mkdir "$work/loaded"
 mpi=(OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1)
