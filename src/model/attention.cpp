@@ -20,14 +20,33 @@ namespace {
 
 using kernel::VisibleColumns;
 
-// Queries whose scores are computed together. A trunk's block computes scores up to its last
-// query's own key, so half a block's width of each row is wasted.
-constexpr std::int64_t kQueryBlock = 64;
+// Rows of scores that are computed together: a block of queries, once for each query head that has
+// the same keys. More rows make better products; fewer queries waste less, because a trunk's block
+// computes scores up to its last query's own key, half a block too many in the mean.
+constexpr std::int64_t kScoreRows = 96, kFewestQueries = 16, kMostQueries = 64;
+
+// What a thread keeps between tasks.
+enum Slot {
+  kKeys,  // [keys, d]; columns: [d, keys]
+  kKeyColumns,
+  kValues,
+  kValueColumns,
+  kQueries,
+  kGradients,
+  kScores,
+  kScoreGradients,
+  kProbabilities,
+  kNarrowGradients,
+  kResults,
+  kRowSums,
+  kKeyGradients,
+  kValueGradients
+};
 
 // Memory of one thread that grows to what the longest span needs and stays. On cache lines, because
 // BLAS takes other paths, with other roundings, where operands are aligned otherwise, and threads
 // get their memory in an order of their own.
-template <class T, int Slot>
+template <class T, Slot slot>
 T* scratch(std::int64_t size) {
   struct Free {
     void operator()(void* p) const { std::free(p); }
@@ -49,7 +68,9 @@ struct Block {
   std::int64_t first, count, width;  // queries of the span; columns that one of them may see
 };
 
-std::vector<Block> blocks_of(const AttentionSpan& span) {
+// `group` query heads share a key head.
+std::vector<Block> blocks_of(const AttentionSpan& span, std::int64_t group) {
+  const std::int64_t most = std::clamp(kScoreRows / group, kFewestQueries, kMostQueries);
   std::vector<Block> blocks;
   const auto n = static_cast<std::int64_t>(span.visible.size());
   for (std::int64_t first = 0; first < n;) {
@@ -57,7 +78,7 @@ std::vector<Block> blocks_of(const AttentionSpan& span) {
     // trunk, whose blocks are narrower.
     const auto own = [&](std::int64_t i) { return span.visible[i].own_end > 0; };
     std::int64_t count = 1;
-    while (first + count < n && count < kQueryBlock && own(first + count) == own(first)) ++count;
+    while (first + count < n && count < most && own(first + count) == own(first)) ++count;
     std::int64_t width = 0;
     for (std::int64_t i = first; i < first + count; ++i) {
       width = std::max<std::int64_t>({width, span.visible[i].limit, span.visible[i].own_end});
@@ -87,6 +108,56 @@ void for_tasks(std::int64_t count, F&& f) {
   });
 }
 
+// Rows of `from` from `first` on, the `width` columns of one head, side by side at `to`. In place
+// the rows of a head are a power of two apart as often as not, and then share a few sets of the
+// cache.
+template <class T>
+T* gather(const Operand<T>& from, std::int64_t first, std::int64_t column, std::int64_t count,
+          std::int64_t width, T* to) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    to = std::copy_n(from.at(first + i, column), width, to);
+  }
+  return to;
+}
+
+// The keys or values that a span's queries see, of one head: the shared prefix, then its own.
+template <class T>
+void gather_keys(const Operand<T>& from, const AttentionSpan& span, std::int64_t column,
+                 std::int64_t width, T* to) {
+  to = gather(from, 0, column, span.prefix, width, to);
+  gather(from, span.begin, column, span.keys, width, to);
+}
+
+// The same with a column for each key, `stride` elements from row to row: [width, keys]. Scores are
+// products with it, which BLAS does a sixth faster than those with rows of keys.
+template <class T>
+void gather_transposed(const Operand<T>& from, const AttentionSpan& span, std::int64_t column,
+                       std::int64_t width, T* to, std::int64_t stride) {
+  constexpr std::int64_t line = 64 / sizeof(T);
+  const auto turn = [&](std::int64_t first, std::int64_t count, T* start) {
+    for (std::int64_t i = 0; i < count; i += line) {
+      const auto some = std::min(line, count - i);
+      for (std::int64_t j = 0; j < width; ++j) {
+        const T* source = from.at(first + i, column + j);
+        for (std::int64_t c = 0; c < some; ++c) start[j * stride + i + c] = source[c * from.stride];
+      }
+    }
+  };
+  turn(0, span.prefix, to);
+  turn(span.begin, span.keys, to + span.prefix);
+}
+
+// A block's rows of the `group` heads from column `column` on, one head below the other.
+template <class T>
+void gather_queries(const Operand<T>& from, std::int64_t row, std::int64_t column,
+                    std::int64_t count, std::int64_t group, std::int64_t width, T* to) {
+  for (std::int64_t h = 0; h < group; ++h) {
+    to = gather(from, row, column + h * width, count, width, to);
+  }
+}
+
+// The query heads that share keys and values go through the products together, as rows of one
+// matrix: keys and values are read and packed once for all of them.
 template <class T>
 void forward(const at::Tensor& q_, const at::Tensor& k_, const at::Tensor& v_, std::int64_t heads,
              std::int64_t kv_heads, const AttentionPlan& plan, at::Tensor out_,
@@ -100,32 +171,37 @@ void forward(const at::Tensor& q_, const at::Tensor& k_, const at::Tensor& v_, s
   const auto tasks = static_cast<std::int64_t>(plan.size()) * kv_heads;
   for_tasks(tasks, [&](std::int64_t task) {
     const auto& span = plan[static_cast<std::size_t>(task / kv_heads)];
-    const auto kv = task % kv_heads;
-    for (const Block& block : blocks_of(span)) {
-      const auto n = block.count, width = block.width;
-      const auto shared = std::min(width, span.prefix), own = width - shared;
+    if (span.visible.empty()) return;
+    const auto kv = task % kv_heads, all = span.prefix + span.keys;
+    const auto stride = (all + 15) / 16 * 16;
+    T* key_columns = scratch<T, kKeyColumns>(stride * d);
+    T* value = scratch<T, kValues>(all * d);
+    gather_transposed(k, span, kv * d, d, key_columns, stride);
+    gather_keys(v, span, kv * d, d, value);
+    for (const Block& block : blocks_of(span, group)) {
+      const auto n = block.count, rows = group * n, width = block.width;
       const auto* visible = span.visible.data() + block.first;
       const auto row = span.first_query + block.first;
-      A* score = scratch<A, 0>(n * width);
+      T* query = scratch<T, kQueries>(rows * d);
+      gather_queries(q, row, kv * group * d, n, group, d, query);
+      A* score = scratch<A, kScores>(rows * width);
       T* probability;
       if constexpr (std::is_same_v<T, A>) {
         probability = score;
       } else {
-        probability = scratch<T, 1>(n * width);
+        probability = scratch<T, kProbabilities>(rows * width);
       }
-      A* result = scratch<A, 2>(n * d);
-      A inverse[kQueryBlock];
-      for (auto h = kv * group; h < (kv + 1) * group; ++h) {
-        const T* query = q.at(row, h * d);
-        multiply(true, n, shared, d, query, q.stride, k.at(0, kv * d), k.stride, 0, score, width);
-        multiply(true, n, own, d, query, q.stride, k.at(span.begin, kv * d), k.stride, 0,
-                 score + shared, width);
-        ops.softmax(score, probability, width, n, width, visible, scale,
-                    log_sum + h * queries + row, inverse);
-        multiply(false, n, d, shared, probability, width, v.at(0, kv * d), v.stride, 0, result, d);
-        multiply(false, n, d, own, probability + shared, width, v.at(span.begin, kv * d), v.stride,
-                 shared > 0 ? 1 : 0, result, d);
-        ops.scale_rows(result, inverse, out.at(row, h * d), n, d, out.stride, d);
+      A* result = scratch<A, kResults>(rows * d);
+      A* inverse = scratch<A, kRowSums>(rows);
+      multiply(false, rows, width, d, query, d, key_columns, stride, A(0), score, width);
+      for (std::int64_t h = 0; h < group; ++h) {
+        ops.softmax(score + h * n * width, probability + h * n * width, width, n, width, visible,
+                    scale, log_sum + (kv * group + h) * queries + row, inverse + h * n);
+      }
+      multiply(false, rows, d, width, probability, width, value, d, A(0), result, d);
+      for (std::int64_t h = 0; h < group; ++h) {
+        ops.scale_rows(result + h * n * d, inverse + h * n, out.at(row, (kv * group + h) * d), n, d,
+                       out.stride, d);
       }
     }
   });
@@ -153,56 +229,67 @@ void backward(const at::Tensor& g_, const at::Tensor& q_, const at::Tensor& k_,
   A* shared_part = data<A>(shared_parts);
   for_tasks(spans * kv_heads, [&](std::int64_t task) {
     const auto& span = plan[static_cast<std::size_t>(task / kv_heads)];
-    const auto kv = task % kv_heads;
-    A* shared_dk = shared_part + task * 2 * prefix * d;
-    A* shared_dv = shared_dk + prefix * d;
-    A* own_dk = scratch<A, 0>(2 * span.keys * d);
-    A* own_dv = own_dk + span.keys * d;
-    std::fill_n(own_dk, 2 * span.keys * d, A(0));
-    for (const Block& block : blocks_of(span)) {
-      const auto n = block.count, width = block.width;
-      const auto shared = std::min(width, span.prefix), own = width - shared;
+    const auto kv = task % kv_heads, all = span.prefix + span.keys;
+    const auto stride = (all + 15) / 16 * 16;
+    T* key = scratch<T, kKeys>(all * d);
+    T* key_columns = scratch<T, kKeyColumns>(stride * d);
+    T* value_columns = scratch<T, kValueColumns>(stride * d);
+    gather_keys(k, span, kv * d, d, key);
+    gather_transposed(k, span, kv * d, d, key_columns, stride);
+    gather_transposed(v, span, kv * d, d, value_columns, stride);
+    A* dkey = scratch<A, kKeyGradients>(all * d);
+    A* dvalue = scratch<A, kValueGradients>(all * d);
+    std::fill_n(dkey, all * d, A(0));
+    std::fill_n(dvalue, all * d, A(0));
+    for (const Block& block : blocks_of(span, group)) {
+      const auto n = block.count, rows = group * n, width = block.width;
       const auto* visible = span.visible.data() + block.first;
       const auto row = span.first_query + block.first;
-      A* score = scratch<A, 1>(2 * n * width);
-      A* dprobability = score + n * width;
+      T* query = scratch<T, kQueries>(rows * d);
+      T* grad = scratch<T, kGradients>(rows * d);
+      gather_queries(q, row, kv * group * d, n, group, d, query);
+      gather_queries(g, row, kv * group * d, n, group, d, grad);
+      A* score = scratch<A, kScores>(rows * width);
+      A* dprobability = scratch<A, kScoreGradients>(rows * width);
       T *probability, *dscore;
       if constexpr (std::is_same_v<T, A>) {
         probability = score, dscore = dprobability;
       } else {
-        probability = scratch<T, 2>(2 * n * width), dscore = probability + n * width;
+        probability = scratch<T, kProbabilities>(rows * width);
+        dscore = scratch<T, kNarrowGradients>(rows * width);
       }
-      A* result = scratch<A, 3>(n * d);
-      A delta[kQueryBlock], one[kQueryBlock];
-      std::fill_n(one, n, A(1));
-      for (auto h = kv * group; h < (kv + 1) * group; ++h) {
-        const T* query = q.at(row, h * d);
-        const T* grad = g.at(row, h * d);
+      A* result = scratch<A, kResults>(rows * d);
+      A* delta = scratch<A, kRowSums>(rows);
+      multiply(false, rows, width, d, query, d, key_columns, stride, A(0), score, width);
+      multiply(false, rows, width, d, grad, d, value_columns, stride, A(0), dprobability, width);
+      for (std::int64_t h = 0; h < group; ++h) {
+        const auto head = kv * group + h, from = h * n;
         for (std::int64_t i = 0; i < n; ++i) {
-          ops.row_dot(grad + i * g.stride, out.at(row + i, h * d), delta + i, 1, 0, d);
+          ops.row_dot(grad + (from + i) * d, out.at(row + i, head * d), delta + from + i, 1, 0, d);
         }
-        multiply(true, n, shared, d, query, q.stride, k.at(0, kv * d), k.stride, 0, score, width);
-        multiply(true, n, own, d, query, q.stride, k.at(span.begin, kv * d), k.stride, 0,
-                 score + shared, width);
-        multiply(true, n, shared, d, grad, g.stride, v.at(0, kv * d), v.stride, 0, dprobability,
-                 width);
-        multiply(true, n, own, d, grad, g.stride, v.at(span.begin, kv * d), v.stride, 0,
-                 dprobability + shared, width);
-        ops.softmax_backward(score, dprobability, probability, dscore, width, n, width, visible,
-                             scale, log_sum + h * queries + row, delta);
-        multiply(false, n, d, shared, dscore, width, k.at(0, kv * d), k.stride, 0, result, d);
-        multiply(false, n, d, own, dscore + shared, width, k.at(span.begin, kv * d), k.stride,
-                 shared > 0 ? 1 : 0, result, d);
-        ops.scale_rows(result, one, dq.at(row, h * d), n, d, dq.stride, d);
-        add_transposed_product(n, d, shared, dscore, width, query, q.stride, shared_dk, d);
-        add_transposed_product(n, d, own, dscore + shared, width, query, q.stride, own_dk, d);
-        add_transposed_product(n, d, shared, probability, width, grad, g.stride, shared_dv, d);
-        add_transposed_product(n, d, own, probability + shared, width, grad, g.stride, own_dv, d);
+        ops.softmax_backward(score + from * width, dprobability + from * width,
+                             probability + from * width, dscore + from * width, width, n, width,
+                             visible, scale, log_sum + head * queries + row, delta + from);
+      }
+      multiply(false, rows, d, width, dscore, width, key, d, A(0), result, d);
+      add_transposed_product(rows, d, width, dscore, width, query, d, dkey, d);
+      add_transposed_product(rows, d, width, probability, width, grad, d, dvalue, d);
+      A* one = delta;
+      std::fill_n(one, n, A(1));
+      for (std::int64_t h = 0; h < group; ++h) {
+        ops.scale_rows(result + h * n * d, one, dq.at(row, (kv * group + h) * d), n, d, dq.stride,
+                       d);
       }
     }
-    std::vector<A> ones(static_cast<std::size_t>(span.keys), A(1));
-    ops.scale_rows(own_dk, ones.data(), dk.at(span.begin, kv * d), span.keys, d, dk.stride, d);
-    ops.scale_rows(own_dv, ones.data(), dv.at(span.begin, kv * d), span.keys, d, dv.stride, d);
+    A* shared_dk = shared_part + task * 2 * prefix * d;
+    std::copy_n(dkey, span.prefix * d, shared_dk);
+    std::copy_n(dvalue, span.prefix * d, shared_dk + prefix * d);
+    A* ones = scratch<A, kRowSums>(span.keys);
+    std::fill_n(ones, span.keys, A(1));
+    ops.scale_rows(dkey + span.prefix * d, ones, dk.at(span.begin, kv * d), span.keys, d, dk.stride,
+                   d);
+    ops.scale_rows(dvalue + span.prefix * d, ones, dv.at(span.begin, kv * d), span.keys, d,
+                   dv.stride, d);
   });
   if (prefix == 0) return;
   // The prefix is the first rows of k and v, and its own span (the first) wrote what it gave

@@ -8,18 +8,14 @@
 namespace straq::model {
 namespace {
 
-// Calls f(first, count) for pieces of rows whose widest activation stays in a core's second-level
-// cache between the product that makes it and the pass that reads it; on a device all rows are one
-// piece.
+// Calls f(first, count) for pieces of rows: as few as bound the memory of what lies between two
+// products, as many as each of them needs to be worth packing the weights for it. On a device all
+// rows are one piece.
 template <class F>
-void for_pieces(const at::Tensor& x, std::int64_t width, F&& f) {
-  constexpr std::int64_t cached_bytes = 5 << 18;
+void for_pieces(const at::Tensor& x, F&& f) {
+  constexpr std::int64_t rows_a_thread = 512;
   const auto rows = x.size(0);
-  std::int64_t piece = rows;
-  if (x.is_cpu()) {
-    const auto row_bytes = width * static_cast<std::int64_t>(x.element_size());
-    piece = std::max<std::int64_t>(64, cached_bytes / row_bytes) * at::get_num_threads();
-  }
+  const std::int64_t piece = x.is_cpu() ? rows_a_thread * at::get_num_threads() : rows;
   for (std::int64_t first = 0; first < rows; first += piece) {
     f(first, std::min(piece, rows - first));
   }
@@ -119,7 +115,7 @@ at::Tensor DecoderPass::layer_forward(std::int64_t i, const at::Tensor& x, Layer
     t.middle_scale = at::empty({n}, t.middle.options().dtype(wide_type(t.middle.scalar_type())));
     t.gate_up = at::empty({n, 2 * inner}, t.middle.options());
   }
-  for_pieces(t.middle, 3 * inner, [&](std::int64_t first, std::int64_t count) {
+  for_pieces(t.middle, [&](std::int64_t first, std::int64_t count) {
     const auto middle = t.middle.narrow(0, first, count);
     at::Tensor scale;
     const at::Tensor normed = rms_norm(middle, w.post_norm, shape_.norm_eps, scale);
@@ -145,7 +141,7 @@ at::Tensor DecoderPass::layer_backward(std::int64_t i, at::Tensor d, LayerTape& 
   const bool some = last(i) && !all_rows();
 
   // MLP. d is d loss / d (layer's output) and becomes d loss / d middle.
-  for_pieces(t.middle, 3 * w.down.size(1), [&](std::int64_t first, std::int64_t count) {
+  for_pieces(t.middle, [&](std::int64_t first, std::int64_t count) {
     const auto piece = [&](const at::Tensor& x) { return x.narrow(0, first, count); };
     const auto d_piece = piece(d), gate_up = piece(t.gate_up), middle = piece(t.middle),
                scale = piece(t.middle_scale);
