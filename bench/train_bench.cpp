@@ -5,7 +5,9 @@
 //
 //   train_bench --shape configs/shapes/S.yaml --steps 12 --threads 1 --json out.json
 //               [--dump dump.jsonl] [--weights FOLDER] [--dtype fp32|bf16] [--layout comb|paper]
+//               [--device cpu|cuda]
 #include <ATen/Parallel.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <malloc.h>
 #include <sys/resource.h>
 
@@ -26,6 +28,10 @@
 #include "learn/learner.h"
 #include "model/huggingface.h"
 #include "shard/dataset.h"
+
+#ifdef STRAQ_CUDA
+#include <c10/cuda/CUDACachingAllocator.h>
+#endif
 
 namespace {
 
@@ -52,17 +58,35 @@ std::int64_t memory_bytes(const std::string& key) {
   return 0;
 }
 
+// Work that a device was given is done when this returns.
+void wait_for(at::Device device) {
+  if (device.is_cuda()) at::detail::getCUDAHooks().deviceSynchronize(device.index());
+}
+
+// The most memory that tensors on the device have had at a time; 0 on a CPU.
+std::int64_t device_peak_bytes(at::Device device) {
+#ifdef STRAQ_CUDA
+  if (device.is_cuda()) {
+    return c10::cuda::CUDACachingAllocator::getDeviceStats(device.index()).allocated_bytes[0].peak;
+  }
+#endif
+  (void)device;
+  return 0;
+}
+
 // Floating-point operations a second of a large square product, the best of a few.
 struct Gemm {
   double wall = 0, processor = 0;
 };
-Gemm gemm_flops(at::ScalarType dtype) {
-  const std::int64_t n = 1536;
-  const auto a = at::randn({n, n}).to(dtype), b = at::randn({n, n}).to(dtype);
+Gemm gemm_flops(at::ScalarType dtype, at::Device device) {
+  const std::int64_t n = device.is_cuda() ? 8192 : 1536;
+  const auto a = at::randn({n, n}, device).to(dtype), b = at::randn({n, n}, device).to(dtype);
   Gemm best;
   for (int i = 0; i < 6; ++i) {
+    wait_for(device);
     const double wall = wall_seconds(), processor = processor_seconds();
     const auto c = at::mm(a, b);
+    wait_for(device);
     const double operations = 2.0 * static_cast<double>(n) * n * n;
     best.wall = std::max(best.wall, operations / (wall_seconds() - wall));
     best.processor = std::max(best.processor, operations / (processor_seconds() - processor));
@@ -157,7 +181,7 @@ Json evaluate(learn::Learner& learner, const std::vector<prompt::Comb>& combs) {
 int run(int argc, char** argv) {
   CLI::App app{"our side of the training bench"};
   std::string config_path = "bench/train.yaml", shape_path, dump, weights, json, dtype = "fp32",
-              layout = "comb";
+              layout = "comb", device_name = "cpu";
   int steps = 12, threads = 1;
   std::int64_t micro_tokens = 8192;
   bool recompute = false, only_evaluate = false;
@@ -170,11 +194,17 @@ int run(int argc, char** argv) {
   app.add_option("--threads", threads);
   app.add_option("--dtype", dtype)->check(CLI::IsMember({"fp32", "bf16"}));
   app.add_option("--layout", layout)->check(CLI::IsMember({"comb", "paper"}));
+  app.add_option("--device", device_name)->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option("--micro-tokens", micro_tokens, "tokens of one forward pass");
   app.add_flag("--recompute", recompute, "activation recomputation");
   app.add_flag("--evaluate", only_evaluate, "Q of the test split instead of steps");
   app.add_option("--json", json, "write the result here");
   CLI11_PARSE(app, argc, argv);
+  if (device_name == "cuda" && !at::hasCUDA()) {
+    fail_input("--device cuda, but this machine or this build has no GPU",
+               "build the preset cuda and run it where nvidia-smi lists one");
+  }
+  const at::Device device = device_name == "cuda" ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
   mallopt(M_TOP_PAD, 64 << 20);
@@ -197,20 +227,23 @@ int run(int argc, char** argv) {
       combs, config.learn, static_cast<int>(data.option_ids().size()), 1);
   if (!dump.empty()) write_dump(dump, data, combs, batches, config.learn, transitions);
 
-  const Gemm before = gemm_flops(dtype == "bf16" ? at::kBFloat16 : at::kFloat);
+  const Gemm before = gemm_flops(dtype == "bf16" ? at::kBFloat16 : at::kFloat, device);
   const std::int64_t start_bytes = memory_bytes("VmRSS");
   std::unique_ptr<model::Llama> online;
   at::Tensor master;
   {
-    auto wide = std::make_unique<model::Llama>(shape, at::kFloat, at::kCPU, dtype == "fp32");
+    // Drawn on the host, where all of them have the same values.
+    const bool stays = dtype == "fp32" && device.is_cpu();
+    auto wide = std::make_unique<model::Llama>(shape, at::kFloat, at::kCPU, stays);
     wide->initialise(1);
     if (!weights.empty()) model::save_huggingface(*wide, weights);
-    if (dtype == "bf16") {
-      online = std::make_unique<model::Llama>(shape, at::kBFloat16, at::kCPU, true);
-      online->parameters().copy_from(wide->parameters());
-      master = wide->parameters().flat();
-    } else {
+    if (stays) {
       online = std::move(wide);
+    } else {
+      const auto type = dtype == "bf16" ? at::kBFloat16 : at::kFloat;
+      online = std::make_unique<model::Llama>(shape, type, device, true);
+      online->parameters().copy_from(wide->parameters());
+      if (type == at::kBFloat16) master = wide->parameters().flat();
     }
   }
   online->set_recompute(recompute);
@@ -222,6 +255,7 @@ int run(int argc, char** argv) {
     Json out = evaluate(learner, combs);
     out["peak_rss_bytes"] = memory_bytes("VmHWM");
     out["start_rss_bytes"] = start_bytes;
+    out["peak_device_bytes"] = device_peak_bytes(device);
     if (!json.empty()) write_file_atomic(json, out.dump() + "\n");
     return 0;
   }
@@ -235,12 +269,17 @@ int run(int argc, char** argv) {
   Json phases = Json::object();
   double decisions = 0, tokens = 0;
   for (std::size_t s = 0; s < batches.size(); ++s) {
-    if (s > 0 && config.learn.target.every > 0 &&
-        s % static_cast<std::size_t>(config.learn.target.every) == 0) {
+    const double wall = wall_seconds(), processor = processor_seconds();
+    const auto plan = learner.plan(batches[s], 0, transitions);
+    const double planned = wall_seconds() - wall;
+    const auto m = learner.step(plan);
+    const double stepped = wall_seconds();
+    if (config.learn.target.every > 0 &&
+        (s + 1) % static_cast<std::size_t>(config.learn.target.every) == 0) {
       learner.sync_target();
     }
-    const double wall = wall_seconds(), processor = processor_seconds();
-    const auto m = learner.step(batches[s], 0, transitions);
+    wait_for(device);
+    const double synced = wall_seconds() - stepped;
     out["seconds"].push_back(wall_seconds() - wall);
     out["cpu_seconds"].push_back(processor_seconds() - processor);
     out["loss"].push_back(m.loss);
@@ -250,14 +289,17 @@ int run(int argc, char** argv) {
     const auto add = [&](const char* name, double x) {
       phases[name] = phases.value(name, 0.0) + x;
     };
+    add("plan", planned);
     add("target", p.target);
     add("forward", p.forward);
     add("backward", p.backward);
     add("reduce", p.reduce);
     add("optimizer", p.optimizer);
+    add("sync", synced);
     add("other", p.total - p.target - p.forward - p.backward - p.reduce - p.optimizer);
   }
-  const Gemm after = gemm_flops(dtype == "bf16" ? at::kBFloat16 : at::kFloat);
+  out["peak_device_bytes"] = device_peak_bytes(device);
+  const Gemm after = gemm_flops(dtype == "bf16" ? at::kBFloat16 : at::kFloat, device);
   out["gemm_flops"] = {{"before", before.wall}, {"after", after.wall}};
   out["gemm_flops_cpu"] = {{"before", before.processor}, {"after", after.processor}};
   out["tokens_per_decision"] = {{"padded", tokens / decisions}, {"real", tokens / decisions}};

@@ -12,6 +12,12 @@
 #   --steps N             optimizer steps of our learner; their batches are what all sides run
 #   --peers A,B           of plain, bucketed, comb
 #   --peer-steps A=N,...  the first N of those steps, for peers that are slow
+#   --config FILE         data, tokenizer, prompt (bench/train.yaml; train_llama3.yaml for its tokens)
+#   --device cpu|cuda     where all sides run
+#   --micro-tokens N      tokens of one of our passes (8192)
+#   --recompute           our learner keeps one row a layer and computes the rest again
+#   --micro-batch N       prompts of one of the peers' passes (8)
+#   --peer-micro-tokens N tokens of one pass of the peer comb (2048)
 #   --tolerance X         largest relative difference of a step's loss (fp32 1e-3, bf16 2e-2)
 #   --json FILE           the result as JSON
 #   --work DIR            keep weights, batches and each side's output in DIR

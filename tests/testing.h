@@ -24,8 +24,10 @@ inline std::optional<std::string> data_path(const std::string& name) {
   return path.string();
 }
 
+// A file of the repository: below $STRAQ_SOURCE, else where the tests were built.
 inline std::string source_path(const std::string& name) {
-  return (std::filesystem::path(STRAQ_SOURCE_DIR) / name).string();
+  const char* env = std::getenv("STRAQ_SOURCE");
+  return (std::filesystem::path(env ? env : STRAQ_SOURCE_DIR) / name).string();
 }
 
 // A folder that lives as long as the object.

@@ -4,7 +4,8 @@
 #   bench_environment bench-venv bench/peer/requirements.txt     (training peers)
 #   bench_environment peer-venv tests/peer/requirements.txt      (reference tokenizers)
 #
-# makes .deps/<name> once and sets BENCH_PYTHON to its interpreter. It exits with code 77 (skipped)
+# makes .deps/<name> once and sets BENCH_PYTHON to its interpreter, or takes the one that
+# STRAQ_BENCH_PYTHON names. It exits with code 77 (skipped)
 # and a reason when that can't be done, for example without a network.
 #
 # PyTorch is large (4.7 GB with its CUDA libraries). Where jobs/setup.sh has installed the full
@@ -57,6 +58,11 @@ run_training_bench() {
 # bench_environment NAME REQUIREMENTS: the file's path counts from the repository.
 bench_environment() {
   local venv="$STRAQ_HOME/.deps/$1" wanted="$STRAQ_HOME/$2" log free_mb
+  # A machine without a network that has the packages, say a GPU node.
+  if [[ -n "${STRAQ_BENCH_PYTHON:-}" ]]; then
+    BENCH_PYTHON="$STRAQ_BENCH_PYTHON"
+    return
+  fi
   if ! cmp -s "$wanted" "$venv/installed.txt"; then
     mkdir -p "$STRAQ_HOME/.deps"
     log="$STRAQ_HOME/.deps/$1.log"

@@ -8,7 +8,7 @@ import time
 import torch
 
 import dump
-from train import Trainer, limits_of, memory, peer_arguments
+from train import Trainer, limits_of, memory, peer_arguments, wait_for
 
 
 def main():
@@ -19,19 +19,21 @@ def main():
     start_bytes = memory("VmRSS")
     try:
         settings, data, steps = dump.read(a.data, a.batches)
-        trainer = Trainer(a.weights, data, settings, a.variant, "fp32", "cpu", **limits)
+        trainer = Trainer(a.weights, data, settings, a.variant, a.dtype, a.device, **limits)
         trainer.states.shuffled = False  # nobody shuffles what is only evaluated
     except (dump.DumpError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     # A dialogue that two batches share is evaluated once, as on the other side.
     states = list(dict.fromkeys(s for step in steps for s in step.states))
-    values = torch.zeros(len(states), len(settings.option_ids))
-    with torch.no_grad():
+    values = torch.zeros(len(states), len(settings.option_ids), device=trainer.device)
+    with torch.no_grad(), trainer.precision():
         trainer.states.q(trainer.online, states[:1])  # warms up
+        wait_for(trainer.device)
         begin, cpu_begin = time.perf_counter(), time.process_time()
         for part in trainer.states.plan(states):
             values[list(part)] = trainer.states.q(trainer.online, [states[i] for i in part])
+        wait_for(trainer.device)
         seconds, cpu_seconds = time.perf_counter() - begin, time.process_time() - cpu_begin
     print(json.dumps({
         "side": "peer", "variant": a.variant, "seconds": seconds, "cpu_seconds": cpu_seconds,

@@ -185,6 +185,8 @@ def peer_arguments(description):
     parser.add_argument("--data", required=True, help="the dump that train_bench wrote")
     parser.add_argument("--weights", required=True, help="Hugging Face folder")
     parser.add_argument("--variant", choices=VARIANTS, required=True)
+    parser.add_argument("--dtype", choices=DTYPES, default="fp32")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--micro-batch", type=int, default=8, help="prompts (plain, bucketed)")
     parser.add_argument("--micro-tokens", type=int, default=2048, help="tokens (comb)")
@@ -201,8 +203,6 @@ def limits_of(a):
 
 def main():
     parser = peer_arguments(__doc__)
-    parser.add_argument("--dtype", choices=DTYPES, default="fp32")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--steps", type=int, default=0, help="0: all of the dump")
     a = parser.parse_args()
     limits = limits_of(a)

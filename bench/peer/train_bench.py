@@ -19,7 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PEERS = ("plain", "bucketed", "comb")
 TOLERANCE = {"fp32": 1e-3, "bf16": 2e-2}
 FULL = dict(shapes="small_256x6,medium_512x8", threads="1,2", dtypes="fp32", layouts="comb",
-            steps=12, peers="plain,bucketed,comb", peer_steps="plain=2,bucketed=4,comb=12")
+            steps=12, peers="plain,bucketed,comb", peer_steps="plain=2,bucketed=4,comb=12",
+            config="bench/train.yaml", device="cpu", micro_tokens=0, micro_batch=8,
+            peer_micro_tokens=2048)
 QUICK = dict(FULL, shapes="small_128x4", threads="1", steps=3,
              peer_steps="plain=1,bucketed=2,comb=3")
 
@@ -47,10 +49,15 @@ def call(command, threads, log):
 
 def run_ours(a, shape, layout, dtype, threads, folder):
     out = folder / "ours.json"
-    call([a.program, "--shape", ROOT / "configs" / "shapes" / f"{shape}.yaml", "--dump",
-          folder / "dump.jsonl", "--weights", folder / "weights", "--steps", a.steps, "--threads",
-          threads, "--dtype", dtype, "--layout", layout, "--json", out], threads,
-         folder / "ours.log")
+    command = [a.program, "--config", a.config, "--shape",
+               ROOT / "configs" / "shapes" / f"{shape}.yaml", "--dump", folder / "dump.jsonl",
+               "--weights", folder / "weights", "--steps", a.steps, "--threads", threads, "--dtype",
+               dtype, "--layout", layout, "--device", a.device, "--json", out]
+    if a.micro_tokens:
+        command += ["--micro-tokens", a.micro_tokens]
+    if a.recompute:
+        command.append("--recompute")
+    call(command, threads, folder / "ours.log")
     ours = json.loads(out.read_text(encoding="utf-8"))
     for key in ("loss", "seconds"):
         if len(ours.get(key, ())) != a.steps:
@@ -59,10 +66,11 @@ def run_ours(a, shape, layout, dtype, threads, folder):
     return ours
 
 
-def run_peer(variant, steps, dtype, threads, folder):
+def run_peer(a, variant, steps, dtype, threads, folder):
     text = call([sys.executable, Path(__file__).with_name("train.py"), "--data",
                  folder / "dump.jsonl", "--weights", folder / "weights", "--variant", variant,
-                 "--dtype", dtype, "--threads", threads, "--steps", steps], threads,
+                 "--dtype", dtype, "--threads", threads, "--steps", steps, "--device", a.device,
+                 "--micro-batch", a.micro_batch, "--micro-tokens", a.peer_micro_tokens], threads,
                 folder / f"{variant}.log")
     return json.loads(text.splitlines()[-1])
 
@@ -111,7 +119,8 @@ def table(case):
     print(f"\n{case['shape']}, layout {case['layout']}, {case['dtype']}, "
           f"{case['threads']} thread{plural}")
     titles = {"side": -10, "steps": 5, "decisions/s": 11, "transitions/s": 13, "tokens/dec.": 11,
-              "of GEMM": 8, "by CPU": 7, "peak MB": 8, "added MB": 8, "ours is": 8, "by CPU ": 8,
+              "of GEMM": 8, "by CPU": 7, "peak MB": 8, "added MB": 8, "GPU MB": 7, "ours is": 8,
+              "by CPU ": 8,
               "loss differs": 12}
 
     def line(cells):
@@ -130,6 +139,7 @@ def table(case):
               cell("{:.0%}", r.get("gemm_share")), cell("{:.0%}", r.get("gemm_share_cpu")),
               cell("{:.0f}", peak and peak / 1e6),
               cell("{:.0f}", (peak - start) / 1e6 if peak and start else None),
+              cell("{:.0f}", (side.get("peak_device_bytes") or 0) / 1e6 or None),
               cell("{:.2f}x", v.get("ratio")), cell("{:.2f}x", v.get("cpu_ratio")),
               cell("{:.1e}", v.get("loss_difference"))
               + ("" if v.get("agrees", True) else "  TOO MUCH")])
@@ -153,8 +163,8 @@ def run_case(a, shape, layout, dtype, threads, folder):
     case = {"shape": shape, "layout": layout, "dtype": dtype, "threads": threads,
             "counted": counted, "ours": ours, "peers": {}}
     for variant in a.peers:
-        peer = run_peer(variant, min(a.peer_steps.get(variant, a.steps), a.steps), dtype, threads,
-                        folder)
+        peer = run_peer(a, variant, min(a.peer_steps.get(variant, a.steps), a.steps), dtype,
+                        threads, folder)
         for key in ("gemm_flops", "gemm_flops_cpu"):
             ours.setdefault(key, peer[key])
         peer["rates"] = rates(peer, counted)
@@ -173,6 +183,7 @@ def arguments():
     parser.add_argument("--quick", action="store_true")
     for key, value in FULL.items():
         parser.add_argument("--" + key.replace("_", "-"), type=type(value))
+    parser.add_argument("--recompute", action="store_true")
     parser.add_argument("--tolerance", type=float)
     parser.add_argument("--json")
     parser.add_argument("--work")

@@ -1,5 +1,7 @@
 #include "coordinate/learner_group.h"
 
+#include <cstdlib>
+
 #include "coordinate/estimate.h"
 #include "coordinate/together.h"
 #include "core/error.h"
@@ -7,12 +9,27 @@
 #include "core/memory.h"
 
 #ifdef STRAQ_CUDA
+#include <ATen/Context.h>
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <cuda_runtime_api.h>
 #endif
 
 namespace straq::coordinate {
+
+namespace {
+
+// The part of `deterministic` that is not NCCL's: on a GPU, attention's backward and sums by index
+// add with atomics, in whatever order comes, unless libtorch is told otherwise, and cuBLAS chooses
+// its algorithms by the workspace that it gets. An operator that knows no fixed order throws.
+void fix_order_on_device() {
+#ifdef STRAQ_CUDA
+  setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
+  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+#endif
+}
+
+}  // namespace
 
 LearnerGroup::LearnerGroup(MPI_Comm comm, comm::NodePlace node)
     : comm_(comm),
@@ -27,6 +44,7 @@ comm::Collectives& LearnerGroup::tensors(const comm::CollectivesConfig& config, 
     fail_input("some learners of a group found a GPU and others did not",
                "set model.device to cpu, or start the job on nodes of one kind");
   }
+  if (config.deterministic && device.is_cuda()) fix_order_on_device();
   const bool same = tensors_ && made_with_ == config && made_for_ == device;
   if (!same) {
     tensors_.reset();  // a GPU takes part in one communicator at a time

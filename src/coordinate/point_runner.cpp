@@ -18,6 +18,7 @@
 #include "core/files.h"
 #include "core/hash.h"
 #include "core/log.h"
+#include "kernel/processor.h"
 #include "learn/learner.h"
 #include "model/huggingface.h"
 #include "shard/dataset.h"
@@ -183,6 +184,12 @@ class PointRun {
     const std::int64_t decisions = dataset_.decision_count("train");
     if (decisions == 0)
       fail_input("the train split of " + task_.shard_folder + " has no decisions");
+    if (group_->rank() == 0 && device.is_cpu() && config_.model.precision == Precision::bf16 &&
+        !kernel::has_bf16_tiles()) {
+      log::warn("learn",
+                "model.precision: bf16 halves the memory of the weights, but this processor has no "
+                "tiles for it (AMX) and takes about twice as long as with fp32");
+    }
     Planner planner = make_model(config_, dataset_.vocab_size(), device, /*training=*/true);
     const auto& online = planner.network;
     std::vector<std::int64_t> ids(dataset_.option_ids().begin(), dataset_.option_ids().end());

@@ -16,6 +16,15 @@ config::Value without_placement(const config::Value& config) {
     return kv.first == "results" || kv.first == "roles" || kv.first == "threads" ||
            kv.first == "checkpoint" || kv.first == "watchdog";
   });
+  // On which device the model lies and how gradients travel.
+  const auto drop = [&](const char* section, const char* key) {
+    for (auto& [name, value] : out.map) {
+      if (name != section) continue;
+      std::erase_if(value.map, [&](const auto& kv) { return kv.first == key; });
+    }
+  };
+  drop("model", "device");
+  drop("learn", "collectives");
   return out;
 }
 

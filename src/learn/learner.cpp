@@ -182,7 +182,7 @@ StepMetrics Learner::step(const StepPlan& plan, const StepPlan* next) {
     const at::Tensor all = online_->parameters().padded_grad(collectives_.size());
     grad = at::empty({all.numel() / collectives_.size()}, all.options());
     collectives_.reduce_scatter_sum(all, grad);
-    numbers = at::cat({numbers, at::full({1}, squared_norm(grad), sums.values.options())});
+    numbers = at::cat({numbers, squared_norm(grad)});
     collectives_.allreduce_sum(numbers);
   } else {
     // Nothing here waits for another learner until the next batch's target values are there.
@@ -195,7 +195,9 @@ StepMetrics Learner::step(const StepPlan& plan, const StepPlan* next) {
     }
     reducer_->finish();
     pending->wait();
+    numbers = at::cat({numbers, squared_norm(grad)});
   }
+  // All that a step tells the host, in one copy.
   const at::Tensor host = numbers.cpu();
   const auto* sum = host.const_data_ptr<double>();
   const double optimizer_start = monotonic_seconds();
@@ -218,7 +220,7 @@ StepMetrics Learner::step(const StepPlan& plan, const StepPlan* next) {
   m.transitions = static_cast<std::int64_t>(plan.transitions);
   m.text_tokens = static_cast<std::int64_t>(plan.text_tokens);
   m.lr = learning_rate(stage_, stage_step_, stage_steps_);
-  m.grad_norm = std::sqrt(sharded_ ? sum[Sums::count + 1] : squared_norm(grad));
+  m.grad_norm = std::sqrt(sum[Sums::count + 1]);
   clip_gradient(grad, m.grad_norm, stage_.clip);
   m.skipped = !std::isfinite(m.grad_norm);
   if (!m.skipped) {
@@ -345,7 +347,7 @@ void Learner::accumulate(const PassPlan& pass, const at::Tensor& target_next, co
 std::string Learner::sync_target() {
   target_->parameters().copy_from(online_->parameters());
   ahead_ = {};
-  const std::string checksum = online_->parameters().checksum();
+  const std::string checksum = online_->parameters().fingerprint();
   if (!collectives_.all_equal(checksum)) {
     fail_runtime("the learners' weights differ at a target synchronisation (rank " +
                      std::to_string(collectives_.rank()) + " has " + checksum.substr(0, 12) + ")",

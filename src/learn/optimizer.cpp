@@ -46,9 +46,15 @@ void AdamW::resume(std::int64_t steps) {
   if (!master_.is_same(parameters_)) parameters_.copy_(master_);
 }
 
-double squared_norm(const at::Tensor& grad) {
-  const double norm = at::linalg_vector_norm(grad, 2, {}, false, at::kDouble).item<double>();
-  return norm * norm;
+at::Tensor squared_norm(const at::Tensor& grad) {
+  // In pieces: libtorch makes an fp64 copy of what it sums in fp64.
+  constexpr std::int64_t kPiece = 1 << 20;
+  at::Tensor sum = at::zeros({1}, grad.options().dtype(at::kDouble));
+  for (std::int64_t first = 0; first < grad.numel(); first += kPiece) {
+    const at::Tensor piece = grad.narrow(0, first, std::min(kPiece, grad.numel() - first));
+    sum.add_(at::linalg_vector_norm(piece, 2, {}, false, at::kDouble).square_());
+  }
+  return sum;
 }
 
 void clip_gradient(at::Tensor grad, double norm, double clip) {

@@ -45,8 +45,8 @@ class AdamW {
   std::int64_t steps_ = 0;
 };
 
-// Sum of the squares of a gradient (or of a learner's shard of it), in double.
-double squared_norm(const at::Tensor& grad);
+// Sum of the squares of a gradient (or of a learner's shard of it), [1] fp64 on its device.
+at::Tensor squared_norm(const at::Tensor& grad);
 // Scales `grad` in place so that a global L2 norm of `norm` becomes at most `clip` (0 = off). A
 // norm that is not finite leaves the gradient as it is.
 void clip_gradient(at::Tensor grad, double norm, double clip);

@@ -95,4 +95,29 @@ std::string ParameterArena::checksum() const {
   return Sha256().update(bytes.const_data_ptr(), bytes.nbytes()).hex();
 }
 
+std::string ParameterArena::fingerprint() const {
+  // Pieces, because integers of 64 bits are twice or four times the weights.
+  constexpr std::int64_t kPiece = 1 << 20;
+  const auto bits = flat_.scalar_type() == at::kDouble  ? at::kLong
+                    : flat_.scalar_type() == at::kFloat ? at::kInt
+                                                        : at::kShort;
+  const at::Tensor words = flat_.view(bits);
+  // Odd, so that no multiple of it vanishes for any bit.
+  const at::Tensor place = at::arange(kPiece, words.options().dtype(at::kLong)).mul_(2).add_(1);
+  at::Tensor sums = at::zeros({2}, place.options());
+  for (std::int64_t first = 0; first < words.numel(); first += kPiece) {
+    const auto n = std::min(kPiece, words.numel() - first);
+    const at::Tensor piece = words.narrow(0, first, n).to(at::kLong);
+    const at::Tensor weighted = piece.mul(place.narrow(0, 0, n)).sum();
+    sums.add_(at::stack({piece.sum(), weighted.add(piece.sum(), 2 * first)}));
+  }
+  const at::Tensor host = sums.cpu();
+  std::string out;
+  for (int i = 0; i < 2; ++i) {
+    const auto v = static_cast<std::uint64_t>(host.const_data_ptr<std::int64_t>()[i]);
+    for (int shift = 60; shift >= 0; shift -= 4) out += "0123456789abcdef"[(v >> shift) & 15];
+  }
+  return out;
+}
+
 }  // namespace straq::model

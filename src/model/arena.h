@@ -49,8 +49,12 @@ class ParameterArena {
   // The values are copied (and cast). Throws Error(input) naming the first parameter that differs
   // in name or shape.
   void copy_from(const ParameterArena& other);
-  // SHA-256 of the buffer's bytes: equal on every learner after a sync or a step.
+  // SHA-256 of the buffer's bytes, for provenance: every weight goes through the host.
   std::string checksum() const;
+  // 32 hexadecimal digits that are equal where all bits of the buffer are, and hardly ever
+  // otherwise: two sums over the bits of all weights modulo 2^64, one weighted by position. Made on
+  // the device, for comparing learners while they train.
+  std::string fingerprint() const;
 
  private:
   std::vector<ParameterSpec> specs_;

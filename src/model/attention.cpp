@@ -301,56 +301,41 @@ void backward(const at::Tensor& g_, const at::Tensor& q_, const at::Tensor& k_,
   }
 }
 
-// The mask of one span's queries, [queries, prefix + keys] bool, on q's device.
-at::Tensor mask_of(const AttentionSpan& span, at::Device device) {
+// How many of the span's queries, from its first on, are those of its rows in order, each seeing
+// all that comes before it: with the prefix's queries above them they are a causal triangle.
+std::int64_t causal_queries(const AttentionSpan& span) {
+  const auto most = std::min(static_cast<std::int64_t>(span.visible.size()), span.keys);
+  std::int64_t n = 0;
+  while (n < most && span.visible[n].own_end == 0 && span.visible[n].limit == span.prefix + n + 1) {
+    ++n;
+  }
+  return n;
+}
+
+// What the span's queries from `first` on see, [queries, prefix + keys] bool, on q's device.
+at::Tensor mask_of(const AttentionSpan& span, std::int64_t first, at::Device device) {
   const auto width = span.prefix + span.keys;
-  const auto n = static_cast<std::int64_t>(span.visible.size());
+  const auto n = static_cast<std::int64_t>(span.visible.size()) - first;
   at::Tensor mask = at::zeros({n, width}, at::kBool);
   bool* row = mask.data_ptr<bool>();
-  for (const auto& v : span.visible) {
+  for (auto i = first; i < first + n; ++i) {
+    const auto& v = span.visible[i];
     std::fill_n(row, v.limit, true);
     if (v.own_end > v.own_begin) std::fill(row + v.own_begin, row + v.own_end, true);
     row += width;
   }
-  return mask.to(device);
+  return on_device(mask, device);
 }
 
-bool is_causal(const AttentionSpan& span) {
-  if (span.prefix > 0 || static_cast<std::int64_t>(span.visible.size()) != span.keys) return false;
-  for (std::int64_t i = 0; i < span.keys; ++i) {
-    if (span.visible[i].limit != i + 1 || span.visible[i].own_end > 0) return false;
-  }
-  return true;
-}
-
-// One span by libtorch's attention, in autograd's reach. Inputs [n, heads, d].
-at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                  const AttentionSpan& span) {
-  const auto heads_first = [](const at::Tensor& x) { return x.unsqueeze(0).transpose(1, 2); };
-  const std::int64_t group = q.size(1) / k.size(1);
-  at::Tensor o;
-  if (is_causal(span)) {
-    o = at::scaled_dot_product_attention(heads_first(q), heads_first(k), heads_first(v), {}, 0.0,
-                                         /*is_causal=*/true, std::nullopt, group > 1);
-  } else {
-    if (!span.mask.defined()) span.mask = mask_of(span, q.device());
-    // Of the fused kernels those that take a mask do not take grouped heads: with both, libtorch
-    // would go the slow way without a word.
-    const auto each_head = [&](const at::Tensor& x) {
-      return heads_first(group > 1 ? x.repeat_interleave(group, 1) : x);
-    };
-    o = at::scaled_dot_product_attention(heads_first(q), each_head(k), each_head(v), span.mask, 0.0,
-                                         /*is_causal=*/false);
-  }
-  return o.transpose(1, 2).reshape({q.size(0), -1});
-}
-
+// The tensors of one span, [n, heads, d] or [n, kv_heads, d].
 struct SpanTensors {
   at::Tensor q, k, v;
+  at::Tensor before;  // the prefix's queries, where the span's first ones follow them
 };
 
-SpanTensors tensors_of(const AttentionSpan& span, const at::Tensor& q, const at::Tensor& k,
-                       const at::Tensor& v, std::int64_t heads, std::int64_t kv_heads) {
+SpanTensors tensors_of(const AttentionPlan& plan, const AttentionSpan& span, const at::Tensor& q,
+                       const at::Tensor& k, const at::Tensor& v, std::int64_t heads,
+                       std::int64_t kv_heads) {
   const auto d = q.size(1) / heads;
   const auto n = static_cast<std::int64_t>(span.visible.size());
   const auto keys = [&](const at::Tensor& x) {
@@ -358,7 +343,52 @@ SpanTensors tensors_of(const AttentionSpan& span, const at::Tensor& q, const at:
     if (span.prefix > 0) own = at::cat({x.narrow(0, 0, span.prefix), own});
     return own.reshape({span.prefix + span.keys, kv_heads, d});
   };
-  return {q.narrow(0, span.first_query, n).reshape({n, heads, d}), keys(k), keys(v)};
+  SpanTensors t{q.narrow(0, span.first_query, n).reshape({n, heads, d}), keys(k), keys(v), {}};
+  // The prefix is the plan's first span; when only some rows ask it may have no queries.
+  if (span.prefix > 0 && static_cast<std::int64_t>(plan[0].visible.size()) == span.prefix) {
+    t.before = q.narrow(0, plan[0].first_query, span.prefix).reshape({span.prefix, heads, d});
+  }
+  return t;
+}
+
+// One span by libtorch's attention, in autograd's reach: the trunk's queries as a causal square,
+// for which there are fast kernels on every device, the probes' few queries with a mask. The
+// prefix's own queries fill the square up and their result is dropped.
+at::Tensor attend(const SpanTensors& t, const AttentionSpan& span) {
+  const auto queries = t.q.size(0);
+  const auto triangle =
+      span.prefix == 0 || t.before.defined() ? causal_queries(span) : std::int64_t{0};
+  const std::int64_t group = t.q.size(1) / t.k.size(1);
+  const auto type = t.q.scalar_type();
+  const auto heads_first = [](const at::Tensor& x) { return x.unsqueeze(0).transpose(1, 2); };
+  const auto rows_first = [](const at::Tensor& x) { return x.transpose(1, 2).squeeze(0); };
+  const auto each_head = [&](const at::Tensor& x) {
+    return heads_first(group > 1 ? x.repeat_interleave(group, 1) : x);
+  };
+  std::vector<at::Tensor> parts;
+  if (triangle > 0) {
+    const auto n = span.prefix + triangle;
+    at::Tensor q = t.q.narrow(0, 0, triangle);
+    if (span.prefix > 0) q = at::cat({t.before, q});
+    const at::Tensor k = t.k.narrow(0, 0, n), v = t.v.narrow(0, 0, n);
+    // Only the kernels for halves take grouped heads; for other types libtorch would go the slow
+    // way without a word.
+    const bool grouped = group > 1 && (type == at::kBFloat16 || type == at::kHalf);
+    const at::Tensor o =
+        at::scaled_dot_product_attention(heads_first(q), grouped ? heads_first(k) : each_head(k),
+                                         grouped ? heads_first(v) : each_head(v), {}, 0.0,
+                                         /*is_causal=*/true, std::nullopt, grouped);
+    parts.push_back(rows_first(o).narrow(0, span.prefix, triangle));
+  }
+  if (triangle < queries) {
+    if (!span.mask.defined()) span.mask = mask_of(span, triangle, t.q.device());
+    // Nor do the kernels that take a mask.
+    const at::Tensor o = at::scaled_dot_product_attention(
+        heads_first(t.q.narrow(0, triangle, queries - triangle)), each_head(t.k), each_head(t.v),
+        span.mask, 0.0, /*is_causal=*/false);
+    parts.push_back(rows_first(o));
+  }
+  return at::cat(parts).reshape({queries, -1});
 }
 
 }  // namespace
@@ -417,8 +447,7 @@ at::Tensor comb_attention(const at::Tensor& q, const at::Tensor& k, const at::Te
   std::vector<at::Tensor> parts;
   for (const auto& span : plan) {
     if (span.visible.empty()) continue;
-    const auto t = tensors_of(span, q, k, v, heads, kv_heads);
-    parts.push_back(attend(t.q, t.k, t.v, span));
+    parts.push_back(attend(tensors_of(plan, span, q, k, v, heads, kv_heads), span));
   }
   return at::cat(parts);
 }
@@ -444,9 +473,9 @@ void comb_attention_backward(const at::Tensor& g, const at::Tensor& q, const at:
       continue;
     }
     const auto n = static_cast<std::int64_t>(span.visible.size());
-    auto t = tensors_of(span, q.detach(), k.detach(), v.detach(), heads, kv_heads);
+    auto t = tensors_of(plan, span, q.detach(), k.detach(), v.detach(), heads, kv_heads);
     for (at::Tensor* x : {&t.q, &t.k, &t.v}) *x = x->detach().requires_grad_(true);
-    const auto o = attend(t.q, t.k, t.v, span);
+    const auto o = attend(t, span);
     const auto grads =
         torch::autograd::grad({o}, {t.q, t.k, t.v}, {g.narrow(0, span.first_query, n)});
     dq.narrow(0, span.first_query, n).copy_(grads[0].reshape({n, -1}));

@@ -1,7 +1,8 @@
 // Attention over packed combs, forward and backward, without autograd. Rows of a trunk see the rows
 // before them, rows of a probe their part of the trunk and the probe itself, and all of them the
 // prefix that the batch's trunks share. On a CPU the scores of a block of queries are computed only
-// up to the last key that one of them sees; on a device libtorch's fused attention does the work.
+// up to the last key that one of them sees; on a device libtorch's fused attention does the work,
+// causal for a trunk and with a mask for its probes.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -21,8 +22,8 @@ struct AttentionSpan {
   std::int64_t begin = 0, keys = 0;
   std::int64_t first_query = 0;                 // index of its first query in q
   std::vector<kernel::VisibleColumns> visible;  // one per query, in the order of q
-  // `visible` as a mask on the device, made where it is first needed: all layers of a pass and its
-  // backward share it.
+  // What the queries that are not part of a causal square see, as a mask on the device, made where
+  // it is first needed: all layers of a pass and its backward share it.
   mutable at::Tensor mask;
 };
 using AttentionPlan = std::vector<AttentionSpan>;

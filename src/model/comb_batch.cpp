@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "model/layers.h"
 
 namespace straq::model {
 namespace {
@@ -156,8 +157,8 @@ CombBatch pack(const std::vector<CombSelection>& selections, at::Device device, 
     batch.min_token = *low;
     batch.max_token = *high;
   }
-  batch.tokens = batch.tokens.to(device);
-  batch.positions = batch.positions.to(device);
+  batch.tokens = on_device(batch.tokens, device);
+  batch.positions = on_device(batch.positions, device);
   return batch;
 }
 

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "model/row_kernels.h"
+
 namespace straq::model {
 namespace {
 
@@ -39,14 +41,16 @@ DecoderPass::DecoderPass(const DecoderTensors& weights, const DecoderShape& shap
       row_count_(batch.rows),
       keep_tape_(keep_tape),
       recompute_(recompute) {
-  row_index_ = at::tensor(rows_, at::kLong).to(tokens_.device());
+  row_index_ = on_device(at::tensor(rows_, at::kLong), tokens_.device());
   row_positions_ = positions_.index_select(0, row_index_);
   if (layers_.size() > 1 || all_rows()) share_first_projection();
 }
 
 // What enters the first layer is the embedding of a row's token and nothing else, so rows of one
-// token have one norm and one product there; the rotation by position comes after it.
+// token have one norm and one product there; the rotation by position comes after it. A device
+// would have to tell the host how many tokens there are before anything else can start.
 void DecoderPass::share_first_projection() {
+  if (!has_row_kernels(embedding_)) return;
   auto [different, row_of, counts] = at::_unique2(tokens_, /*sorted=*/true,
                                                   /*return_inverse=*/true);
   if (4 * different.size(0) > 3 * row_count_) return;  // hardly any repeats

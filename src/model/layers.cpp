@@ -17,6 +17,11 @@ at::ScalarType wide_type(at::ScalarType dtype) {
   return dtype == at::kDouble ? at::kDouble : at::kFloat;
 }
 
+at::Tensor on_device(const at::Tensor& host, at::Device device) {
+  if (!device.is_cuda()) return host.to(device);
+  return host.pin_memory().to(device, /*non_blocking=*/true);
+}
+
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, at::Tensor& scale) {
   const auto type = wide_type(x.scalar_type());
   const auto rows = x.size(0), width = x.size(1);
@@ -180,6 +185,11 @@ void add_weight_gradient_(at::Tensor weight_gradient, const at::Tensor& d, const
     add_transposed_product(d.size(0), h.size(1), d.size(1), data<kernel::BFloat16>(d), d.stride(0),
                            data<kernel::BFloat16>(h), h.stride(0), data<float>(weight_gradient),
                            weight_gradient.stride(0));
+    return;
+  }
+  if (d.is_cuda() && weight_gradient.scalar_type() == at::kFloat) {
+    // cuBLAS sums in fp32; asked for it, it does not round the sum to d's precision.
+    weight_gradient.add_(at::mm(d.t(), h, at::kFloat));
     return;
   }
   weight_gradient.add_(at::mm(d.t(), h));

@@ -13,6 +13,10 @@ namespace straq::model {
 // The precision of statistics, sums and gradients of data in `dtype`: double for double, else fp32.
 at::ScalarType wide_type(at::ScalarType dtype);
 
+// A host tensor on `device`. To a GPU by way of pinned memory, so that the host does not wait for
+// what the device has still to do.
+at::Tensor on_device(const at::Tensor& host, at::Device device);
+
 // weight * x / sqrt(mean(x^2) + eps) over the last dimension (Zhang and Sennrich 2019): x [n, d],
 // weight [d]. `scale` receives the rsqrt of every row, [n] in the wide type.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, at::Tensor& scale);

@@ -254,7 +254,7 @@ at::Tensor Llama::hidden(const CombBatch& batch, const at::Tensor& rows) const {
   for (const auto r : asked) {
     picked.push_back(std::lower_bound(kept.begin(), kept.end(), r) - kept.begin());
   }
-  return out.index_select(0, at::tensor(picked, at::kLong).to(device()));
+  return out.index_select(0, on_device(at::tensor(picked, at::kLong), device()));
 }
 
 at::Tensor Llama::logits(const at::Tensor& hidden) const {

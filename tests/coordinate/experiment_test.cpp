@@ -58,6 +58,8 @@ TEST(Experiment, CheckpointsChangeNoNumberAndSoNoIdentity) {
     return config::to_yaml(without_placement(config::dump(read(text))));
   };
   EXPECT_EQ(dump("checkpoint: {every_steps: 3}\nroles: {learners: 2}\nthreads: 4"), dump(""));
+  // A run that began on a GPU goes on without one.
+  EXPECT_EQ(dump("model: {device: cpu}\nlearn: {collectives: {backend: mpi}}"), dump(""));
   EXPECT_NE(dump("learn: {gamma: 0.5}"), dump(""));
 }
 

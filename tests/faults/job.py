@@ -10,6 +10,7 @@ import time
 
 PROGRAM = os.environ.get("STRAQ", "")
 PATIENCE = 240  # seconds until a wait counts as a hang
+DEVICE = os.environ.get("STRAQ_TEST_DEVICE", "cpu")  # tests/gpu.sh runs the same faults on a GPU
 failures = 0
 
 
@@ -102,6 +103,10 @@ def straq(*arguments):
     return done.stdout
 
 
+# Learners share the GPU, which NCCL does not allow.
+COLLECTIVES = "" if DEVICE == "cpu" else "backend: mpi, deterministic: true"
+
+
 def prepare(work, steps, more=""):
     """tiny.yaml in `work`, its corpus and its shards. `steps`: of pretraining and of Q-learning."""
     source = pathlib.Path(__file__).resolve().parents[2]
@@ -118,9 +123,9 @@ data: {{name: simulated, train: {work}/corpus/train.txt, valid: {work}/corpus/va
 tokenizer: {{train: {{kind: byte_bpe, vocab_size: 300}}}}
 prompt: {{template: {source}/configs/prompts/compact.yaml, window: 2048}}
 shards: {{folder: {work}/shards}}
-model: {{shape: {work}/shape.yaml}}
+model: {{shape: {work}/shape.yaml, device: {DEVICE}}}
 pretrain: {{objective: {{lm: 1, ce: 1}}, steps: {steps[0]}, lr: 1.0e-3}}
-learn: {{batch: 6, steps: {steps[1]}, lr: 1.0e-3}}
+learn: {{batch: 6, steps: {steps[1]}, lr: 1.0e-3, collectives: {{{COLLECTIVES}}}}}
 threads: 1
 {more}""")
     straq("simulate", work / "corpus.yaml", "--out", work / "corpus")

@@ -195,6 +195,18 @@ def main():
               len(curves[0]) == len(curves[1]) == STEPS
               and all(abs(a - b) <= 1e-5 * max(1, abs(b)) for a, b in zip(*curves)))
 
+        # It began on one device and back end and goes on with others.
+        run = Run(work, "moved")
+        stopped(run, 30, lambda job: job.process.pid, signal.SIGTERM)
+        moved = Run(work, "moved", 1, ["model.device=cpu", "learn.collectives.backend=local"]).start()
+        code, log = moved.finish(), moved.text()
+        check("a run goes on from its checkpoint on another device", code == 0
+              and "going on at step" in log and "foreign" not in log, f"exit code {code}\n" + log[-3000:])
+        curves = [[json.loads(line)["loss"] for line in (r.folder / "metrics.jsonl").open()]
+                  for r in (run, reference[1])]
+        check("with the same losses within 1e-4", len(curves[0]) == STEPS
+              and all(abs(a - b) <= 1e-4 * max(1, abs(b)) for a, b in zip(*curves)))
+
         # Another experiment in the folder of one that is under way.
         run = Run(work, "other")
         stopped(run, 20, lambda job: job.process.pid, signal.SIGTERM)

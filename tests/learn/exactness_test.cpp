@@ -117,7 +117,7 @@ TEST_P(Exactness, CombEqualsOnePromptPerDecision) {
   }
 
   // Q of every decision.
-  const auto option_ids = at::tensor(ids, at::kLong);
+  const auto option_ids = at::tensor(ids, at::kLong).to(testing::device());
   std::size_t row = 0;
   for (std::size_t i = 0; i < combs.size(); ++i) {
     model::CombSelection all{&combs[i], {}, false};
@@ -125,11 +125,11 @@ TEST_P(Exactness, CombEqualsOnePromptPerDecision) {
       all.probes.push_back(d);
     }
     c10::NoGradGuard no_grad;
-    const auto together = planner::q_values(by_comb.online(), model::pack({all}, at::kCPU),
+    const auto together = planner::q_values(by_comb.online(), model::pack({all}, testing::device()),
                                             option_ids, planner::Readout::mean_logit);
     for (std::int64_t d = 0; d < together.size(0); ++d, ++row) {
       const auto alone = planner::q_values(by_prompt.online(),
-                                           model::pack({{&singles[row], {0}, false}}, at::kCPU),
+                                           model::pack({{&singles[row], {0}, false}}, testing::device()),
                                            option_ids, planner::Readout::mean_logit);
       EXPECT_LT(relative(together[d], alone[0]), c.tolerance) << combs[i].id << " decision " << d;
     }
@@ -160,6 +160,7 @@ INSTANTIATE_TEST_SUITE_P(
     Layouts, Exactness,
     ::testing::Values(Case{"comb_fp32", prompt::Layout::comb, 4096, at::kFloat, 1e-5},
                       Case{"comb_fp64", prompt::Layout::comb, 4096, at::kDouble, 1e-10},
+                      Case{"comb_bf16", prompt::Layout::comb, 4096, at::kBFloat16, 5e-2},
                       Case{"paper_fp32", prompt::Layout::paper, 4096, at::kFloat, 1e-5},
                       Case{"paper_fp64", prompt::Layout::paper, 4096, at::kDouble, 1e-10},
                       Case{"comb_window_fp32", prompt::Layout::comb, 700, at::kFloat, 1e-5},

@@ -8,6 +8,7 @@
 #include "core/files.h"
 #include "learn/learner.h"
 #include "model/huggingface.h"
+#include "tests/model/device_way.h"
 #include "tests/testing.h"
 
 namespace straq::learn {
@@ -62,7 +63,7 @@ TEST_P(GoldenDqn, TwelveSteps) {
   config.gamma = settings.at("gamma");
   const auto group = comm::make_local_collectives();
   std::unique_ptr<model::Llama> online(
-      new model::Llama(model::load_huggingface(model_folder, at::kFloat, at::kCPU, true)));
+      new model::Llama(model::load_huggingface(model_folder, at::kFloat, straq::testing::device(), true)));
   Learner learner(std::move(online), combs, meta.at("option_ids"), planner::Readout::mean_logit,
                   config, *group);
   learner.begin_stage(config, 12);

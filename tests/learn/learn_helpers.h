@@ -12,8 +12,11 @@
 #include "learn/learner.h"
 #include "model/llama.h"
 #include "prompt/comb.h"
+#include "tests/model/device_way.h"
 
 namespace straq::learn::testing {
+
+using straq::testing::device;
 
 inline constexpr int kVocab = 97;
 inline const std::vector<std::int64_t> kOptions = {3, 5, 7, 11, 13, 17, 19, 23};
@@ -70,7 +73,7 @@ inline std::vector<prompt::Comb> random_combs(int count, std::uint64_t seed) {
 
 inline std::unique_ptr<model::Llama> random_model(std::int64_t vocab = kVocab,
                                                   at::ScalarType dtype = at::kFloat) {
-  auto out = std::make_unique<model::Llama>(small_shape(vocab), dtype, at::kCPU, true);
+  auto out = std::make_unique<model::Llama>(small_shape(vocab), dtype, device(), true);
   // Large enough that attention patterns and Q gaps are far from uniform.
   out->initialise(5, 0.2);
   return out;

@@ -42,14 +42,14 @@ struct Fixture {
 TEST(Learner, TargetLagsUntilTheSync) {
   Fixture f;
   f.make();
-  const auto start = f.learner->target().parameters().checksum();
-  EXPECT_EQ(start, f.learner->online().parameters().checksum());
+  const auto start = f.learner->target().parameters().fingerprint();
+  EXPECT_EQ(start, f.learner->online().parameters().fingerprint());
   for (int i = 0; i < 9; ++i) f.step(i);
-  EXPECT_EQ(f.learner->target().parameters().checksum(), start);
-  EXPECT_NE(f.learner->online().parameters().checksum(), start);
+  EXPECT_EQ(f.learner->target().parameters().fingerprint(), start);
+  EXPECT_NE(f.learner->online().parameters().fingerprint(), start);
   const auto synced = f.learner->sync_target();
-  EXPECT_EQ(f.learner->target().parameters().checksum(), synced);
-  EXPECT_EQ(f.learner->online().parameters().checksum(), synced);
+  EXPECT_EQ(f.learner->target().parameters().fingerprint(), synced);
+  EXPECT_EQ(f.learner->online().parameters().fingerprint(), synced);
 }
 
 // The lag is not only kept but used: the targets of the next step come from the old weights.
@@ -227,7 +227,7 @@ TEST(Learner, CrossEntropyIsThatOfTheOptionTokenInTheVocabulary) {
   const auto fresh = random_model();
   double expected = 0;
   for (int d = 0; d < 2; ++d) {
-    const auto packed = model::pack({{&f.combs[1], {d}, false}}, at::kCPU);
+    const auto packed = model::pack({{&f.combs[1], {d}, false}}, testing::device());
     const auto logits = fresh->logits(fresh->hidden(packed, packed.readout_rows)).to(at::kDouble);
     const auto gold = testing::kOptions[static_cast<std::size_t>(f.combs[1].decisions[d].gold)];
     expected -= at::log_softmax(logits, 1)[0][gold].item<double>() / 2;
@@ -254,7 +254,7 @@ TEST(Learner, EvaluationGivesEveryDecisionItsOwnRow) {
   std::int64_t row = 0;
   for (const auto& comb : f.combs) {
     for (std::int32_t d = 0; d < static_cast<std::int32_t>(comb.decisions.size()); ++d, ++row) {
-      const auto packed = model::pack({{&comb, {d}, false}}, at::kCPU);
+      const auto packed = model::pack({{&comb, {d}, false}}, testing::device());
       const auto alone =
           planner::q_values(f.learner->online(), packed, at::tensor(testing::kOptions, at::kLong),
                             planner::Readout::mean_logit);
@@ -278,7 +278,7 @@ TEST(Optimizer, LearningRateWarmsUpThenFollowsTheCosine) {
 
 TEST(Optimizer, ClippingScalesDownToTheNorm) {
   auto g = at::tensor({3.0f, 4.0f});
-  EXPECT_NEAR(squared_norm(g), 25.0, 1e-6);
+  EXPECT_NEAR(squared_norm(g).item<double>(), 25.0, 1e-6);
   clip_gradient(g, 5.0, 1.0);
   EXPECT_NEAR(g.norm().item<double>(), 1.0, 1e-5);
   auto small = at::tensor({0.3f, 0.4f});

@@ -50,6 +50,29 @@ TEST(ParameterArena, CopiesAndCastsValuesAndKeepsThemApart) {
   EXPECT_NE(same.checksum(), from.checksum());
 }
 
+TEST(ParameterArena, FingerprintsTellAnyTwoBuffersApart) {
+  // Of more elements than are summed at a time.
+  constexpr std::int64_t kMany = (1 << 20) + 77;
+  for (const auto dtype : {at::kFloat, at::kDouble, at::kBFloat16}) {
+    ParameterArena a({{"a", {kMany}}}, dtype, at::kCPU, false);
+    at::manual_seed(3);
+    a.flat().normal_();
+    ParameterArena b({{"a", {kMany}}}, dtype, at::kCPU, false);
+    b.copy_from(a);
+    const auto same = a.fingerprint();
+    EXPECT_EQ(same.size(), 32u);
+    EXPECT_EQ(b.fingerprint(), same);
+    b.flat()[kMany - 3].neg_();  // the sign's bit alone
+    EXPECT_NE(b.fingerprint(), same);
+    b.copy_from(a);
+    // The same values in another order: far apart, and in neighbouring pieces.
+    const auto x = b.flat()[5].clone(), y = b.flat()[kMany - 2].clone();
+    b.flat()[5].copy_(y);
+    b.flat()[kMany - 2].copy_(x);
+    EXPECT_NE(b.fingerprint(), same);
+  }
+}
+
 TEST(ParameterArena, CopyNamesTheParameterThatDiffers) {
   ParameterArena a(specs(), at::kFloat, at::kCPU, false);
   ParameterArena b({{"a", {2, 3}}, {"b", {2, 2}}, {"c", {1, 5}}}, at::kFloat, at::kCPU, false);

@@ -3,6 +3,7 @@
 #include <ATen/Context.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "device_way.h"
 #include "model/llama.h"
 #include "model_helpers.h"
 #include "tests/testing.h"
