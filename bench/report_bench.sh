@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# The report bench: seconds that `straq report` takes for results folders of many points, made from
-# one golden run (100 settings of 5 seeds for 500 points, 500 steps each).
+# The report bench: seconds that `straq report` takes for results folders of many points, each the size
+# of a real one: 500 steps, 2,295 decisions of 195 dialogues with their evaluation, and at every tenth
+# point a reply to each (100 settings of 5 seeds for 500 points; report_bench.cpp writes them).
 #
 # usage: bash bench/report_bench.sh [--preset P] [--quick] [--json FILE]
 #
-#   --preset P    the program is build/P/straq (default: cpu)
+#   --preset P    the programs are build/P/straq and build/P/bench/report_bench (default: cpu)
 #   --quick       50 points instead of 50, 200 and 500
 #   --json FILE   the result as JSON (default: report_bench.json)
 #
@@ -27,32 +28,27 @@ while (($#)); do
   shift
 done
 program="$STRAQ_HOME/build/$preset/straq"
-[[ -x "$program" ]] || fail "build/$preset/straq is not built" "bash jobs/build.sh straq" 2
-golden="$STRAQ_HOME/tests/report/golden/folder/planners/imit-1"
+data="$STRAQ_HOME/build/$preset/bench/report_bench"
+[[ -x "$program" && -x "$data" ]] \
+  || fail "build/$preset/straq or build/$preset/bench/report_bench is not built" \
+       "bash bench/run.sh --build --preset $preset report" 2
 
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
-step='"stage":"q","loss":1.5,"td_loss":1.2,"td_abs":0.5,"max_q":2,"grad_norm":3.5,"tokens":6745'
-for ((s = 1; s <= 500; ++s)); do printf '{"step":%d,%s}\n' "$s" "$step"; done > "$work/steps"
 rows=()
-printf '%8s %9s %8s\n' points seconds figures
+printf '%8s %9s %9s %8s\n' points seconds cpu figures
 for n in "${points[@]}"; do
-  results="$work/$n/sweep"
-  mkdir -p "$results"
-  echo "point,state,learn.lr,seed,reason" > "$results/index.csv"
-  for ((p = 0; p < n; ++p)); do
-    cp -r "$golden" "$results/p$p"
-    cp "$work/steps" "$results/p$p/metrics.jsonl"
-    echo "p$p,done,$((p / 5)),$((p % 5))," >> "$results/index.csv"
-  done
-  begin="$(date +%s.%N)"
-  "$program" --quiet --format json report "$work/$n" --out "$work/out-$n" \
-    --paper "$STRAQ_HOME/configs/paper_reference.yaml" > "$work/said"
-  end="$(date +%s.%N)"
-  seconds="$(awk -v a="$begin" -v b="$end" 'BEGIN { printf "%.2f", b - a }')"
+  "$data" "$work/$n/sweep" "$n" || fail "the folder of $n points could not be written"
+  # Wall-clock seconds, and those of processors: the difference is waiting, or other work here.
+  TIMEFORMAT='%R %U'
+  { time "$program" --quiet --format json report "$work/$n" --out "$work/out-$n" \
+      --paper "$STRAQ_HOME/configs/paper_reference.yaml" > "$work/said" 2> "$work/errors"; } \
+    2> "$work/time" || fail "straq report failed: $(cat "$work/errors")"
+  read -r seconds cpu < "$work/time"
   grep -q "\"runs\": $n" "$work/said" || fail "the report has not seen all $n points"
   figures="$(find "$work/out-$n/figures" -name '*.svg' | wc -l)"
-  printf '%8d %9s %8d\n' "$n" "$seconds" "$figures"
-  rows+=("{\"points\": $n, \"seconds\": $seconds, \"figures\": $figures}")
+  printf '%8d %9s %9s %8d\n' "$n" "$seconds" "$cpu" "$figures"
+  rm -rf "${work:?}/$n"
+  rows+=("{\"points\": $n, \"seconds\": $seconds, \"cpu_seconds\": $cpu, \"figures\": $figures}")
 done
 (IFS=,; printf '{"bench": "report", "rows": [%s]}\n' "${rows[*]}") > "$json"

@@ -27,6 +27,7 @@
 #include "kernel/row_ops.h"
 #include "learn/learner.h"
 #include "model/huggingface.h"
+#include "model/row_kernels.h"
 #include "shard/dataset.h"
 
 #ifdef STRAQ_CUDA
@@ -184,7 +185,7 @@ int run(int argc, char** argv) {
               layout = "comb", device_name = "cpu";
   int steps = 12, threads = 1;
   std::int64_t micro_tokens = 8192;
-  bool recompute = false, only_evaluate = false;
+  bool recompute = false, only_evaluate = false, operators = false;
   app.add_option("--config", config_path, "data, tokenizer, prompts");
   app.add_option("--shape", shape_path, "a file of shape keys")->required();
   app.add_option("--dump", dump, "write dialogues and batches here");
@@ -197,6 +198,8 @@ int run(int argc, char** argv) {
   app.add_option("--device", device_name)->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option("--micro-tokens", micro_tokens, "tokens of one forward pass");
   app.add_flag("--recompute", recompute, "activation recomputation");
+  app.add_flag("--operators", operators,
+               "libtorch's operators and its attention in place of our kernels: what these bring");
   app.add_flag("--evaluate", only_evaluate, "Q of the test split instead of steps");
   app.add_option("--json", json, "write the result here");
   CLI11_PARSE(app, argc, argv);
@@ -204,6 +207,7 @@ int run(int argc, char** argv) {
     fail_input("--device cuda, but this machine or this build has no GPU",
                "build the preset cuda and run it where nvidia-smi lists one");
   }
+  model::row_kernels_allowed = !operators;
   const at::Device device = device_name == "cuda" ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, 1 << 30);

@@ -26,12 +26,23 @@ int export_sheets(Options o, const Common& common) {
     nlohmann::ordered_json j;
     j["folder"] = o.out.out;
     j["items"] = plan.items.size();
+    j["sources"] = nlohmann::ordered_json::array();
+    for (const auto& s : plan.sources) {
+      j["sources"].push_back({{"method", s.method},
+                              {"responder", s.responder},
+                              {"run", s.run},
+                              {"replies", s.replies}});
+    }
     j["raters"] = nlohmann::ordered_json::object();
     for (const auto& [rater, codes] : plan.assigned) j["raters"][rater] = codes.size();
     print_json(j);
     return 0;
   }
   std::cout << plan.items.size() << " replies by " << plan.sources.size() << " methods";
+  for (const auto& s : plan.sources) {
+    std::cout << "\n  " << s.method << (s.responder.empty() ? "" : " (" + s.responder + ")") << ": "
+              << (s.method == "human" ? "the references of " : "") << s.replies;
+  }
   for (const auto& [rater, codes] : plan.assigned) {
     std::cout << "\n  " << rater << ": " << codes.size() << " to rate";
   }
@@ -68,6 +79,10 @@ Command make_annotate(CLI::App& app, Common& common) {
       ->excludes(names);
   out->add_option("--methods", o->out.methods,
                   "fsm or sft/fsm, separated by commas (default: all that have replies)")
+      ->delimiter(',');
+  out->add_option("--run", o->out.runs,
+                  "the run whose replies are taken where several runs have a method's, as the "
+                  "report names it; separated by commas for several methods")
       ->delimiter(',');
   out->add_flag("!--no-human", o->out.human, "leave out the corpus's own replies");
   out->add_option("--corpus", o->out.corpus, "esconv, empathetic, …")->capture_default_str();

@@ -18,6 +18,7 @@ int report_and_print(const Common& common, const std::string& results,
     j["runs"] = result.runs;
     j["figures"] = result.figures;
     j["warnings"] = result.warnings;
+    j["missing_figures"] = result.missing_figures;
     j["tables"] = nlohmann::ordered_json::array();
     for (const auto& t : result.tables) j["tables"].push_back(t.to_json());
     print_json(j);
@@ -44,8 +45,10 @@ Command make_report(CLI::App& app, Common& common) {
                   "how many runs get figures of their own")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
-  sub->add_option("--paper", options->paper,
-                  "the paper's own numbers (default: configs/paper_reference.yaml)");
+  sub->add_option(
+      "--paper", options->paper,
+      "the paper's own numbers (default: configs/paper_reference.yaml where it is, else those "
+      "that the program was built with)");
   sub->add_option(
       "--rank-by", options->rank_by,
       "sort Table 1 by acc, q, bleu2 or rouge_l instead of the paper's order; b alone is "

@@ -96,6 +96,14 @@ std::vector<ResponseSums> sums_of_clusters(const std::vector<ResponseSums>& sums
   return out;
 }
 
+DialogueSums sums_of_dialogues(std::span<const ResponsePair> pairs,
+                               const CountedResponses& counted) {
+  const auto all = everything(pairs.size());
+  Clusters clusters = clusters_of(pairs, all);
+  auto sums = sums_of_clusters(sums_of(counted, all), clusters);
+  return {std::move(clusters.names), std::move(sums)};
+}
+
 // The t interval of a jackknife, kept inside [0, 1].
 Interval jackknife_interval(double value, const std::vector<double>& without_each, double level) {
   const auto n = static_cast<double>(without_each.size());
@@ -246,14 +254,14 @@ std::vector<ResponseSums> sums_by_pair(std::span<const ResponsePair> pairs,
 }
 
 DialogueSums sums_by_dialogue(std::span<const ResponsePair> pairs, const ResponseOptions& options) {
-  Clusters clusters = clusters_of(pairs, everything(pairs.size()));
-  auto sums = sums_of_clusters(sums_by_pair(pairs, options), clusters);
-  return {std::move(clusters.names), std::move(sums)};
+  return sums_of_dialogues(pairs, count(pairs, options));
 }
 
 ResponseReport response_report(std::span<const ResponsePair> pairs, const ResponseOptions& options,
-                               const std::optional<BootstrapOptions>& bootstrap) {
+                               const std::optional<BootstrapOptions>& bootstrap,
+                               DialogueSums* sums) {
   const CountedResponses counted = count(pairs, options);
+  if (sums != nullptr) *sums = sums_of_dialogues(pairs, counted);
   ResponseReport out;
   out.options = options;
   out.bootstrap = bootstrap;

@@ -82,9 +82,11 @@ struct ResponseReport {
 // intervals are percentile intervals of the cluster bootstrap over dialogues, CIDEr's idf frozen
 // from the full set; those of Dist-n are jackknife t intervals, for it does not add up. Pairs
 // without a dialogue are a cluster each. Throws Error(input) for no pairs and for a pair without
-// references.
+// references. `sums`, if any, receives what sums_by_dialogue would give, without a second counting.
+struct DialogueSums;
 ResponseReport response_report(std::span<const ResponsePair> pairs, const ResponseOptions& options,
-                               const std::optional<BootstrapOptions>& bootstrap = std::nullopt);
+                               const std::optional<BootstrapOptions>& bootstrap = std::nullopt,
+                               DialogueSums* sums = nullptr);
 
 // The additive metrics of summed counts; the four Dist entries are NaN.
 ByMetric<double> additive_scores(const ResponseSums& sums, BleuVariant variant);

@@ -8,7 +8,7 @@
 #include "core/files.h"
 #include "core/rng.h"
 #include "report/annotate_form.h"
-#include "report/methods.h"
+#include "report/annotate_sources.h"
 #include "report/scales.h"
 
 namespace straq::report {
@@ -18,66 +18,6 @@ namespace {
 // Without vowels, so that no code is a word, and without what looks like something else.
 constexpr std::string_view kLetters = "bcdfghjkmnpqrstvwxz23456789";
 constexpr std::size_t kCodeLength = 5;
-
-std::string key_of(const MethodInfo& info) {
-  return info.responder.empty() ? info.method : info.responder + "/" + info.method;
-}
-
-struct Source {
-  RatingSource about;
-  const ReplyFile* file = nullptr;
-  bool human = false;  // its `reference` is the reply
-  std::map<std::string, const Reply*> by_id;
-};
-
-// The first file of each method and responder that has rows of the corpus.
-std::vector<Source> sources_of(const Results& results, const std::string& root,
-                               const ExportOptions& options) {
-  std::vector<Source> out;
-  std::set<std::string> known;
-  for (const Run* run : results.runs()) {
-    for (const auto& f : run->replies) {
-      const std::string corpus = corpus_of(
-          f.info.corpus.empty() ? run->parameter("data.name").value_or("") : f.info.corpus);
-      if (corpus != options.corpus || f.info.method == "human" || f.rows.empty()) continue;
-      const std::string key = key_of(f.info);
-      const auto wanted = [&](const std::string& m) { return m == key || m == f.info.method; };
-      if (!options.methods.empty() &&
-          std::none_of(options.methods.begin(), options.methods.end(), wanted)) {
-        continue;
-      }
-      if (!known.insert(key).second) continue;
-      Source s;
-      s.about = {fs::relative(run->path, root).generic_string(), f.name, f.info.method,
-                 f.info.responder, corpus};
-      s.file = &f;
-      for (const auto& r : f.rows) s.by_id[r.id] = &r;
-      out.push_back(std::move(s));
-    }
-  }
-  for (const auto& m : options.methods) {
-    const bool found = std::any_of(out.begin(), out.end(), [&](const Source& s) {
-      return s.about.method == m || key_of(s.file->info) == m;
-    });
-    if (!found) {
-      fail_input("no run in " + options.results + " has replies of the method \"" + m + "\" to " +
-                     options.corpus,
-                 "`straq report` lists the methods that are there; --corpus names another corpus");
-    }
-  }
-  if (out.empty()) {
-    fail_input("there are no replies to " + options.corpus + " in " + options.results,
-               "sheets need responses/<method>.jsonl; docs/formats.md describes them");
-  }
-  if (options.human) {
-    Source human = out.front();
-    human.about.name = human.about.method = "human";
-    human.about.responder.clear();
-    human.human = true;
-    out.insert(out.begin(), std::move(human));
-  }
-  return out;
-}
 
 // The dialogue up to the reply, from the rows before it.
 std::string context_of(const ReplyFile& file, const Reply& at) {
@@ -180,7 +120,8 @@ nlohmann::ordered_json key_json(const RatingPlan& plan) {
                             {"name", s.name},
                             {"method", s.method},
                             {"responder", s.responder},
-                            {"corpus", s.corpus}});
+                            {"corpus", s.corpus},
+                            {"replies", s.replies}});
   }
   j["items"] = nlohmann::ordered_json::object();
   for (const auto& [code, item] : plan.items) {
@@ -198,7 +139,7 @@ nlohmann::ordered_json key_json(const RatingPlan& plan) {
 RatingPlan plan_ratings(const Results& results, const ExportOptions& options) {
   require_raters(options);
   if (options.decisions < 1) fail_input("at least one decision must be rated");
-  const auto sources = sources_of(results, fs::weakly_canonical(options.results).string(), options);
+  const auto sources = choose_sources(results, options);
   RatingPlan plan;
   plan.seed = options.seed;
   for (const auto& s : sources) plan.sources.push_back(s.about);
@@ -206,7 +147,7 @@ RatingPlan plan_ratings(const Results& results, const ExportOptions& options) {
   std::vector<const Reply*> common;
   for (const auto& r : sources.back().file->rows) {
     const bool all = std::all_of(sources.begin(), sources.end(),
-                                 [&](const Source& s) { return s.by_id.count(r.id) > 0; });
+                                 [&](const ReplySource& s) { return s.by_id.count(r.id) > 0; });
     if (all) common.push_back(&r);
   }
   if (common.empty()) {

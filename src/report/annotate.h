@@ -24,7 +24,10 @@ struct ExportOptions {
   std::string out;                   // where to write; must not hold an earlier export
   std::vector<std::string> raters;   // names, or r1 … rN
   std::vector<std::string> methods;  // "fsm" or "sft/fsm"; empty: all that have replies
-  bool human = true;                 // the corpus's own replies are rated too
+  // Whose replies are taken where several runs have a method's: "gamma/g0.85-1" as the report names
+  // runs, or one file of a run, "gamma/g0.85-1/responses/straq_imit.jsonl".
+  std::vector<std::string> runs;
+  bool human = true;  // the corpus's own replies are rated too
   std::string corpus = "esconv";
   std::int64_t decisions = 30;  // at which replies are rated, drawn at random
   int raters_per_decision = 2;  // of each decision, who rate all methods' replies there
@@ -46,6 +49,7 @@ struct RatingSource {
   std::string run;   // folder below the results folder
   std::string name;  // responses/<name>.jsonl, human/<name>.jsonl
   std::string method, responder, corpus;
+  std::string replies;  // the file that they were read from, below the results folder
 };
 
 struct RatingPlan {
@@ -60,8 +64,8 @@ struct RatingPlan {
 // each to `raters_per_decision` raters in turn, and lays the methods' replies at a decision side by
 // side in an order that rotates, so that over a sheet every method stands at every position equally
 // often (within one). The same seed gives the same plan. Throws Error(input) when no method has
-// replies, a named one has none, no decision has replies of all, or there are fewer raters than
-// raters_per_decision.
+// replies, a named one has none, several runs have a method's and it is not said which is meant, no
+// decision has replies of all, or there are fewer raters than raters_per_decision.
 RatingPlan plan_ratings(const Results& results, const ExportOptions& options);
 
 // Writes all files of a plan. Throws Error(input) when `out` already holds a key: sheets that are

@@ -74,7 +74,15 @@ inline constexpr char kFormTail[] = R"html(</script>
   var kept = "straq-ratings-" + JSON.stringify(data.raters).length + "-" +
              Object.keys(data.items).join("").slice(0, 60);
   try { answers = JSON.parse(localStorage.getItem(kept)) || {}; } catch (e) { answers = {}; }
+  // What was entered and not saved should not be lost by a slip: the browser then asks.
+  var unsaved = {};   // rater -> true
+  window.addEventListener("beforeunload", function (event) {
+    if (Object.keys(unsaved).length === 0) return;
+    event.preventDefault();
+    event.returnValue = "";
+  });
   var keep = function () {
+    unsaved[rater] = true;
     try { localStorage.setItem(kept, JSON.stringify(answers)); } catch (e) { /* private mode */ }
   };
   var make = function (tag, text, name) {
@@ -214,6 +222,7 @@ inline constexpr char kFormTail[] = R"html(</script>
       });
     });
     keep();
+    delete unsaved[who];  // it is as its file
     cut();
     turn(0);
     return "";
@@ -251,10 +260,11 @@ inline constexpr char kFormTail[] = R"html(</script>
     link.href = URL.createObjectURL(new Blob([sheet()], { type: "text/csv" }));
     link.download = rater + ".csv";
     link.click();
+    delete unsaved[rater];
     by("status").textContent = open ? "Saved, but " + open + " replies are not finished yet."
                                     : "Saved. Send the file back.";
   });
-  // What was entered and not saved should not be lost by a slip.
+  // For tests.
   window.straqForm = { sheet: sheet, take: take };
   rater = Object.keys(data.raters)[0] || "";
   cut();

@@ -102,8 +102,8 @@ std::string value_ticks(const std::set<double>& values) {
   for (const double x : values) {
     const bool last = x == *values.rbegin();
     const auto clear_of = [&](double other) { return x - other >= kHeight * range; };
-    const bool shown = last || ((!labelled || clear_of(*labelled)) &&
-                                *values.rbegin() - x >= kHeight * range);
+    const bool shown =
+        last || ((!labelled || clear_of(*labelled)) && *values.rbegin() - x >= kHeight * range);
     out += (out.empty() ? "(" : ", ") + std::string(shown ? "" : "'' ") + number(x);
     if (shown) labelled = x;
   }

@@ -11,7 +11,8 @@
 
 namespace straq::report {
 
-// Okabe and Ito's colours, dark ones first, and marks that differ in shape.
+// Okabe and Ito's colours, dark ones first. All marks differ in shape, and colours that share a
+// dash differ in lightness, so that lines without marks can be told apart in grey too.
 struct LineStyle {
   const char* color;
   int mark;
@@ -19,7 +20,7 @@ struct LineStyle {
 };
 inline constexpr LineStyle kLines[] = {{"#0072B2", 7, 1},  {"#D55E00", 5, 2},  {"#009E73", 9, 4},
                                        {"#CC79A7", 11, 5}, {"#56B4E9", 13, 3}, {"#E69F00", 6, 2},
-                                       {"#000000", 4, 4},  {"#7F7F7F", 8, 5}};
+                                       {"#000000", 4, 4},  {"#999999", 8, 1}};
 inline constexpr std::size_t kMostLines = std::size(kLines);
 
 // A curve of more points is thinned in the picture (not in the data file).

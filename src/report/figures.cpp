@@ -134,43 +134,81 @@ std::optional<metrics::StrategyReport> markov_of(const std::vector<Series>& seri
   return std::nullopt;
 }
 
-// BLEU-2 and ROUGE-L in percent of the replies that follow a run's own planner (the first file of
-// its own where several are).
-std::optional<std::pair<double, double>> reply_scores(const Run& run) {
+struct SeedScores {
+  double bleu2 = 0, rouge_l = 0;  // in percent
+  std::int64_t n = 0;             // replies
+};
+
+// Of the replies to a split that follow a run's own planner (the first file of its own where
+// several are).
+std::optional<SeedScores> reply_scores(const Run& run, const std::string& split,
+                                       const ScoredReplies& scored) {
   const std::string own = method_of(run);
   for (const auto& f : run.replies) {
-    if (f.info.method != own || corpus_of(f.info.corpus) == "empathetic" || f.rows.empty())
-      continue;
-    const auto report = f.score ? *f.score : metrics::response_report(f.pairs(), {});
-    return std::pair(100 * report.overall[metrics::ResponseMetric::bleu2],
-                     100 * report.overall[metrics::ResponseMetric::rouge_l]);
+    const bool there = (f.info.split.empty() ? "test" : f.info.split) == split;
+    if (!there || f.info.method != own || f.rows.empty()) continue;
+    if (corpus_of(f.info.corpus) == "empathetic") continue;
+    const auto found = scored.find(&f);
+    const bool known = found != scored.end() && !found->second.failure;
+    const auto overall = f.score ? f.score->overall
+                         : known ? found->second.report.overall
+                                 : metrics::response_report(f.pairs(), {}).overall;
+    return SeedScores{100 * overall[metrics::ResponseMetric::bleu2],
+                      100 * overall[metrics::ResponseMetric::rouge_l],
+                      static_cast<std::int64_t>(f.rows.size())};
   }
   return std::nullopt;
 }
 
+// The least and the most of something, as captions say it.
+struct Range {
+  std::int64_t least = INT64_MAX, most = 0;
+  void add(std::int64_t x) {
+    least = std::min(least, x);
+    most = std::max(most, x);
+  }
+  std::string words() const {
+    return (least == most ? "" : std::to_string(least) + " to ") + std::to_string(most);
+  }
+};
+
+std::string points_words(const Range& seeds, const std::string& what) {
+  if (seeds.most == 1) return what + " is one run (one seed)";
+  return what + " is the mean of " + seeds.words() +
+         " seeds, bars are one standard deviation over them";
+}
+
+// Whether a parameter is one of those that the paper's Figure 5 varies.
+bool of_figure5(const std::string& parameter) {
+  return parameter == "learn.gamma" || parameter == "model.shape" || parameter == "model.from";
+}
+
 Figure sensitivity_figure(const Experiment& experiment, const std::string& split,
                           const std::string& parameter, std::vector<Series> series,
-                          const std::vector<std::string>& categories) {
+                          const std::vector<std::string>& categories, const ScoredReplies& scored) {
   const std::string name = short_key(parameter);
   Figure f;
   f.id = slug("sensitivity-" + name + "-" + experiment.name + "-" + split);
   f.title = one_line(experiment.name + ", " + split + ": sensitivity to " + name);
-  std::size_t least = SIZE_MAX, most = 0, left_out = 0;
+  std::size_t left_out = 0;
   if (series.size() > kMostLines) {
     left_out = series.size() - kMostLines;
     series.resize(kMostLines);
   }
-  std::int64_t n = 0;
-  const bool replies =
-      split == "test" && std::any_of(series.begin(), series.end(), [](const Series& s) {
-        return std::any_of(s.at.begin(), s.at.end(), [](const auto& point) {
-          return std::any_of(point.second.begin(), point.second.end(),
-                             [](const Run* r) { return !r->replies.empty(); });
-        });
-      });
+  std::map<const Run*, SeedScores> replied;
+  for (const auto& s : series) {
+    for (const auto& [x, runs] : s.at) {
+      for (const Run* run : runs) {
+        if (const auto scores = reply_scores(*run, split, scored)) replied[run] = *scores;
+      }
+    }
+  }
+  const bool replies = !replied.empty();
+  // Runs and runs with replies are counted apart: a spread over one of three runs is none.
+  Range decisions, seeds, rows, reply_seeds;
   for (const auto& s : series) {
     f.data += "# " + one_line(s.label) + "\n# " + name + " seeds acc acc_sd q q_sd b b_sd" +
-              (replies ? " bleu2 bleu2_sd rouge_l rouge_l_sd (all but b in percent)\n"
+              (replies ? " bleu2 bleu2_sd rouge_l rouge_l_sd reply_seeds (all but b in percent)\n"
                        : " (acc and q in percent)\n");
     for (const auto& [x, runs] : s.at) {
       std::vector<double> values[5];
@@ -179,12 +217,12 @@ Figure sensitivity_figure(const Experiment& experiment, const std::string& split
         values[0].push_back(100 * r.acc);
         values[1].push_back(100 * r.q);
         values[2].push_back(r.b);
-        n = r.n;
-        if (!replies) continue;
-        if (const auto scores = reply_scores(*run)) {
-          values[3].push_back(scores->first);
-          values[4].push_back(scores->second);
-        }
+        decisions.add(r.n);
+        const auto it = replied.find(run);
+        if (it == replied.end()) continue;
+        values[3].push_back(it->second.bleu2);
+        values[4].push_back(it->second.rouge_l);
+        rows.add(it->second.n);
       }
       f.data += number(x) + " " + std::to_string(runs.size());
       for (std::size_t v = 0; v < (replies ? 5 : 3); ++v) {
@@ -192,21 +230,20 @@ Figure sensitivity_figure(const Experiment& experiment, const std::string& split
         f.data +=
             values[v].empty() ? " NaN NaN" : " " + number(summary.mean) + " " + number(summary.sd);
       }
+      if (replies) f.data += " " + std::to_string(values[3].size());
       f.data += "\n";
-      least = std::min(least, runs.size());
-      most = std::max(most, runs.size());
+      seeds.add(static_cast<std::int64_t>(runs.size()));
+      if (!values[3].empty()) reply_seeds.add(static_cast<std::int64_t>(values[3].size()));
     }
     f.data += "\n\n";
   }
-  f.caption =
-      (replies ? "Acc, Q, B, B-2 and R-L on " : "Acc, Q and B on ") + split +
-      " (n = " + std::to_string(n) + " decisions) over " + parameter + ". Each point is " +
-      (most == 1 ? std::string("one run (one seed)")
-                 : "the mean of " +
-                       (least == most ? std::to_string(most)
-                                      : std::to_string(least) + " to " + std::to_string(most)) +
-                       " seeds, bars are one standard deviation over them") +
-      ".";
+  f.caption = std::string(of_figure5(parameter) ? "Figure 5 (paper): " : "") + "Acc, Q and B on " +
+              split + " (n = " + decisions.words() + " decisions) over " + parameter + ". " +
+              points_words(seeds, "Each point") + ".";
+  if (replies) {
+    f.caption += " B-2 and R-L are of the replies that follow these planners (n = " + rows.words() +
+                 "): " + points_words(reply_seeds, "each point") + ".";
+  }
   const auto markov = markov_of(series, split);
   if (markov) f.caption += " Dotted line: the Markov-1 baseline.";
   if (left_out > 0) {
@@ -216,14 +253,15 @@ Figure sensitivity_figure(const Experiment& experiment, const std::string& split
     const char* title;
     int column;
     std::optional<double> baseline;
+    int count = 2;  // the column with how many runs a point is the mean of
   };
   std::vector<Panel> panels = {
       {"Acc %", 3, markov ? std::optional(100 * markov->acc) : std::nullopt},
       {"Q % (macro-F1)", 5, markov ? std::optional(100 * markov->q) : std::nullopt},
       {"B (bias, lower is better)", 7, markov ? std::optional(markov->b) : std::nullopt}};
   if (replies) {
-    panels.push_back({"B-2 %", 9, std::nullopt});
-    panels.push_back({"R-L %", 11, std::nullopt});
+    panels.push_back({"B-2 %", 9, std::nullopt, 13});
+    panels.push_back({"R-L %", 11, std::nullopt, 13});
   }
   // Marks at the values that were tried, and nowhere else.
   std::vector<std::string> names;
@@ -259,9 +297,10 @@ Figure sensitivity_figure(const Experiment& experiment, const std::string& split
       const std::string color = std::string("linecolor rgb '") + style.color + "'";
       const std::string data = "data index " + std::to_string(i) + " using 1:";
       // Bars first: the marks lie on top of them.
-      body += (i ? ", \\\n    " : "") + data + "($2 > 1 ? $" + mean + " : 1/0):" + sd +
-              " with yerrorbars linewidth 1.5 pointtype 0 " + color + " notitle, \\\n    " + data +
-              mean + " with linespoints linewidth 2 pointsize 0.9 pointtype " +
+      body += (i ? ", \\\n    " : "") + data + "($" + std::to_string(panel.count) + " > 1 ? $" +
+              mean + " : 1/0):" + sd + " with yerrorbars linewidth 1.5 pointtype 0 " + color +
+              " notitle, \\\n    " + data + mean +
+              " with linespoints linewidth 2 pointsize 0.9 pointtype " +
               std::to_string(style.mark) + " dashtype " + std::to_string(style.dash) + " " + color +
               " title " + gnuplot_quote(short_setting(series[i].label));
     }
@@ -324,7 +363,7 @@ std::vector<Figure> loss_figures(const Run& run) {
   f.id = slug("loss-" + run.name());
   f.title = one_line(run.name() + ": training loss");
   f.run = &run;
-  f.caption = "Training loss of " + run.name() + " (" + seed_words(run) + "): ";
+  f.caption = "Figure 3 (paper): training loss of " + run.name() + " (" + seed_words(run) + "): ";
   std::string body = "  set multiplot layout " + std::to_string(stages.size()) + ",1 title " +
                      gnuplot_quote(f.title) + "\n" +
                      "  set xlabel 'step'\n"
@@ -371,7 +410,8 @@ std::vector<Figure> strategy_figures(const Run& run) {
                               ", n = " + std::to_string(r.n) + " decisions";
     h.id = slug("confusion-" + run.name() + "-" + split);
     h.title = where + ": confusion";
-    h.caption = "Confusion" + about + "): percent of each gold strategy's decisions.";
+    h.caption =
+        "Figure 4 (paper): confusion" + about + "): percent of each gold strategy's decisions.";
     h.x_label = "predicted strategy";
     h.y_label = "gold strategy";
     h.counts = r.confusion;
@@ -383,7 +423,7 @@ std::vector<Figure> strategy_figures(const Run& run) {
     }
     h.id = slug("transition-" + run.name() + "-" + split);
     h.title = where + ": transitions";
-    h.caption = "Transitions" + about + ", " + std::to_string(pairs) +
+    h.caption = "Figure 4 (paper): transitions" + about + ", " + std::to_string(pairs) +
                 " pairs): percent of what the planner chooses next after choosing the row's "
                 "strategy.";
     h.x_label = "chosen at the next decision";
@@ -394,7 +434,8 @@ std::vector<Figure> strategy_figures(const Run& run) {
   return out;
 }
 
-std::vector<Figure> sensitivity_figures(const Results& results, const std::string& parameter) {
+std::vector<Figure> sensitivity_figures(const Results& results, const std::string& parameter,
+                                        const ScoredReplies& scored) {
   std::vector<Figure> out;
   for (const auto& experiment : results.experiments) {
     for (const auto& split : results.splits()) {
@@ -406,7 +447,7 @@ std::vector<Figure> sensitivity_figures(const Results& results, const std::strin
       }
       if (values.size() < 2) continue;
       out.push_back(
-          sensitivity_figure(experiment, split, parameter, std::move(series), categories));
+          sensitivity_figure(experiment, split, parameter, std::move(series), categories, scored));
     }
   }
   return out;

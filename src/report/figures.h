@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "report/reply_scores.h"
 #include "report/results.h"
 
 namespace straq::report {
@@ -38,11 +39,21 @@ std::vector<Figure> training_figures(const Run& run);
 std::vector<Figure> decision_figures(const Run& run, const std::string& split,
                                      const std::vector<metrics::Prediction>& rows);
 
-// The paper's Figure 5: Acc, Q and B, and where runs have replies B-2 and R-L, over a parameter,
+// The paper's Figure 5 (for the discount and model sizes; the caption then says so): Acc, Q and B,
+// and where runs have replies of their own planner B-2 and R-L, over a parameter,
 // one figure for each experiment and split that has at least two of its values; one line for each
 // setting of the other parameters; mean over seeds, bars of one standard deviation where there are
-// several. Values that are no numbers (model shapes) stand side by side in order of appearance.
-std::vector<Figure> sensitivity_figures(const Results& results, const std::string& parameter);
+// several, of replies where several runs of a point have them. Values that are no numbers (model
+// shapes) stand side by side in order of appearance.
+// `scored`: the scores of replies that are known already; the others are computed.
+std::vector<Figure> sensitivity_figures(const Results& results, const std::string& parameter,
+                                        const ScoredReplies& scored = {});
+
+// What the report's list of figures would hold and `figures` (all of a report's) lacks: one
+// sentence each, "Figure 5 (paper), sensitivity to model size: …" with the reason. Empty: nothing
+// is missing.
+std::vector<std::string> missing_figures(const Results& results,
+                                         const std::vector<Figure>& figures);
 
 // Gives every figure an id of its own by numbering those that collide.
 void make_ids_unique(std::vector<Figure>& figures);

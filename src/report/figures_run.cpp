@@ -324,8 +324,8 @@ std::vector<Figure> training_figures(const Run& run) {
       "gradient norm", column(steps, [](const Step& s) { return s.grad_norm; }), {}, true, 2};
   std::string window = draw_curves(f, steps, curves, {"|TD error|", "Q", "gradient norm"});
   if (!window.empty()) {
-    f.caption = "Training of " + run.name() + " (" + seed_words(run) + ", " +
-                std::to_string(steps.size()) +
+    f.caption = "Figure 3 (paper), beside the loss: training of " + run.name() + " (" +
+                seed_words(run) + ", " + std::to_string(steps.size()) +
                 " steps): TD error, drift of the Q values, gradient norm before clipping; each "
                 "step and a centred "
                 "mean over " +

@@ -391,14 +391,18 @@ std::optional<std::pair<double, double>> fitting_discounts(
 }
 
 std::vector<Table> findings_tables(const Results& results, const PaperReference& paper) {
+  std::vector<Table> out;
   Checks checks(results, paper);
   checks.run();
-  if (checks.table.rows.empty()) return {};
-  checks.table.notes.push_back(
-      "Computed from the paper's printed numbers, and from the corpus where the results folder has "
-      "a dataset.json (`straq dataset stats --format json`). docs/findings.md explains each.");
-  std::vector<Table> out = {std::move(checks.table)};
-  if (Table noise = noise_table(paper); !noise.rows.empty()) out.push_back(std::move(noise));
+  if (!checks.table.rows.empty()) {
+    checks.table.notes.push_back(
+        "Computed from the paper's printed numbers, and from the corpus where the results folder "
+        "has a dataset.json (`straq dataset stats --format json`). docs/findings.md explains "
+        "each.");
+    out.push_back(std::move(checks.table));
+    if (Table noise = noise_table(paper); !noise.rows.empty()) out.push_back(std::move(noise));
+  }
+  if (auto leak = leak_table(results)) out.push_back(std::move(*leak));
   return out;
 }
 

@@ -16,9 +16,14 @@
 namespace straq::report {
 
 // "findings": a row a check with what is printed, what follows and the verdict; "findings_noise":
-// gaps of accuracy between neighbouring methods beside what one test split can tell apart. Checks
-// whose numbers the reference lacks are left out; without any the list is empty.
+// gaps of accuracy between neighbouring methods beside what one test split can tell apart;
+// "findings_leak": leak_table. Checks whose numbers the reference lacks are left out; without any
+// of the three the list is empty.
 std::vector<Table> findings_tables(const Results& results, const PaperReference& paper);
+
+// Runs that differ in nothing but `data.split` (official or sample_level) and the seed: the scores
+// under each split over seeds, and their difference paired by seed. Nothing where no two runs do.
+std::optional<Table> leak_table(const Results& results);
 
 // Rewards-to-go with nothing after the last, rounded half up to one decimal at every step, as the
 // paper's Table 6 was made.

@@ -112,6 +112,9 @@ std::string run_html(const Run& run, const std::vector<HtmlFigure>& figures) {
   return out + "</details>\n";
 }
 
+// Tables of more columns are set smaller on paper.
+constexpr std::size_t kWide = 16;
+
 // Columns of the bias, however their heading goes on.
 bool is_bias(const std::string& column) {
   return column == "B" || column.rfind("B ", 0) == 0;
@@ -234,8 +237,9 @@ std::string html_table(const Table& table, const std::vector<std::string>& links
     }
   }
   std::string out = "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"" +
-                    escape_html(table.title) + "\"><table><caption>" + escape_html(table.title) +
-                    "</caption><thead><tr>";
+                    escape_html(table.title) + "\"><table" +
+                    (table.columns.size() > kWide ? " class=\"wide\"" : "") + "><caption>" +
+                    escape_html(table.title) + "</caption><thead><tr>";
   for (std::size_t c = 0; c < table.columns.size(); ++c) {
     const std::string name = escape_html(table.columns[c]);
     out += std::string("<th scope=\"col\"") + (numeric[c] ? " class=\"number\"" : "") + ">" +
@@ -294,6 +298,9 @@ std::string render_html(const HtmlReport& report) {
   out += list_html(report.warnings, "problems") + list_html(problems, "problems");
   std::vector<std::string> anchors;
   for (const Run* run : results.runs()) anchors.push_back(anchor_of(*run));
+  if (!report.missing_figures.empty()) {
+    out += "<p>Figures that are missing:</p>\n" + list_html(report.missing_figures, "gaps");
+  }
   out += html_table(report.overview, anchors) + "</section>\n";
 
   out += "<section id=\"paper\"><h2>The paper's tables</h2>\n<ul class=\"index\">";

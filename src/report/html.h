@@ -26,7 +26,8 @@ struct HtmlFigure {
 
 struct HtmlReport {
   const Results* results = nullptr;
-  std::vector<std::string> warnings;  // of the report itself (gnuplot absent, …)
+  std::vector<std::string> warnings;         // of the report itself (gnuplot absent, …)
+  std::vector<std::string> missing_figures;  // by name, with the reason
   Table overview;
   std::vector<Table> paper_tables;    // the paper's, by their numbers
   std::vector<Table> findings;        // what the paper's numbers say of each other

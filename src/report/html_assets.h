@@ -53,6 +53,7 @@ tr.baseline { color: var(--mute); font-style: italic; }
 .counts { list-style: none; display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; padding: 0; }
 .counts strong { font-size: 1.3rem; }
 .problems { color: var(--bad); padding-left: 1.2rem; overflow-wrap: anywhere; }
+.gaps { color: var(--mute); padding-left: 1.2rem; }
 .absent { color: var(--bad); }
 .state { font-size: .85rem; font-weight: 600; margin-left: .4rem; }
 .state.done { color: var(--good); } .state.failed { color: var(--bad); }
@@ -76,6 +77,8 @@ dt { font-weight: 600; } dd { margin: 0 0 .5rem 1rem; max-width: 60rem; }
   tbody th, thead th:first-child { position: static; }
   /* Paper does not scroll: every column must fit. */
   table { font-size: 7pt; }
+  table.wide { font-size: 5.5pt; }
+  table.wide th { hyphens: auto; }
   th, td { padding: .1rem .2rem; white-space: normal !important; min-width: 0 !important; }
   td.long { min-width: 12rem !important; }
   thead button { padding: .1rem .25rem; }

@@ -7,6 +7,8 @@
 
 #include "core/error.h"
 #include "metrics/baselines.h"
+#include "report/reply_scores.h"
+#include "report/table_notes.h"
 
 namespace straq::report {
 namespace {
@@ -14,6 +16,8 @@ namespace {
 using metrics::ResponseMetric;
 
 constexpr const char* kSplit = "test";
+// Of Spearman's correlation, which no sum gives: each replicate ranks all decisions anew.
+constexpr int kSpearmanReplicates = 2000;
 
 const std::pair<ResponseMetric, const char*> kReplyMetrics[] = {
     {ResponseMetric::bleu2, "bleu2"},
@@ -28,12 +32,15 @@ std::string lower(std::string s) {
 
 // Parameters but the seed, and but those that the method's name already says.
 std::string setting_of(const Run& run) {
-  static const std::set<std::string> kSaid = {
-      "seed",      "learn.seed",         "train.seed",        "learn.planner",
-      "q.readout", "learn.objective.ce", "learn.reward.kind", "learn.objective.bellman"};
+  static const std::set<std::string> kSaid = {"seed",          "learn.seed", "train.seed",
+                                              "learn.planner", "q.readout",  "learn.reward.kind"};
+  // Weights that are on or off are in the name, any other weight is a setting.
+  static const std::set<std::string> kSwitches = {"learn.objective.ce", "learn.objective.bellman"};
   std::string out;
   for (const auto& [key, value] : run.parameters) {
     if (kSaid.count(key) > 0) continue;
+    const double weight = std::strtod(value.c_str(), nullptr);
+    if (kSwitches.count(key) > 0 && (weight == 0 || weight == 1)) continue;
     out += (out.empty() ? "" : ", ") + key + "=" + value;
   }
   return out;
@@ -44,11 +51,134 @@ struct Place {
   std::string corpus, responder, method, setting, group;
 };
 
+// What dialogues add up to, resampled. One dialogue says nothing of how dialogues differ.
+template <class Sums>
+std::optional<metrics::Interval> interval_of_mean(const std::map<std::string, Sums>& by_dialogue,
+                                                  int replicates) {
+  if (by_dialogue.size() < 2) return std::nullopt;
+  std::vector<Sums> list;
+  for (const auto& [dialogue, sums] : by_dialogue) list.push_back(sums);
+  metrics::BootstrapOptions b;
+  b.replicates = replicates;
+  auto means = metrics::cluster_bootstrap(list.size(), b, [&](auto drawn) {
+    Sums s;
+    for (const auto d : drawn) s += list[d];
+    return s.mean();
+  });
+  return metrics::percentile_interval(std::move(means));
+}
+
+// Mean ranks of values that count `weight` times each: what ranking a sample with repetitions
+// gives, from one sort for all samples.
+class Ranks {
+ public:
+  explicit Ranks(const std::vector<double>& values) : order_(values.size()), last_(values.size()) {
+    std::iota(order_.begin(), order_.end(), std::size_t{0});
+    std::sort(order_.begin(), order_.end(), [&](auto a, auto b) { return values[a] < values[b]; });
+    for (std::size_t i = 0; i < order_.size(); ++i) {
+      last_[i] = i + 1 == order_.size() || values[order_[i]] != values[order_[i + 1]];
+    }
+  }
+  void of(const std::vector<double>& weight, std::vector<double>& out) const {
+    double below = 0, tied = 0;
+    for (std::size_t i = 0, first = 0; i < order_.size(); ++i) {
+      tied += weight[order_[i]];
+      if (!last_[i]) continue;
+      for (; first <= i; ++first) out[order_[first]] = below + (tied + 1) / 2;
+      below += tied;
+      tied = 0;
+    }
+  }
+
+ private:
+  std::vector<std::size_t> order_;
+  std::vector<bool> last_;
+};
+
+double correlation(const std::vector<double>& x, const std::vector<double>& y,
+                   const std::vector<double>& weight) {
+  double n = 0, sx = 0, sy = 0, xx = 0, yy = 0, xy = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    n += weight[i];
+    sx += weight[i] * x[i];
+    sy += weight[i] * y[i];
+  }
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double dx = x[i] - sx / n, dy = y[i] - sy / n;
+    xx += weight[i] * dx * dx;
+    yy += weight[i] * dy * dy;
+    xy += weight[i] * dx * dy;
+  }
+  return xy / std::sqrt(xx * yy);
+}
+
+// Of the chosen strategy's Q with the return, over the rows that value_report takes.
+std::optional<metrics::Interval> interval_of_spearman(const std::vector<double>& q,
+                                                      const std::vector<double>& returns,
+                                                      const std::vector<std::uint32_t>& dialogue,
+                                                      std::size_t dialogues) {
+  if (dialogues < 2 || q.empty()) return std::nullopt;
+  const Ranks ranks_q(q), ranks_r(returns);
+  metrics::BootstrapOptions b;
+  b.replicates = kSpearmanReplicates;
+  std::vector<double> weight(q.size()), x(q.size()), y(q.size()), times(dialogues);
+  auto found = metrics::cluster_bootstrap(dialogues, b, [&](auto drawn) {
+    std::fill(times.begin(), times.end(), 0.0);
+    for (const auto d : drawn) times[d] += 1;
+    for (std::size_t i = 0; i < weight.size(); ++i) weight[i] = times[dialogue[i]];
+    ranks_q.of(weight, x);
+    ranks_r.of(weight, y);
+    return correlation(x, y, weight);
+  });
+  // A draw in which all are alike has no correlation.
+  const std::size_t all = found.size();
+  std::erase_if(found, [](double r) { return !std::isfinite(r); });
+  if (found.size() * 20 < all * 19) return std::nullopt;
+  return metrics::percentile_interval(std::move(found));
+}
+
+// Adds one seed's sums to a row's; false where it has other dialogues than the seeds before.
+template <class Sums>
+bool merge(const std::map<std::string, Sums>& from, bool first, std::map<std::string, Sums>& to) {
+  bool even = first || from.size() == to.size();
+  for (const auto& [dialogue, sums] : from) {
+    const auto [it, fresh] = to.emplace(dialogue, sums);
+    if (!fresh) it->second += sums;
+    even = even && (first || !fresh);
+  }
+  return even;
+}
+
 class Gatherer {
  public:
-  Gatherer(const MethodOptions& options, Methods& out) : options_(options), out_(out) {}
+  Gatherer(const ScoredReplies& scores, const MethodOptions& options, Methods& out)
+      : options_(options), out_(out), scores_(scores) {}
 
-  MethodRow& row(const Run& run, const Place& p) {
+  void run(const Run& run);
+  // After all runs: methods before settings of sweeps, each row whole.
+  void read_predictions();
+
+ private:
+  struct Pending {
+    std::size_t row;
+    const Run* run;
+    std::string seed;
+    int strategies;
+  };
+
+  Place place_of(const Run& run, const MethodInfo& info) const {
+    Place p;
+    p.corpus =
+        corpus_of(info.corpus.empty() ? run.parameter("data.name").value_or("") : info.corpus);
+    p.responder = lower(info.responder);
+    p.method = lower(info.method);
+    p.setting = setting_of(run);
+    // Without an index nothing says that two runs differ in their seed only.
+    p.group = run.parameters.empty() ? "point " + run.point : p.setting;
+    return p;
+  }
+
+  std::size_t row_of(const Run& run, const Place& p) {
     const auto key = std::make_tuple(run.experiment, p.corpus, p.responder, p.method, p.group);
     const auto [it, fresh] = index_.emplace(key, out_.rows.size());
     if (fresh) {
@@ -59,10 +189,42 @@ class Gatherer {
       r.setting = p.setting;
       out_.rows.push_back(std::move(r));
     }
-    MethodRow& r = out_.rows[it->second];
+    return it->second;
+  }
+
+  // A second source of the same seed would overwrite values and count its sums twice.
+  bool claim(std::size_t at, const std::string& kind, const std::string& seed,
+             const std::string& from, const std::string& hint) {
+    const auto [it, fresh] = claimed_.emplace(std::make_tuple(at, kind, seed), from);
+    if (fresh) return true;
+    out_.problems.push_back(from + ": the " + kind + " of " + out_.rows[at].full_title() +
+                            " with seed " + seed + " are there already, from " + it->second +
+                            "; this one is left out (" + hint + ")");
+    return false;
+  }
+
+  bool on_test_split(const MethodInfo& info, const std::string& path) {
+    if (of_test_split(info)) return true;
+    out_.problems.push_back(path + ": it is of the split \"" + info.split +
+                            "\"; the tables of methods are of test, so it is left out");
+    return false;
+  }
+
+  // Run and seed stand behind a row's numbers.
+  void note(MethodRow& row, const Run& run, const std::string& seed) {
+    row.seeds.insert(seed);
     const std::string name = run.name();
-    if (std::find(r.runs.begin(), r.runs.end(), name) == r.runs.end()) r.runs.push_back(name);
-    return r;
+    if (std::find(row.runs.begin(), row.runs.end(), name) == row.runs.end()) {
+      row.runs.push_back(name);
+    }
+    const auto provenance = nlohmann::json::parse(run.provenance, nullptr, false);
+    if (provenance.is_object() && provenance.contains("version") &&
+        provenance["version"].is_string()) {
+      row.made_with["version"].insert(provenance["version"].get<std::string>());
+    }
+    for (const char* key : {"data.split", "data.merge_label"}) {
+      if (const auto value = run.parameter(key)) row.made_with[key].insert(*value);
+    }
   }
 
   void strategies(MethodRow& row, const std::string& seed, const metrics::StrategyReport& r,
@@ -70,6 +232,11 @@ class Gatherer {
     row.metrics["acc"].add(seed, r.acc, i.acc, r.n, 100);
     row.metrics["q"].add(seed, r.q, i.q, r.n, 100);
     row.metrics["b"].add(seed, r.b, i.b, r.n, 1);
+    row.replicates.insert(i.replicates);
+    row.unreadable += r.invalid;
+    row.choices += r.n;
+    row.invalid_rule = r.invalid_rule;
+    row.degenerate += r.bt_degenerate;
     row.support = r.support;
     row.by_strategy.resize(r.support.size());
     for (std::size_t s = 0; s < r.support.size(); ++s) {
@@ -84,11 +251,9 @@ class Gatherer {
   void decisions(MethodRow& row, const std::vector<metrics::Prediction>& rows, int strategies) {
     metrics::StrategyOptions o;
     o.strategies = strategies;
-    for (auto& [dialogue, counts] : metrics::counts_of(rows, o)) {
-      const auto [it, fresh] = row.counts.emplace(dialogue, counts);
-      if (!fresh) it->second += counts;
-    }
-    if (row.count_seeds++ == 0) row.decisions = rows;
+    const bool first = row.count_seeds++ == 0;
+    if (!merge(metrics::counts_of(rows, o), first, row.counts)) row.uneven.insert("counts");
+    if (first) row.decisions = rows;
   }
 
   void values(MethodRow& row, const std::string& seed, const metrics::ValueReport& v) {
@@ -101,88 +266,100 @@ class Gatherer {
     put("spearman", v.spearman_chosen);
   }
 
-  void replies(MethodRow& row, const std::string& seed, const ReplyFile& file) {
-    const auto pairs = file.pairs();
-    metrics::ResponseReport report;
-    if (file.score) {
-      report = *file.score;
-    } else {
-      metrics::BootstrapOptions b;
-      b.replicates = options_.replicates;
-      report = metrics::response_report(pairs, {}, b);
-    }
-    const auto take = [&](std::map<std::string, Metric>& to, const metrics::ResponseScores& s) {
-      for (const auto& [metric, key] : kReplyMetrics) {
-        std::optional<metrics::Interval> i;
-        if (s.intervals) i = (*s.intervals)[metric];
-        to[key].add(seed, s[metric], i, s.n, 100);
-      }
-    };
-    take(row.metrics, report.overall);
-    for (const auto& [name, scores] : report.by_strategy) {
-      for (std::size_t s = 0; s < row.labels.size(); ++s) {
-        if (lower(name) != lower(row.labels[s].name) &&
-            lower(name) != lower(row.labels[s].abbreviation)) {
-          continue;
-        }
-        if (row.by_strategy.size() < row.labels.size()) row.by_strategy.resize(row.labels.size());
-        take(row.by_strategy[s], scores);
-      }
-    }
-    const auto sums = metrics::sums_by_dialogue(pairs, report.options);
-    for (std::size_t i = 0; i < sums.dialogues.size(); ++i) {
-      row.sums[sums.dialogues[i]] += sums.sums[i];
-    }
-    ++row.sum_seeds;
-  }
-
-  void judged(MethodRow& row, const std::string& seed, const JudgeFile& file) {
-    std::map<std::string, metrics::MeanSums> by_dialogue;
-    for (const auto& j : file.rows) {
-      if (!j.overall) continue;
-      by_dialogue[j.dialogue] += {*j.overall, 1};
-    }
-    row.unparsed += file.unparsed();
-    if (by_dialogue.empty()) return;
-    std::vector<metrics::MeanSums> list;
-    metrics::MeanSums all;
-    for (const auto& [dialogue, sums] : by_dialogue) {
-      list.push_back(sums);
-      all += sums;
-      row.rewards[dialogue] += sums;
-    }
-    metrics::BootstrapOptions b;
-    b.replicates = options_.replicates;
-    const auto interval = metrics::percentile_interval(
-        metrics::cluster_bootstrap(list.size(), b, [&](std::span<const std::uint32_t> drawn) {
-          metrics::MeanSums s;
-          for (const auto d : drawn) s += list[d];
-          return s.mean();
-        }));
-    row.metrics["reward"].add(seed, all.mean(), interval, static_cast<std::int64_t>(all.n), 1);
-  }
-
-  void run(const Run& run);
-
- private:
-  Place place_of(const Run& run, const MethodInfo& info) const {
-    Place p;
-    p.corpus =
-        corpus_of(info.corpus.empty() ? run.parameter("data.name").value_or("") : info.corpus);
-    p.responder = lower(info.responder);
-    p.method = lower(info.method);
-    p.setting = setting_of(run);
-    // Without an index nothing says that two runs differ in their seed only.
-    p.group = run.parameters.empty() ? "point " + run.point : p.setting;
-    return p;
-  }
+  void value_intervals(MethodRow& row, const std::string& seed,
+                       const std::vector<metrics::Prediction>& rows);
+  void replies(MethodRow& row, const std::string& seed, const ReplyScores& scores);
+  void judged(std::size_t at, const std::string& seed, const JudgeFile& file);
 
   const MethodOptions& options_;
   Methods& out_;
   std::map<std::tuple<std::string, std::string, std::string, std::string, std::string>, std::size_t>
       index_;
-  std::size_t read_ = 0;  // files of predictions
+  std::map<std::tuple<std::size_t, std::string, std::string>, std::string> claimed_;
+  std::vector<Pending> pending_;
+  const ScoredReplies& scores_;
 };
+
+// The rows that value_report averages, dialogue by dialogue.
+void Gatherer::value_intervals(MethodRow& row, const std::string& seed,
+                               const std::vector<metrics::Prediction>& rows) {
+  std::map<std::string, metrics::MeanSums> max_q, chosen_q, returns;
+  std::vector<double> q, reward_to_go;
+  std::vector<std::uint32_t> dialogue;
+  std::map<std::string, std::uint32_t> numbers;
+  for (const auto& r : rows) {
+    const bool has_return = r.mc_return && std::isfinite(*r.mc_return);
+    if (has_return) returns[r.dialogue] += {*r.mc_return, 1};
+    const bool finite =
+        std::all_of(r.q.begin(), r.q.end(), [](double v) { return std::isfinite(v); });
+    if (r.q.empty() || !finite) continue;
+    max_q[r.dialogue] += {*std::max_element(r.q.begin(), r.q.end()), 1};
+    if (r.chosen < 0) continue;
+    const double chosen = r.q[static_cast<std::size_t>(r.chosen)];
+    chosen_q[r.dialogue] += {chosen, 1};
+    if (!has_return) continue;
+    q.push_back(chosen);
+    reward_to_go.push_back(*r.mc_return);
+    const auto number = static_cast<std::uint32_t>(numbers.size());
+    dialogue.push_back(numbers.emplace(r.dialogue, number).first->second);
+  }
+  const auto put = [&](const char* key, const std::optional<metrics::Interval>& i) {
+    const auto it = row.metrics.find(key);
+    if (i && it != row.metrics.end()) it->second.intervals.emplace(seed, *i);
+  };
+  put("max_q", interval_of_mean(max_q, options_.replicates));
+  put("chosen_q", interval_of_mean(chosen_q, options_.replicates));
+  put("return", interval_of_mean(returns, options_.replicates));
+  if (row.metrics.count("spearman") > 0) {
+    put("spearman", interval_of_spearman(q, reward_to_go, dialogue, numbers.size()));
+  }
+}
+
+void Gatherer::replies(MethodRow& row, const std::string& seed, const ReplyScores& scores) {
+  const metrics::ResponseReport& report = scores.report;
+  if (report.bootstrap) row.replicates.insert(report.bootstrap->replicates);
+  const auto take = [&](std::map<std::string, Metric>& to, const metrics::ResponseScores& s) {
+    for (const auto& [metric, key] : kReplyMetrics) {
+      std::optional<metrics::Interval> i;
+      if (s.intervals) i = (*s.intervals)[metric];
+      to[key].add(seed, s[metric], i, s.n, 100);
+    }
+  };
+  take(row.metrics, report.overall);
+  for (const auto& [name, scores] : report.by_strategy) {
+    for (std::size_t s = 0; s < row.labels.size(); ++s) {
+      if (lower(name) != lower(row.labels[s].name) &&
+          lower(name) != lower(row.labels[s].abbreviation)) {
+        continue;
+      }
+      if (row.by_strategy.size() < row.labels.size()) row.by_strategy.resize(row.labels.size());
+      take(row.by_strategy[s], scores);
+    }
+  }
+  if (!merge(scores.sums, row.sum_seeds++ == 0, row.sums)) row.uneven.insert("sums");
+}
+
+void Gatherer::judged(std::size_t at, const std::string& seed, const JudgeFile& file) {
+  if (!on_test_split(file.info, file.path) ||
+      !claim(at, "judge's scores", seed, file.path,
+             "give them different \"method\" or \"seed\" in <name>.json")) {
+    return;
+  }
+  MethodRow& row = out_.rows[at];
+  std::map<std::string, metrics::MeanSums> by_dialogue;
+  for (const auto& j : file.rows) {
+    if (j.overall) by_dialogue[j.dialogue] += {*j.overall, 1};
+  }
+  row.unparsed += file.unparsed();
+  if (by_dialogue.empty()) return;
+  metrics::MeanSums all;
+  for (const auto& [dialogue, sums] : by_dialogue) all += sums;
+  if (!merge(by_dialogue, row.metrics.count("reward") == 0, row.rewards)) {
+    row.uneven.insert("rewards");
+  }
+  row.metrics["reward"].add(seed, all.mean(), interval_of_mean(by_dialogue, options_.replicates),
+                            static_cast<std::int64_t>(all.n), 1);
+}
 
 void Gatherer::run(const Run& run) {
   const std::string seed = run.seed().value_or(run.point);
@@ -190,6 +367,7 @@ void Gatherer::run(const Run& run) {
   const std::string own = method_of(run);
   const auto labels =
       run.evaluation ? run.evaluation->strategies : std::vector<metrics::StrategyLabel>();
+  const std::string name_them = "give them different \"method\" or \"seed\" in <name>.json";
   bool planned = false;
   const auto guard = [&](auto&& work) {
     try {
@@ -198,62 +376,62 @@ void Gatherer::run(const Run& run) {
       out_.problems.push_back(error.what());
     }
   };
-  const auto judged_as = [&](const ReplyFile& f) -> const JudgeFile* {
-    for (const auto& j : run.judged) {
-      if (j.name == f.name) return &j;
-    }
-    return nullptr;
-  };
-  const auto add_planner = [&](MethodRow& r, const std::string& s) {
+  const auto add_planner = [&](std::size_t at, const std::string& s) {
+    MethodRow& r = out_.rows[at];
     r.labels = labels;
     r.imitation = run.parameter("learn.reward.kind").value_or("") == "imitation";
     strategies(r, s, e->strategy, e->intervals);
     if (e->value) values(r, s, *e->value);
-    if (read_ >= options_.most) return;
-    guard([&] {
-      if (const auto rows = read_predictions_of(run, kSplit)) {
-        ++read_;
-        decisions(r, *rows, e->strategy.strategies());
-      }
-    });
+    pending_.push_back({at, &run, s, e->strategy.strategies()});
   };
   for (const auto& f : run.replies) {
-    if (f.rows.empty()) continue;
+    if (f.rows.empty() || !on_test_split(f.info, f.path)) continue;
     const std::string s = f.info.seed.empty() ? seed : f.info.seed;
-    MethodRow& r = row(run, place_of(run, f.info));
-    r.seeds.insert(s);
+    const std::size_t at = row_of(run, place_of(run, f.info));
+    if (!claim(at, "replies", s, f.path, name_them)) continue;
+    MethodRow& r = out_.rows[at];
+    note(r, run, s);
     r.labels = f.info.strategies.empty() ? labels : f.info.strategies;
+    const ReplyScores& scores = scores_.at(&f);
     guard([&] {
       if (r.method == own && e != nullptr) {
         planned = true;  // the planner chose what the replies follow
-        add_planner(r, s);
+        if (claim(at, "choices", s, f.path, name_them)) add_planner(at, s);
       } else if (const auto rows = f.choices(r.labels)) {
-        metrics::EvaluationOptions o;
-        o.strategy.strategies = static_cast<int>(r.labels.size());
-        o.bootstrap.replicates = options_.replicates;
-        const auto scored = metrics::evaluate_predictions(*rows, o);
-        strategies(r, s, scored.strategy, scored.intervals);
-        decisions(r, *rows, o.strategy.strategies);
+        if (claim(at, "choices", s, f.path, name_them)) {
+          metrics::EvaluationOptions o;
+          o.strategy.strategies = static_cast<int>(r.labels.size());
+          o.bootstrap.replicates = scores.replicates;
+          const auto scored = metrics::evaluate_predictions(*rows, o);
+          strategies(r, s, scored.strategy, scored.intervals);
+          decisions(r, *rows, o.strategy.strategies);
+        }
       }
-      replies(r, s, f);
-      if (const JudgeFile* j = judged_as(f)) judged(r, s, *j);
+      replies(r, s, scores.checked());
+      for (const auto& j : run.judged) {
+        if (j.name == f.name) judged(at, s, j);
+      }
     });
   }
   // Judged without replies of their own: the corpus's, or replies that stayed elsewhere.
   for (const auto& j : run.judged) {
     const bool placed = std::any_of(run.replies.begin(), run.replies.end(),
                                     [&](const ReplyFile& f) { return f.name == j.name; });
-    if (placed || j.rows.empty()) continue;
-    MethodRow& r = row(run, place_of(run, j.info));
-    r.seeds.insert(seed);
-    judged(r, seed, j);
+    if (placed || j.rows.empty() || !on_test_split(j.info, j.path)) continue;
+    const std::string s = j.info.seed.empty() ? seed : j.info.seed;
+    const std::size_t at = row_of(run, place_of(run, j.info));
+    note(out_.rows[at], run, s);
+    judged(at, s, j);
   }
   if (e != nullptr && !planned) {
     MethodInfo info;
     info.method = own;
-    MethodRow& r = row(run, place_of(run, info));
-    r.seeds.insert(seed);
-    add_planner(r, seed);
+    const std::size_t at = row_of(run, place_of(run, info));
+    if (claim(at, "choices", seed, run.name() + ": evaluation.json",
+              "give the runs different seeds, or name in index.csv what else differs")) {
+      note(out_.rows[at], run, seed);
+      add_planner(at, seed);
+    }
   }
   for (const auto& [split, list] :
        run.evaluation ? run.evaluation->baselines : decltype(run.evaluation->baselines)()) {
@@ -262,19 +440,40 @@ void Gatherer::run(const Run& run) {
   }
 }
 
-void scale(metrics::CountMatrix& m, int by) {
-  for (auto& c : m.cells) c *= by;
-}
-
-void scale(metrics::ResponseSums& s, int by) {
-  const metrics::ResponseSums once = s;
-  for (int i = 1; i < by; ++i) s += once;
-}
-
-// What a paired test by this metric needs.
-bool has_sums(const MethodRow& row, const std::string& metric) {
-  if (metric == "acc" || metric == "q") return !row.counts.empty();
-  return metric == "reward" ? !row.rewards.empty() : metric != "dist2" && !row.sums.empty();
+void Gatherer::read_predictions() {
+  std::vector<std::vector<const Pending*>> by_row(out_.rows.size());
+  for (const auto& p : pending_) by_row[p.row].push_back(&p);
+  for (const bool sweep : {false, true}) {
+    const std::size_t most = sweep ? options_.most : options_.most_named;
+    std::size_t read = 0, runs_left = 0;
+    MethodRows left;
+    for (std::size_t at = 0; at < by_row.size(); ++at) {
+      MethodRow& row = out_.rows[at];
+      if (by_row[at].empty() || row.setting.empty() == sweep) continue;
+      if (read + by_row[at].size() > most) {
+        row.unread = true;
+        runs_left += by_row[at].size();
+        left.push_back(&row);
+        continue;
+      }
+      read += by_row[at].size();
+      for (const Pending* p : by_row[at]) {
+        try {
+          const auto rows = read_predictions_of(*p->run, kSplit);
+          if (!rows) continue;
+          decisions(row, *rows, p->strategies);
+          value_intervals(row, p->seed, *rows);
+        } catch (const Error& error) {
+          out_.problems.push_back(error.what());
+        }
+      }
+    }
+    if (left.empty()) continue;
+    out_.problems.push_back(
+        "The predictions of " + std::to_string(runs_left) + (sweep ? " runs of sweeps" : " runs") +
+        " are not read (at most " + std::to_string(most) +
+        " are), so that these rows are not tested: " + listed(names_of(left)) + ".");
+  }
 }
 
 }  // namespace
@@ -282,9 +481,9 @@ bool has_sums(const MethodRow& row, const std::string& metric) {
 void Metric::add(const std::string& seed, double value,
                  const std::optional<metrics::Interval>& interval, std::int64_t count,
                  double scale) {
-  by_seed[seed] = scale * value;
-  if (interval) intervals.push_back({scale * interval->low, scale * interval->high});
-  n = count;
+  if (!by_seed.emplace(seed, scale * value).second) return;
+  if (interval) intervals[seed] = {scale * interval->low, scale * interval->high};
+  n = std::max(n, count);
 }
 
 Estimate Metric::estimate() const {
@@ -298,7 +497,7 @@ Estimate Metric::estimate() const {
   if (summary.n > 1) e.seed_sd = summary.sd;
   if (!intervals.empty() && intervals.size() == by_seed.size()) {
     metrics::Interval mean;
-    for (const auto& i : intervals) {
+    for (const auto& [seed, i] : intervals) {
       mean.low += i.low / static_cast<double>(intervals.size());
       mean.high += i.high / static_cast<double>(intervals.size());
     }
@@ -338,6 +537,10 @@ std::string MethodRow::title() const {
   return method_title(method) + (setting.empty() ? "" : ", " + short_setting(setting));
 }
 
+std::string MethodRow::full_title() const {
+  return title() + (responder.empty() ? "" : " (" + responder_title(responder) + ")");
+}
+
 std::vector<const MethodRow*> Methods::of_corpus(const std::string& corpus) const {
   std::vector<const MethodRow*> out;
   for (const auto& r : rows) {
@@ -355,9 +558,17 @@ std::vector<std::string> Methods::corpora() const {
 }
 
 Methods gather_methods(const Results& results, const MethodOptions& options) {
+  return gather_methods(results, score_replies(results, options), options);
+}
+
+Methods gather_methods(const Results& results, const ScoredReplies& scores,
+                       const MethodOptions& options) {
   Methods out;
-  Gatherer gatherer(options, out);
+  Gatherer gatherer(scores, options, out);
   for (const Run* run : results.runs()) gatherer.run(*run);
+  gatherer.read_predictions();
+  // A row that nothing stands behind: all it had was refused.
+  std::erase_if(out.rows, [](const MethodRow& r) { return r.runs.empty(); });
   return out;
 }
 
@@ -406,94 +617,6 @@ std::string responder_title(const std::string& responder) {
   if (responder.empty()) return "–";
   if (responder == "base") return "base";
   return responder == "sft" ? "SFT" : responder;
-}
-
-std::optional<metrics::PairedDifference> compare(const MethodRow& a, const MethodRow& b,
-                                                 const std::string& metric, bool interval) {
-  metrics::PairedOptions o;
-  o.bootstrap.replicates = interval ? 2000 : 0;
-  std::vector<metrics::PairedDifference> found;
-  if (metric == "acc" || metric == "q") {
-    auto paired = metrics::pair_up(a.counts, b.counts);
-    if (paired.a.empty() || paired.left_out > 0 || paired.a[0].k != paired.b[0].k) return {};
-    // The rows' seeds weigh the same: each side counts as often as the other has seeds.
-    for (auto& m : paired.a) scale(m, b.count_seeds);
-    for (auto& m : paired.b) scale(m, a.count_seeds);
-    found = metrics::compare_strategies(paired.a, paired.b, o);
-  } else if (metric == "reward") {
-    const auto paired = metrics::pair_up(a.rewards, b.rewards);
-    if (paired.a.empty() || paired.left_out > 0) return {};
-    found = metrics::compare_means(paired.a, paired.b, metric, o);
-  } else {
-    auto paired = metrics::pair_up(a.sums, b.sums);
-    if (paired.a.empty() || paired.left_out > 0) return {};
-    for (auto& s : paired.a) scale(s, b.sum_seeds);
-    for (auto& s : paired.b) scale(s, a.sum_seeds);
-    found = metrics::compare_replies(paired.a, paired.b, metrics::BleuVariant::method3, o);
-  }
-  for (auto& d : found) {
-    if (d.metric == metric) return d;
-  }
-  return std::nullopt;
-}
-
-Ranking rank(const std::vector<const MethodRow*>& rows, const std::string& metric) {
-  require_rankable(metric);
-  constexpr double kLevel = 0.05;
-  Ranking out;
-  out.emphasis.assign(rows.size(), Emphasis::none);
-  std::vector<std::size_t> order;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i]->metrics.count(metric) > 0) order.push_back(i);
-  }
-  if (order.size() < 2 || order.size() > kMostRanked) return out;
-  for (const std::size_t i : order) {
-    if (!has_sums(*rows[i], metric)) return out;
-  }
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t x, std::size_t y) {
-    return rows[x]->metrics.at(metric).estimate().value >
-           rows[y]->metrics.at(metric).estimate().value;
-  });
-  // p after Holm of `leader` against each row after it; nothing when one of them cannot be tested.
-  const auto against_rest = [&](std::size_t leader) -> std::optional<std::vector<double>> {
-    std::vector<double> p;
-    for (std::size_t j = leader + 1; j < order.size(); ++j) {
-      const auto d = compare(*rows[order[leader]], *rows[order[j]], metric, false);
-      if (!d) return std::nullopt;
-      p.push_back(d->p);
-    }
-    return metrics::holm(p);
-  };
-  const auto first = against_rest(0);
-  if (!first) return out;
-  out.tested = true;
-  if ((*first)[0] < kLevel) {
-    out.emphasis[order[0]] = Emphasis::best;
-    if (order.size() < 3) return out;
-    const auto second = against_rest(1);
-    if (second && (*second)[0] < kLevel) out.emphasis[order[1]] = Emphasis::second;
-    return out;
-  }
-  out.emphasis[order[0]] = Emphasis::noise;
-  for (std::size_t j = 1; j < order.size(); ++j) {
-    if ((*first)[j - 1] >= kLevel) out.emphasis[order[j]] = Emphasis::noise;
-  }
-  return out;
-}
-
-void require_rankable(const std::string& metric) {
-  if (metric == "b") {
-    fail_input(
-        "rows cannot be ranked by B alone",
-        "B looks at wrong choices only: a planner that draws from the corpus's strategies at "
-        "random has a B near 0.12 with an accuracy of 13 percent; rank by acc or q and read B "
-        "beside them");
-  }
-  for (const char* known : {"acc", "q", "bleu2", "rouge_l", "dist2", "cider", "reward"}) {
-    if (metric == known) return;
-  }
-  fail_input("there is no metric \"" + metric + "\" to rank by",
-             "choose one of: acc, q, bleu2, rouge_l, dist2, cider, reward");
 }
 
 }  // namespace straq::report

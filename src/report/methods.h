@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -18,9 +19,10 @@ namespace straq::report {
 // One metric of a row: a value a seed, in the unit that tables show (percent where they do).
 struct Metric {
   std::map<std::string, double> by_seed;
-  std::vector<metrics::Interval> intervals;  // one a seed that has one
-  std::int64_t n = 0;
+  std::map<std::string, metrics::Interval> intervals;  // of the seeds that have one
+  std::int64_t n = 0;                                  // of a seed; the largest
 
+  // The first value of a seed stays.
   void add(const std::string& seed, double value, const std::optional<metrics::Interval>& interval,
            std::int64_t count, double scale);
   Estimate estimate() const;
@@ -49,6 +51,16 @@ struct MethodRow {
   std::size_t unparsed = 0;           // judge's answers that could not be read
   bool imitation = false;             // trained under the imitation reward
 
+  // Choices that named no strategy, of all, over seeds; what they count as.
+  std::int64_t unreadable = 0, choices = 0;
+  metrics::InvalidRule invalid_rule = metrics::InvalidRule::others;
+  int degenerate = 0;            // seeds whose B rests on a guard
+  std::set<int> replicates;      // of the bootstraps behind the intervals
+  bool unread = false;           // its predictions were left unread: more runs than are read
+  std::set<std::string> uneven;  // "counts", "sums", "rewards": seeds on different dialogues
+  // "version", "data.split", "data.merge_label" -> the values of its runs.
+  std::map<std::string, std::set<std::string>> made_with;
+
   // Sums over seeds, by dialogue; counts add over `count_seeds` runs.
   metrics::CountsOf counts;
   int count_seeds = 0;
@@ -60,11 +72,20 @@ struct MethodRow {
   std::string key() const { return responder.empty() ? method : responder + "/" + method; }
   // As tables name the method: "straQ*-imit", with its setting where it has one.
   std::string title() const;
+  // With the responder: "straQ*-imit (SFT)".
+  std::string full_title() const;
 };
 
 struct MethodOptions {
-  int replicates = 2000;  // of the bootstrap where no stored intervals are there
-  std::size_t most = 48;  // runs whose predictions are read for tests
+  // Of the bootstrap where no stored intervals are there: so many for the first `thorough` files
+  // of replies, fewer for those beyond.
+  int replicates = 10000;
+  std::size_t thorough = 20;
+  int fewer_replicates = 2000;
+  // Runs whose predictions are read for tests: of methods, and of settings of a sweep. Methods do
+  // not wait behind sweeps; of a row all seeds are read or none.
+  std::size_t most_named = 96;
+  std::size_t most = 48;
 };
 
 struct Methods {
@@ -78,6 +99,11 @@ struct Methods {
 };
 
 Methods gather_methods(const Results& results, const MethodOptions& options = {});
+// With the replies' scores (report/reply_scores.h) that somebody else needs too.
+struct ReplyScores;
+Methods gather_methods(const Results& results,
+                       const std::map<const ReplyFile*, ReplyScores>& scores,
+                       const MethodOptions& options = {});
 
 // "straq_imit", "straq_distill", "value_head" or "auto_regressive", from a run's config; "planner"
 // when it says nothing of the kind.
@@ -89,14 +115,20 @@ std::string corpus_of(const std::string& name);
 std::string method_title(const std::string& method);
 std::string responder_title(const std::string& responder);
 
-// Comparison of the rows of one block by one metric: who is best, and what the tests say of it.
-// `tested` of the rows are compared; the best is emphasised only where its lead over the second
-// stands after Holm's correction, else all that it cannot be told apart from are marked. B is never
-// ranked: a planner that draws at random has the lowest.
-inline constexpr std::size_t kMostRanked = 24;  // rows of a block; of more none is tested
+// Comparison of the rows of one block by one metric: who is best, and what the tests say of it. The
+// best is emphasised only where its lead over the second stands after Holm's correction, else all
+// that it cannot be told apart from are marked. B is never ranked: a planner that draws at random
+// has the lowest.
+//
+// Only rows with sums on the same dialogues can be compared: those that most of them share, and of
+// equally many those with the best value. A row that cannot be compared stays without a mark and
+// does not keep the others from being tested; `left_out` says why. Of more than kMostRanked rows
+// the settings of sweeps are left out.
+inline constexpr std::size_t kMostRanked = 24;
 struct Ranking {
-  std::vector<Emphasis> emphasis;  // one a row
-  bool tested = false;             // false: no test was possible, nothing is emphasised
+  std::vector<Emphasis> emphasis;     // one a row
+  std::vector<std::string> left_out;  // one a row: why no test took it; empty: tested, or no value
+  bool tested = false;                // false: no test was possible, nothing is emphasised
 };
 Ranking rank(const std::vector<const MethodRow*>& rows, const std::string& metric);
 
@@ -104,6 +136,9 @@ Ranking rank(const std::vector<const MethodRow*>& rows, const std::string& metri
 // "cider" or "reward"; nothing when one of them lacks the metric's sums or their dialogues differ.
 std::optional<metrics::PairedDifference> compare(const MethodRow& a, const MethodRow& b,
                                                  const std::string& metric, bool interval);
+// The same of every metric that rests on the same sums as `metric`; empty instead of nothing.
+std::vector<metrics::PairedDifference> compare_all(const MethodRow& a, const MethodRow& b,
+                                                   const std::string& metric, bool interval);
 
 // Throws Error(input) for "b" with the reason, and for what is no metric of a table.
 void require_rankable(const std::string& metric);

@@ -7,6 +7,9 @@
 #include "core/error.h"
 
 namespace straq::report {
+
+extern const char* const kPaperReferenceText;  // made by cmake/EmbedText.cmake
+
 namespace {
 
 using config::Value;
@@ -86,6 +89,20 @@ ReferenceTable read_table(const std::string& id, const Value& v) {
   return t;
 }
 
+PaperReference read_root(const Value& root) {
+  expect_map(root, "the file", {"format", "paper", "tables"});
+  const Value& format = required(root, "format");
+  if (format.scalar != "1") {
+    fail(format, "its format is " + format.scalar + ", this program reads 1");
+  }
+  PaperReference out;
+  out.paper = required(root, "paper").scalar;
+  const Value& tables = required(root, "tables");
+  if (tables.kind != Value::Kind::map) fail(tables, "tables must be a map");
+  for (const auto& [id, table] : tables.map) out.tables.push_back(read_table(id, table));
+  return out;
+}
+
 }  // namespace
 
 const ReferenceRow* ReferenceTable::row(const std::string& key) const {
@@ -126,18 +143,11 @@ const ReferenceTable& PaperReference::table(const std::string& id) const {
 }
 
 PaperReference read_paper_reference(const std::string& path) {
-  const Value root = config::load_yaml(path);
-  expect_map(root, "the file", {"format", "paper", "tables"});
-  const Value& format = required(root, "format");
-  if (format.scalar != "1") {
-    fail(format, "its format is " + format.scalar + ", this program reads 1");
-  }
-  PaperReference out;
-  out.paper = required(root, "paper").scalar;
-  const Value& tables = required(root, "tables");
-  if (tables.kind != Value::Kind::map) fail(tables, "tables must be a map");
-  for (const auto& [id, table] : tables.map) out.tables.push_back(read_table(id, table));
-  return out;
+  return read_root(config::load_yaml(path));
+}
+
+PaperReference built_in_paper_reference() {
+  return read_root(config::parse_yaml(kPaperReferenceText, "the built-in paper_reference.yaml"));
 }
 
 }  // namespace straq::report

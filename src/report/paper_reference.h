@@ -47,4 +47,7 @@ struct PaperReference {
 // keys that come twice, and doubts about rows or columns that do not exist.
 PaperReference read_paper_reference(const std::string& path);
 
+// The file as it was when the program was built, for reports written where the file is not.
+PaperReference built_in_paper_reference();
+
 }  // namespace straq::report

@@ -2,16 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
+#include <map>
+#include <set>
 
 #include "core/error.h"
 #include "metrics/baselines.h"
 #include "metrics/statistics.h"
+#include "report/table_notes.h"
 
 namespace straq::report {
 namespace {
 
-using Rows = std::vector<const MethodRow*>;
+using Rows = MethodRows;
 
 const std::vector<MetricColumn> kTable1 = {{"acc", "Acc ↑", 2},
                                            {"q", "Q ↑", 2},
@@ -61,6 +63,8 @@ struct Shape {
   std::string id, title;
   std::vector<MetricColumn> metrics;
   bool responder = true;
+  // The responder behind the paper's B-2 and R-L where its rows name none; empty: not known.
+  std::string replies_of;
 };
 
 std::vector<std::string> columns_of(const Shape& shape) {
@@ -74,10 +78,16 @@ std::vector<std::string> columns_of(const Shape& shape) {
   return columns;
 }
 
-std::int64_t largest_n(const MethodRow& row) {
-  std::int64_t n = 0;
-  for (const auto& [key, metric] : row.metrics) n = std::max(n, metric.n);
-  return n;
+// Decisions and replies of a row, as far as the table has metrics of them.
+Cell n_cell(const Shape& shape, const MethodRow& row) {
+  std::int64_t decisions = 0, replies = 0;
+  for (const auto& m : shape.metrics) {
+    const auto it = row.metrics.find(m.key);
+    if (it == row.metrics.end()) continue;
+    auto& n = is_strategy_metric(m.key) ? decisions : replies;
+    n = std::max(n, it->second.n);
+  }
+  return count_cell(decisions, replies);
 }
 
 std::vector<Cell> our_row(const Shape& shape, const MethodRow& row,
@@ -89,13 +99,16 @@ std::vector<Cell> our_row(const Shape& shape, const MethodRow& row,
     const auto it = row.metrics.find(m.key);
     cells.push_back(it == row.metrics.end() ? Cell::missing()
                                             : estimate_cell(it->second.estimate(), m.decimals));
-    const bool comparable = !row.responder.empty() || !shape.responder ||
-                            reference.row(row.key()) != nullptr || is_strategy_metric(m.key);
+    const bool known = !row.responder.empty() || !shape.responder ||
+                       reference.row(row.key()) != nullptr || is_strategy_metric(m.key);
+    const bool same = shape.replies_of.empty() || row.responder.empty() ||
+                      row.responder == shape.replies_of || is_strategy_metric(m.key);
+    const bool comparable = known && same;
     cells.push_back(comparable && !key.empty()
                         ? paper_cell(reference.value(key, m.key), reference.doubtful(key, m.key))
                         : Cell::missing());
   }
-  cells.push_back(static_cast<long long>(largest_n(row)));
+  cells.push_back(n_cell(shape, row));
   cells.push_back(row.seeds.size());
   cells.push_back(joined(row.runs));
   return cells;
@@ -146,24 +159,28 @@ std::vector<Cell> baseline_row(const Shape& shape, const metrics::BaselineEvalua
 // Rows that may be compared: of one responder and of the same gold strategies (or the same number
 // of replies where there are none).
 std::vector<std::vector<std::size_t>> blocks_of(const Rows& rows) {
+  const auto replies = [](const MethodRow& r) {
+    const auto it = r.metrics.find("bleu2");
+    return it == r.metrics.end() ? 0 : it->second.n;
+  };
   std::vector<std::vector<std::size_t>> blocks;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const auto at = std::find_if(blocks.begin(), blocks.end(), [&](const auto& b) {
-      const MethodRow& first = *rows[b.front()];
-      return first.responder == rows[i]->responder && first.support == rows[i]->support;
+      const MethodRow &first = *rows[b.front()], &row = *rows[i];
+      return first.responder == row.responder && first.support == row.support &&
+             (!row.support.empty() || replies(first) == replies(row));
     });
     (at == blocks.end() ? blocks.insert(blocks.end(), {{}}) : at)->push_back(i);
   }
   return blocks;
 }
 
-std::string tested_note(const std::string& what) {
-  return "Bold: " + what +
-         " of its responder, where its lead over the second stands (paired randomisation by "
-         "dialogue, Holm over the rows of the block, 0.05); underlined: the second, likewise over "
-         "the third; ≈: the best or within noise of it. B is never ranked: a planner that draws at "
-         "random has a low one. Without a mark nothing was tested.";
-}
+const char* const kTestedNote =
+    "Bold: the best of the tested rows of its responder, where its lead over the second stands "
+    "(paired randomisation by dialogue, Holm over the rows of the block, 0.05); underlined: the "
+    "second, likewise over the third; ≈: the best or within noise of it. B is never ranked: a "
+    "planner that draws at random has a low one. Rows that no test could take have no mark and are "
+    "named below.";
 
 // Our rows in the paper's order, then the rest; missing ones in between.
 Table make_table(const Shape& shape, Rows rows, const ReferenceTable& reference,
@@ -184,15 +201,22 @@ Table make_table(const Shape& shape, Rows rows, const ReferenceTable& reference,
   const std::size_t first_metric = shape.responder ? 2 : 1;
   std::vector<std::vector<Cell>> ours;
   for (const MethodRow* r : rows) ours.push_back(our_row(shape, *r, reference));
-  bool large = false, any_tested = false;
-  for (const auto& block : blocks_of(rows)) {
-    large = large || block.size() > kMostRanked;
+  bool any_tested = false;
+  Untested untested;
+  const auto blocks = blocks_of(rows);
+  const auto names = names_of(rows);
+  for (const auto& block : blocks) {
+    Rows members;
+    std::vector<std::string> titles;
+    for (const std::size_t i : block) {
+      members.push_back(rows[i]);
+      titles.push_back(names[i]);
+    }
     for (std::size_t m = 0; m < shape.metrics.size(); ++m) {
       const std::string key = shape.metrics[m].key;
       if (key == "b") continue;
-      Rows members;
-      for (const std::size_t i : block) members.push_back(rows[i]);
       const Ranking ranking = rank(members, key);
+      untested.add(titles, shape.metrics[m].title, ranking);
       any_tested = any_tested || ranking.tested;
       for (std::size_t i = 0; i < block.size(); ++i) {
         emphasise(ours[block[i]][first_metric + 2 * m], ranking.emphasis[i]);
@@ -226,20 +250,20 @@ Table make_table(const Shape& shape, Rows rows, const ReferenceTable& reference,
   }
   if (!missing.empty())
     t.notes.push_back("Missing in the results folder: " + joined(missing) + ".");
-  if (any_tested) t.notes.push_back(tested_note("the best"));
-  if (large) {
-    t.notes.push_back("Blocks of more than " + std::to_string(kMostRanked) +
-                      " rows are not tested: name the settings to compare in a folder of their "
-                      "own.");
+  if (any_tested) t.notes.push_back(kTestedNote);
+  untested.write(t);
+  const bool apart = std::any_of(blocks.begin(), blocks.end(), [&](const auto& a) {
+    return std::any_of(blocks.begin(), blocks.end(), [&](const auto& b) {
+      return &a != &b && rows[a.front()]->responder == rows[b.front()]->responder;
+    });
+  });
+  if (apart) {
+    t.notes.push_back(
+        "Rows of one responder that were measured on different decisions (n tells, or what their "
+        "strategies were) are marked apart from each other and do not compare.");
   }
+  add_fewer_seeds_note(t, rows);
   return t;
-}
-
-void add_interval_notes(Table& t) {
-  t.notes.push_back(
-      "±: half the 95 % interval of the bootstrap over dialogues (mean over seeds); the ends are "
-      "in the CSV. sd: over training seeds, which the interval does not contain. n: decisions or "
-      "replies of a seed.");
 }
 
 // Rows that know less than remembering the last strategy does.
@@ -252,8 +276,7 @@ void add_markov_note(Table& t, const Rows& rows,
       const auto it = r->metrics.find("acc");
       if (it == r->metrics.end() || it->second.n != b.strategy.n) continue;
       if (it->second.estimate().value > 100 * b.strategy.acc) continue;
-      below.push_back(r->title() +
-                      (r->responder.empty() ? "" : " (" + responder_title(r->responder) + ")"));
+      below.push_back(r->full_title());
     }
     if (!below.empty()) {
       t.notes.push_back("Not above the Markov-1 planner in Acc: " + joined(below) + ".");
@@ -327,14 +350,21 @@ Table strategies_by_method(const Rows& rows, const ReferenceTable& reference) {
   return t;
 }
 
-Table tests_table(const Rows& rows, const std::string& wanted) {
+// The proposed method against every other row of its block, on the metrics of `shape`.
+Table tests_table(const Shape& shape, const Rows& rows, const std::string& wanted) {
   Table t;
-  t.id = "table1_tests";
-  t.title = "Tests behind Table 1";
+  t.id = shape.id;
+  t.title = shape.title;
   t.columns = {"Proposed",   "Against",     "Responder", "Metric",    "Difference",
                "95 %",       "p",           "p Holm",    "Dialogues", "McNemar p (by decision)",
                "Over seeds", "Shared seeds"};
-  for (const auto& block : blocks_of(rows)) {
+  Untested untested;
+  const auto names = names_of(rows);
+  for (auto block : blocks_of(rows)) {
+    // Settings of a sweep must not keep methods from being tested.
+    if (block.size() > kMostRanked) {
+      std::erase_if(block, [&](std::size_t i) { return !rows[i]->setting.empty(); });
+    }
     if (block.size() < 2 || block.size() > kMostRanked) continue;
     const MethodRow* proposed = nullptr;
     for (const std::string& method :
@@ -349,17 +379,31 @@ Table tests_table(const Rows& rows, const std::string& wanted) {
       }
     }
     if (proposed == nullptr) proposed = rows[block.front()];
-    for (const auto& m : kTable1) {
+    // Choices and replies are tested once each, for all metrics that rest on them.
+    std::map<std::pair<const MethodRow*, bool>, std::vector<metrics::PairedDifference>> known;
+    const auto compared = [&](const MethodRow* other,
+                              const std::string& key) -> const metrics::PairedDifference* {
+      const auto [it, fresh] = known.try_emplace({other, is_strategy_metric(key)});
+      if (fresh) it->second = compare_all(*proposed, *other, key, true);
+      for (const auto& d : it->second) {
+        if (d.metric == key) return &d;
+      }
+      return nullptr;
+    };
+    for (const auto& m : shape.metrics) {
       const std::string key = m.key;
-      if (key == "b") continue;
+      if (key == "b" || key == "dist2") continue;
       std::vector<metrics::PairedDifference> found;
       std::vector<const MethodRow*> others;
       for (const std::size_t i : block) {
         if (rows[i] == proposed) continue;
         if (proposed->metrics.count(key) == 0 || rows[i]->metrics.count(key) == 0) continue;
-        if (auto d = compare(*proposed, *rows[i], key, true)) {
+        if (const auto* d = compared(rows[i], key)) {
           found.push_back(*d);
           others.push_back(rows[i]);
+        } else {
+          untested.add(names[i], m.title,
+                       "not the same data by dialogue as " + proposed->full_title());
         }
       }
       std::vector<metrics::PairedDifference*> family;
@@ -404,13 +448,36 @@ Table tests_table(const Rows& rows, const std::string& wanted) {
   t.notes.push_back(
       "Differences in points, proposed minus other, on the same dialogues; several seeds of a "
       "setting are taken together. p: approximate randomisation that exchanges the two methods in "
-      "whole dialogues (9,999 arrangements, or all where they are fewer); p Holm: over the rows of "
-      "one metric and responder.");
+      "whole dialogues (9,999 arrangements, or all where they are fewer); 95 %: bootstrap over "
+      "dialogues, 10,000 replicates; p Holm: over the rows of one metric and responder.");
   t.notes.push_back(
       "McNemar's test takes decisions of one dialogue for independent ones, so its p is too small "
-      "(anti-conservative); it decides nothing here. Over seeds: mean difference by shared "
+      "(anti-conservative), and it looks at the first seed only; it decides nothing here. Over "
+      "seeds: mean difference by shared "
       "training seed and half its t interval, apart from the sampling of dialogues.");
+  untested.write(t);
   return t;
+}
+
+// The ablations with straq_imit under the same responders. A sweep's settings are no ablations:
+// they stay away where the method itself is there.
+Rows ablations_of(Rows rows) {
+  const auto ablation = [](const MethodRow* r) {
+    return r->method == "value_head" || r->method == "auto_regressive";
+  };
+  std::erase_if(rows,
+                [&](const MethodRow* r) { return !ablation(r) && r->method != "straq_imit"; });
+  std::set<std::string> plain, responders;
+  for (const MethodRow* r : rows) {
+    if (r->setting.empty()) plain.insert(r->method);
+    if (ablation(r)) responders.insert(r->responder);
+  }
+  std::erase_if(rows, [&](const MethodRow* r) {
+    const bool sweep = !r->setting.empty() && plain.count(r->method) > 0;
+    const bool alone = !responders.empty() && responders.count(r->responder) == 0;
+    return sweep || alone;
+  });
+  return rows;
 }
 
 }  // namespace
@@ -446,48 +513,61 @@ std::vector<Table> method_tables(const Methods& methods, const PaperReference& p
          "Table 1: automatic metrics on " + (main             ? std::string("ESConv")
                                              : corpus.empty() ? "a corpus that no config names"
                                                               : corpus),
-         kTable1, true},
+         kTable1, true, ""},
         rows, reference, options.rank_by);
+    std::vector<std::string> guarded;
     if (const auto it = methods.baselines.find(corpus); it != methods.baselines.end()) {
-      for (const auto& b : it->second) t.add(baseline_row({"", "", kTable1, true}, b));
+      for (const auto& b : it->second) {
+        t.add(baseline_row({"", "", kTable1, true, ""}, b));
+        if (b.strategy.bt_degenerate) guarded.push_back(t.rows.back()[0].text);
+      }
       add_markov_note(t, rows, it->second);
     } else {
       t.notes.push_back("The trivial baselines are missing: no evaluation.json has them.");
     }
-    add_interval_notes(t);
+    add_choice_notes(t, rows, guarded);
+    add_made_with_notes(t, rows);
+    add_interval_notes(t, rows);
     add_reference_notes(t, reference, paper.paper);
     return t;
   };
   out.push_back(automatic("esconv", paper.table("table1")));
-  if (Table tests = tests_table(measured("esconv"), options.proposed); !tests.rows.empty()) {
-    out.push_back(std::move(tests));
-  }
+  const auto add_tests = [&](const Shape& shape, const std::string& corpus) {
+    Table tests = tests_table(shape, measured(corpus), options.proposed);
+    if (!tests.rows.empty()) out.push_back(std::move(tests));
+  };
+  add_tests({"table1_tests", "Tests behind Table 1", kTable1, true, ""}, "esconv");
   for (const auto& corpus : methods.corpora()) {
     if (corpus == "esconv" || corpus == "empathetic" || measured(corpus).empty()) continue;
     out.push_back(automatic(corpus, {}));
   }
-  Table table2 =
-      make_table({"table2", "Table 2: zero-shot replies on EmpatheticDialogues", kTable2, false},
-                 measured("empathetic"), paper.table("table2"), "");
-  add_interval_notes(table2);
+  const Rows zero_shot = measured("empathetic");
+  const bool responders = std::any_of(zero_shot.begin(), zero_shot.end(),
+                                      [](const MethodRow* r) { return !r->responder.empty(); });
+  Table table2 = make_table(
+      {"table2", "Table 2: zero-shot replies on EmpatheticDialogues", kTable2, responders, ""},
+      zero_shot, paper.table("table2"), "");
+  add_made_with_notes(table2, zero_shot);
+  add_interval_notes(table2, zero_shot);
   table2.notes.push_back(
       "Dist-2 does not add over dialogues: it is not tested, and compares only "
       "between sets of equal size.");
   add_reference_notes(table2, paper.table("table2"), paper.paper);
   out.push_back(std::move(table2));
+  add_tests({"table2_tests", "Tests behind Table 2", kTable2, true, ""}, "empathetic");
 
-  Rows ablations = measured("esconv");
-  std::erase_if(ablations, [](const MethodRow* r) {
-    return r->method != "value_head" && r->method != "auto_regressive" && r->method != "straq_imit";
-  });
+  const Rows ablations = ablations_of(measured("esconv"));
   Table table5 =
-      make_table({"table5", "Table 5: ablations of straQ*-imit on ESConv", kTable1, true},
+      make_table({"table5", "Table 5: ablations of straQ*-imit on ESConv", kTable1, true, "sft"},
                  ablations, paper.table("table5"), "");
-  add_interval_notes(table5);
+  add_choice_notes(table5, ablations, {});
+  add_made_with_notes(table5, ablations);
+  add_interval_notes(table5, ablations);
   add_reference_notes(table5, paper.table("table5"), paper.paper);
   out.push_back(std::move(table5));
 
   Table table9 = strategies_by_method(measured("esconv"), paper.table("table9"));
+  add_made_with_notes(table9, measured("esconv"));
   add_reference_notes(table9, paper.table("table9"), paper.paper);
   out.push_back(std::move(table9));
   return out;

@@ -21,7 +21,7 @@ struct PaperTableOptions {
 };
 
 // Tables 1 (also one for every other corpus that runs were trained on), 2, 5 and 9, and the tests
-// behind Table 1: paired randomisation with Holm's correction, McNemar, seeds.
+// behind Tables 1 and 2: paired randomisation with Holm's correction, McNemar, seeds.
 std::vector<Table> method_tables(const Methods& methods, const PaperReference& paper,
                                  const PaperTableOptions& options);
 

@@ -1,6 +1,7 @@
 #include "report/replies.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <functional>
 #include <set>
@@ -133,6 +134,39 @@ MethodInfo read_info(const std::string& rows_path) {
   return info;
 }
 
+// A score that is not of these rows: of other rows, or of replies that were written anew since.
+void check_score(const ReplyFile& file, const std::string& path) {
+  const metrics::ResponseReport& stored = *file.score;
+  const char* const hint = "remove it, or write it anew with `straq score`";
+  if (stored.overall.n != static_cast<std::int64_t>(file.rows.size())) {
+    fail_input(path + ": it scores " + std::to_string(stored.overall.n) +
+                   " replies, the rows are " + std::to_string(file.rows.size()),
+               hint);
+  }
+  if (file.rows.empty()) return;
+  auto pairs = file.pairs();
+  for (auto& p : pairs) p.emotion.clear();
+  const auto now = metrics::response_report(pairs, stored.options);
+  const auto check = [&](const std::string& of, const metrics::ResponseScores& then,
+                         const metrics::ResponseScores& scores) {
+    for (const auto m : metrics::response_metrics()) {
+      const double a = then[m], b = scores[m];
+      if (std::isnan(a) && std::isnan(b)) continue;
+      if (std::abs(a - b) <= 1e-9 * std::max(1.0, std::abs(b))) continue;
+      fail_input(path + ": it is not the score of these rows: " + metrics::to_word(m) + of +
+                     " is " + std::to_string(a) + " there and " + std::to_string(b) + " now",
+                 hint);
+    }
+  };
+  check("", stored.overall, now.overall);
+  for (const auto& [name, scores] : now.by_strategy) {
+    const auto then = std::find_if(stored.by_strategy.begin(), stored.by_strategy.end(),
+                                   [&](const auto& s) { return s.first == name; });
+    // Scored by other names, or without strategies: only Table 9 would miss them.
+    if (then != stored.by_strategy.end()) check(" of " + name, then->second, scores);
+  }
+}
+
 std::string lower(std::string s) {
   for (char& c : s) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return s;
@@ -217,11 +251,7 @@ ReplyFile read_replies(const std::string& path) {
   std::error_code ec;
   if (fs::exists(score, ec)) {
     out.score = metrics::ResponseReport::from_json(read_json(score), score);
-    if (out.score->overall.n != static_cast<std::int64_t>(out.rows.size())) {
-      fail_input(score + ": it scores " + std::to_string(out.score->overall.n) +
-                     " replies, the rows are " + std::to_string(out.rows.size()),
-                 "remove it, or write it anew with `straq score`");
-    }
+    check_score(out, score);
   }
   return out;
 }

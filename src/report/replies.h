@@ -75,7 +75,9 @@ struct JudgeFile {
 };
 
 // Each throws Error(input) with file and line for a line that is no such object, a score outside
-// 1..5, an id that comes twice (with the same rater), or a half-written last line.
+// 1..5, an id that comes twice (with the same rater), or a half-written last line; read_replies
+// also for a score that is not of these rows: all its metrics are computed again (without
+// intervals).
 ReplyFile read_replies(const std::string& path);
 JudgeFile read_judgements(const std::string& path);
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
@@ -138,13 +139,13 @@ void draw(std::vector<Figure>& figures, const ReportOptions& options, Output& ou
   }
 }
 
-std::vector<Figure> all_figures(const Results& results, const ReportOptions& options,
-                                std::vector<std::string>& warnings) {
-  std::vector<Figure> figures = sensitivity_figures(results, options.sensitivity);
-  // Figure 5's other half: model sizes, wherever a sweep varied them.
-  for (const char* size : {"model.shape", "model.from"}) {
-    if (options.sensitivity == size) continue;
-    for (auto& f : sensitivity_figures(results, size)) figures.push_back(std::move(f));
+std::vector<Figure> all_figures(const Results& results, const ScoredReplies& scored,
+                                const ReportOptions& options, std::vector<std::string>& warnings) {
+  std::vector<Figure> figures = sensitivity_figures(results, options.sensitivity, scored);
+  // The paper's Figure 5 in any case: discounts and model sizes, wherever a sweep varied them.
+  for (const char* other : {"learn.gamma", "model.shape", "model.from"}) {
+    if (options.sensitivity == other) continue;
+    for (auto& f : sensitivity_figures(results, other, scored)) figures.push_back(std::move(f));
   }
   int with_figures = 0;
   std::size_t left_out = 0;
@@ -176,16 +177,21 @@ std::vector<Figure> all_figures(const Results& results, const ReportOptions& opt
   return figures;
 }
 
-std::string markdown(const Results& results, const std::vector<std::string>& warnings,
-                     const std::vector<Table>& tables, const std::vector<Figure>& figures) {
+std::string markdown(const Results& results, const ReportResult& report,
+                     const std::vector<Figure>& figures) {
   std::string out = "# straQ* report: " + escape_markdown(results.name) + "\n\n";
-  for (const auto& w : warnings) out += "- " + escape_markdown(w) + "\n";
+  for (const auto& w : report.warnings) out += "- " + escape_markdown(w) + "\n";
   for (const auto& p : results.problems) out += "- " + escape_markdown(p) + "\n";
   for (const auto& e : results.experiments) {
     for (const auto& p : e.problems) out += "- " + escape_markdown(p) + "\n";
   }
   out += "\n";
-  for (const auto& t : tables) {
+  if (!report.missing_figures.empty()) {
+    out += "Figures that are missing:\n\n";
+    for (const auto& m : report.missing_figures) out += "- " + escape_markdown(m) + "\n";
+    out += "\n";
+  }
+  for (const auto& t : report.tables) {
     if (t.id == "strategies" && t.rows.size() > 64) {
       out += "### " + escape_markdown(t.title) + "\n\nIn `tables/strategies.md` (" +
              std::to_string(t.rows.size()) + " rows).\n\n";
@@ -200,16 +206,13 @@ std::string markdown(const Results& results, const std::vector<std::string>& war
   return out;
 }
 
-// The paper's numbers, or none with a warning where nobody named a file and the usual one is not
-// there.
-PaperReference paper_of(const ReportOptions& options, std::vector<std::string>& warnings) {
+// The paper's numbers: of a named file, else of the usual one, which may have been corrected since
+// the program was built, else the program's own.
+PaperReference paper_of(const ReportOptions& options) {
   if (!options.paper.empty()) return read_paper_reference(options.paper);
   const std::string usual = "configs/paper_reference.yaml";
   std::error_code ec;
-  if (fs::exists(usual, ec)) return read_paper_reference(usual);
-  warnings.push_back("The paper's numbers are missing: there is no " + usual +
-                     " below the current folder (--paper names it).");
-  return {};
+  return fs::exists(usual, ec) ? read_paper_reference(usual) : built_in_paper_reference();
 }
 
 }  // namespace
@@ -218,15 +221,19 @@ ReportResult write_report(const std::string& path, const ReportOptions& options)
   if (!options.rank_by.empty()) require_rankable(options.rank_by);
   const Results results = read_results(path);
   ReportResult report;
-  const PaperReference paper = paper_of(options, report.warnings);
+  const PaperReference paper = paper_of(options);
   const CaseStudy study = case_study(results, options.case_dialogue);
   const std::string folder =
       options.out.empty() ? (fs::path(path) / "report").string() : options.out;
   Output out(folder);
 
   report.runs = static_cast<int>(results.runs().size());
-  std::vector<Figure> figures = all_figures(results, options, report.warnings);
+  // Reads and resamples while the figures are drawn: neither waits for the other's work.
+  const ScoredReplies scored = score_replies(results);
+  auto gathering = std::async(std::launch::async, [&] { return gather_methods(results, scored); });
+  std::vector<Figure> figures = all_figures(results, scored, options, report.warnings);
   draw(figures, options, out, report.warnings);
+  report.missing_figures = missing_figures(results, figures);
 
   HtmlReport page;
   page.results = &results;
@@ -238,7 +245,7 @@ ReportResult write_report(const std::string& path, const ReportOptions& options)
   for (Table t : {value_table(results), training_table(results)}) {
     if (!t.rows.empty()) page.other_tables.push_back(std::move(t));
   }
-  const Methods methods = gather_methods(results);
+  const Methods methods = gathering.get();
   for (const auto& p : methods.problems) report.warnings.push_back(p);
   for (auto& w : report.warnings) w = results.shortened(std::move(w));
   page.paper_tables = method_tables(methods, paper, {options.rank_by, options.proposed});
@@ -272,7 +279,8 @@ ReportResult write_report(const std::string& path, const ReportOptions& options)
     report.figures += f.drawn;
   }
   page.warnings = report.warnings;
-  out.write("report.md", markdown(results, report.warnings, report.tables, figures));
+  page.missing_figures = report.missing_figures;
+  out.write("report.md", markdown(results, report, figures));
   out.write("report.html", render_html(page));
   out.finish();
   report.html = out.path("report.html");

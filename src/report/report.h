@@ -20,8 +20,8 @@ struct ReportOptions {
   std::string gnuplot = "gnuplot";          // program's name or path
   std::string sensitivity = "learn.gamma";  // the parameter of Figure 5
   int most_run_figures = 8;  // runs whose own figures are drawn; of more, the first ones
-  // The paper's numbers; empty: configs/paper_reference.yaml below the current folder, and a
-  // warning where that is not there.
+  // The paper's numbers; empty: configs/paper_reference.yaml below the current folder, and where
+  // that is not there the one that the program was built with.
   std::string paper;
   std::string rank_by;        // sorts Table 1 by a metric; "b" is refused with the reason
   std::string proposed;       // the method that the tests compare the others with
@@ -32,7 +32,8 @@ struct ReportResult {
   std::vector<Table> results;  // results tables by split, and the seeds table where there is one
   std::vector<Table> tables;   // all tables
   std::vector<std::string> warnings;
-  std::string html;  // path of report.html
+  std::vector<std::string> missing_figures;  // by name, with the reason
+  std::string html;                          // path of report.html
   int runs = 0;
   int figures = 0;  // drawn
 };

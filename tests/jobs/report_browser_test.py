@@ -1,7 +1,8 @@
 """The report and the rating form in a real browser: headless Chromium opens both from disk.
 
-A script that is added to a copy of each page does what a person would (press a column's button, follow
-a link to a run, rate everything) and leaves what it saw in the page, which Chromium prints.
+What can be asked of a page is asked by a script that is added to a copy of it and leaves what it saw in
+the page, which Chromium prints. What needs hands (keys, clicks, downloads, a print) is done by
+browser_page.Page.
 """
 import csv
 import io
@@ -15,11 +16,13 @@ import sys
 import tempfile
 import unittest
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from browser_page import BROWSER, Page  # noqa: E402
+
 STRAQ = os.environ.get("STRAQ", "build/cpu/straq")
 SOURCE = pathlib.Path(os.environ.get("STRAQ_SOURCE", "."))
 GOLDEN = SOURCE / "tests/report/golden/folder"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next((shutil.which(b) for b in BROWSERS if shutil.which(b)), None)
 
 
 def straq(*words, fails=False):
@@ -125,6 +128,74 @@ class Browser(unittest.TestCase):
         for part in ("Configuration", "Provenance", "gamma: 0.85"):
             self.assertIn(part, seen["text"])
 
+    def test_enter_on_a_column_sorts_and_enter_on_a_run_opens_it(self):
+        with Page(self.page, self.folder / "keys") as page:
+            page.value("""window.column = function () {
+                var table = document.querySelector("#table1 table");
+                var at = Array.from(table.tHead.rows[0].cells).findIndex(function (h) {
+                  return h.textContent === "Acc ↑"; });
+                return {head: table.tHead.rows[0].cells[at],
+                        values: Array.from(table.tBodies[0].rows).map(function (r) {
+                          return parseFloat(r.cells[at].textContent);
+                        }).filter(function (x) { return !isNaN(x); })}; }; 0""")
+            # The button is reached by Tab alone: from the one before it.
+            page.value("""(function () { var h = column().head.previousElementSibling;
+                h.querySelector("button").focus(); })()""")
+            page.press("Tab")
+            self.assertEqual(page.value("document.activeElement.textContent"), "Acc ↑")
+            page.press("Enter")
+            up = page.value("column().values")
+            self.assertGreater(len(up), 10)
+            self.assertEqual(up, sorted(up))
+            self.assertEqual(page.value("column().head.getAttribute('aria-sort')"), "ascending")
+            page.press(" ")
+            self.assertEqual(page.value("column().values"), sorted(up, reverse=True))
+
+            page.value("""(function () { window.link = Array.from(
+                document.querySelectorAll("#overview tbody a")).find(function (a) {
+                  return a.textContent === "imit-1"; });
+                window.run = document.getElementById(link.getAttribute("href").slice(1));
+                link.focus(); })()""")
+            self.assertFalse(page.value("run.open"))
+            page.press("Enter")
+            page.until("run.open")
+            self.assertIn("Provenance", page.value("run.textContent"))
+            # Its parts fold out by key as well.
+            page.value("Array.from(run.querySelectorAll('summary')).find(function (s) {"
+                       "return s.textContent === 'Configuration'; }).focus()")
+            page.press(" ")
+            self.assertTrue(page.value("document.activeElement.parentElement.open"))
+
+    def test_it_prints_whole(self):
+        with Page(self.page, self.folder / "print") as page:
+            pdf = page.pdf()
+            self.assertTrue(pdf.startswith(b"%PDF"))
+            self.assertIn(b"%%EOF", pdf[-1024:])
+            pages = len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf))
+            self.assertGreater(pages, 10, "tables, figures and every run unfolded")
+            self.assertGreater(len(pdf), 100_000)
+            # A4 landscape less its margins is 273 mm; what is wider would be cut at the edge.
+            wide = int(273 / 25.4 * 96)
+            page.call("Emulation.setEmulatedMedia", media="print")
+            page.call("Emulation.setDeviceMetricsOverride", width=wide, height=720,
+                      deviceScaleFactor=1, mobile=False)
+            cut = page.value("""(function () {
+                window.dispatchEvent(new Event("beforeprint"));
+                return Array.from(document.querySelectorAll("table, pre, img, p, li, td, th"))
+                  .filter(function (e) { return e.getClientRects().length &&
+                    (e.getBoundingClientRect().right > %d + 1 ||
+                     (e.tagName === "PRE" && e.scrollWidth > e.clientWidth + 1)); })
+                  .map(function (e) { return e.tagName + ": " + e.textContent.slice(0, 60); });
+                })()""" % wide)
+            self.assertEqual(cut, [])
+            self.assertEqual(page.value("document.querySelectorAll('details:not([open])').length"), 0,
+                             "on paper nothing can be unfolded")
+        command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                   f"--user-data-dir={self.folder}/pdf", f"--print-to-pdf={self.folder}/report.pdf",
+                   self.page.as_uri()]
+        subprocess.run(command, capture_output=True, timeout=300, check=True)
+        self.assertGreater((self.folder / "report.pdf").stat().st_size, 100_000)
+
     def test_a_phone_shows_it_without_scrolling_the_page_sideways(self):
         # Headless Chromium has a least window width, so the page is put into a narrow frame.
         frame = self.folder / "frame.html"
@@ -197,6 +268,37 @@ class Browser(unittest.TestCase):
                         "--results", results, fails=True)
         self.assertEqual(refused.returncode, 2)
         self.assertIn("is unfinished", refused.stderr)
+
+
+    def test_save_is_clicked_and_what_is_not_saved_is_asked_about(self):
+        rating = self.folder / "clicked"
+        done = straq("annotate", "export", GOLDEN, "--out", rating, "--raters", "ada,ben",
+                     "--methods", "sft/straq_imit,sft/direct", "--decisions", 2)
+        # Which file each method's replies are from; the folder has a sweep of straq_imit too.
+        self.assertIn("straq_imit (sft): replies/sft/responses/straq_imit.jsonl", done.stdout)
+        done = straq("--format", "json", "annotate", "export", GOLDEN, "--out", self.folder / "named",
+                     "--raters", "ada,ben", "--methods", "sft/straq_imit", "--decisions", 2,
+                     "--run", "gamma/g0.85-1")
+        self.assertEqual([s["run"] for s in json.loads(done.stdout)["sources"]],
+                         ["gamma/g0.85-1", "gamma/g0.85-1"], "the corpus's own and the method")
+        with Page(rating / "form.html", self.folder / "form") as page:
+            page.click("fieldset input[value='4']")
+            self.assertTrue(page.value("document.querySelector(\"fieldset input[value='4']\").checked"))
+            page.leave()
+            self.assertEqual(page.dialogs, ["beforeunload"], "a rating was not saved yet")
+        with Page(rating / "form.html", self.folder / "form-2") as page:
+            page.click("fieldset input[value='4']")
+            page.click("#save")
+            saved = page.downloaded("ada.csv")
+            self.assertEqual(saved, page.value("window.straqForm.sheet()"))
+            self.assertIn(",4,", saved)
+            self.assertIn("not finished yet", page.value("document.getElementById('status').textContent"))
+            page.leave()
+            self.assertEqual(page.dialogs, [], "everything is saved")
+        with Page(rating / "form.html", self.folder / "form-3") as page:
+            page.click("#next")
+            page.leave()
+            self.assertEqual(page.dialogs, [], "nothing was entered")
 
 
 if __name__ == "__main__":

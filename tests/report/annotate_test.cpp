@@ -104,6 +104,78 @@ TEST(Annotate, EveryMethodIsRatedEquallyOftenByEverybodyAtEveryPosition) {
   for (const auto& [id, raters] : raters_of) EXPECT_EQ(raters.size(), 2u) << id;
 }
 
+// A sweep beside the plain runs, as the golden folder has it: its replies of straQ*-imit are of two
+// discounts and two seeds.
+std::string with_sweep(const TemporaryFolder& root) {
+  const std::string results = results_in(root);
+  const fs::path from = source_path("tests/report/golden/folder/gamma");
+  const fs::path to = root.path("results/gamma");
+  fs::create_directories(to);
+  fs::copy(from / "index.csv", to / "index.csv");
+  for (const char* point : {"g0.5-1", "g0.5-2", "g0.85-1", "g0.85-2"}) {
+    fs::create_directories(to / point);
+    fs::copy(from / point / "responses", to / point / "responses", fs::copy_options::recursive);
+    fs::copy(from / point / "config.yaml", to / point / "config.yaml");
+  }
+  return results;
+}
+
+TEST(Annotate, OfSeveralRunsTheOneWithoutASweepsSettingIsRated) {
+  TemporaryFolder root;
+  const auto results = with_sweep(root);
+  const auto plan = plan_ratings(read_results(results), options_for(results, ""));
+  std::map<std::string, std::string> from;
+  for (const auto& s : plan.sources) from[s.responder + "/" + s.method] = s.replies;
+  // "gamma" comes first by name, and its first point is gamma = 0.5.
+  EXPECT_EQ(from["sft/straq_imit"], "replies/sft/responses/straq_imit.jsonl");
+  EXPECT_EQ(from["base/fsm"], "replies/base/responses/fsm.jsonl");
+  EXPECT_EQ(from["/human"], plan.sources[1].replies) << "whose references they are";
+  write_rating_files(plan, root.path("rating"));
+  const auto key = nlohmann::json::parse(read_file(root.path("rating/key.json")));
+  EXPECT_EQ(key["sources"][1]["replies"], plan.sources[1].replies);
+}
+
+TEST(Annotate, WhereSeveralRunsAreLeftTheyAreListedAndOneMustBeNamed) {
+  TemporaryFolder root;
+  const auto results = with_sweep(root);
+  fs::remove(root.path("results/replies/sft/responses/straq_imit.jsonl"));
+  const auto all = read_results(results);
+  auto o = options_for(results, "");
+  auto e = error_of([&] { plan_ratings(all, o); });
+  ASSERT_TRUE(e);
+  EXPECT_EQ(e->kind(), ErrorKind::input);
+  for (const char* part :
+       {"sft/straq_imit are there 4 times", "gamma/g0.5-1/responses/straq_imit.jsonl (",
+        "gamma=0.5", "seed 1)", "gamma/g0.85-2/responses/straq_imit.jsonl (", "--run"}) {
+    EXPECT_NE(e->full().find(part), std::string::npos) << part << " in " << e->full();
+  }
+  const auto chosen = [&](const std::string& run) {
+    o.runs = {run};
+    return plan_ratings(all, o).sources.at(1).replies;
+  };
+  const std::string file = "gamma/g0.85-1/responses/straq_imit.jsonl";
+  EXPECT_EQ(chosen("gamma/g0.85-1"), file);
+  EXPECT_EQ(chosen(file), file) << "a file can be named too";
+  o.runs = {"gamma/g0.85-1", "gamma/g0.85-2"};
+  e = error_of([&] { plan_ratings(all, o); });
+  EXPECT_NE(e->full().find("there 2 times"), std::string::npos);
+  o.runs = {"gamma/nowhere"};
+  e = error_of([&] { plan_ratings(all, o); });
+  EXPECT_NE(e->full().find("the run \"gamma/nowhere\" has no replies"), std::string::npos);
+}
+
+TEST(Annotate, ANamedRunWinsOverTheOneWithoutASetting) {
+  TemporaryFolder root;
+  const auto results = with_sweep(root);
+  auto o = options_for(results, "");
+  o.runs = {"gamma/g0.85-2"};
+  const auto plan = plan_ratings(read_results(results), o);
+  std::map<std::string, std::string> from;
+  for (const auto& s : plan.sources) from[s.responder + "/" + s.method] = s.run;
+  EXPECT_EQ(from["sft/straq_imit"], "gamma/g0.85-2");
+  EXPECT_EQ(from["sft/direct"], "replies/sft") << "methods that it has not come from elsewhere";
+}
+
 TEST(Annotate, DialoguesAreUsedOnceBeforeAnyIsUsedTwice) {
   TemporaryFolder root;
   const auto results = results_in(root);

@@ -3,13 +3,18 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "core/files.h"
+#include "report/report.h"
+#include "tests/report/golden.h"
 #include "tests/testing.h"
 
 namespace straq::report {
 namespace {
 
 using straq::testing::source_path;
+using straq::testing::TemporaryFolder;
 
 PaperReference paper() {
   return read_paper_reference(source_path("configs/paper_reference.yaml"));
@@ -114,6 +119,142 @@ TEST(Findings, TheCorpusIsComparedWhereItsTablesAreThere) {
 
 TEST(Findings, WithoutThePapersNumbersThereIsNothingToFind) {
   EXPECT_TRUE(findings_tables({}, {}).empty());
+}
+
+// A reference that was built in is the file's, so a report has it wherever it is written.
+TEST(PaperReference, IsBuiltInForReportsWrittenElsewhere) {
+  const PaperReference built = built_in_paper_reference(), file = paper();
+  EXPECT_EQ(built.paper, file.paper);
+  ASSERT_EQ(built.tables.size(), file.tables.size());
+  for (std::size_t t = 0; t < file.tables.size(); ++t) {
+    EXPECT_EQ(built.tables[t].columns, file.tables[t].columns);
+    EXPECT_EQ(built.tables[t].reasons(), file.tables[t].reasons());
+    ASSERT_EQ(built.tables[t].rows.size(), file.tables[t].rows.size());
+    for (std::size_t r = 0; r < file.tables[t].rows.size(); ++r) {
+      EXPECT_EQ(built.tables[t].rows[r].values, file.tables[t].rows[r].values);
+    }
+  }
+}
+
+// Comes back to where the tests run, whatever happens.
+class Elsewhere {
+ public:
+  explicit Elsewhere(const std::string& folder) : back_(std::filesystem::current_path()) {
+    std::filesystem::current_path(folder);
+  }
+  ~Elsewhere() {
+    std::error_code ec;
+    std::filesystem::current_path(back_, ec);
+  }
+
+ private:
+  std::filesystem::path back_;
+};
+
+TEST(PaperReference, AReportFromAnotherFolderHasThePapersNumbers) {
+  TemporaryFolder root;
+  golden::finished_run(root.path("results/x/a"), 2);
+  ReportOptions o;
+  o.gnuplot = root.path("none");
+  const auto table1 = [&] {
+    const auto r = write_report("results", o);
+    for (const auto& w : r.warnings) {
+      EXPECT_EQ(w.find("paper's numbers are missing"), std::string::npos) << w;
+    }
+    return read_file(root.path("results/report/tables/table1.md"));
+  };
+  const Elsewhere at(root.path());
+  EXPECT_NE(table1().find("46.83"), std::string::npos);
+  // A file that is there wins: it may have been corrected since.
+  std::string text = read_file(source_path("configs/paper_reference.yaml"));
+  for (std::size_t p = 0; (p = text.find("46.83", p)) != std::string::npos; p += 5) {
+    text.replace(p, 5, "46.99");
+  }
+  write_file_atomic(root.path("configs/paper_reference.yaml"), text);
+  const std::string corrected = table1();
+  EXPECT_EQ(corrected.find("46.83"), std::string::npos);
+  EXPECT_NE(corrected.find("46.99"), std::string::npos);
+}
+
+// Runs under both splits; `right` of four decisions a strategy are right.
+void leak_run(const TemporaryFolder& root, const std::string& split, int seed, int right) {
+  const std::string point = split + "-" + std::to_string(seed);
+  const std::string to = root.path("results/leak/" + point);
+  golden::finished_run(to, right);
+  write_file_atomic(to + "/config.yaml", "seed: " + std::to_string(seed) + "\ndata: {split: " +
+                                             split + "}\nlearn: {steps: 100}\n");
+}
+
+void leak_index(const TemporaryFolder& root) {
+  std::string index = "point,state,data.split,seed,kind,reason\n";
+  for (const char* split : {"official", "sample_level"}) {
+    for (int seed = 1; seed <= 3; ++seed) {
+      const std::string s = std::to_string(seed);
+      index += std::string(split) + "-" + s + ",done," + split + "," + s + ",,\n";
+    }
+  }
+  write_file_atomic(root.path("results/leak/index.csv"), index);
+}
+
+TEST(Findings, TheSplitsLeakIsMeasuredSeedBySeed) {
+  TemporaryFolder root;
+  // Acc 25, 50, 50 under whole dialogues; 50, 50, 75 under single decisions.
+  const int whole[] = {1, 2, 2}, single[] = {2, 2, 3};
+  for (int seed = 1; seed <= 3; ++seed) {
+    leak_run(root, "official", seed, whole[seed - 1]);
+    leak_run(root, "sample_level", seed, single[seed - 1]);
+  }
+  leak_index(root);
+  const auto tables = findings_tables(read_results(root.path("results")), {});
+  ASSERT_EQ(tables.size(), 1u) << "without the paper's numbers too";
+  const Table& t = tables[0];
+  EXPECT_EQ(t.id, "findings_leak");
+  ASSERT_EQ(t.rows.size(), 3u);
+  EXPECT_EQ(t.rows[0][3].text, "official");
+  EXPECT_EQ(t.rows[0][4].text, "3");
+  EXPECT_EQ(t.rows[0][5].text, "16");
+  // Mean 125 / 3, squares 2 * 8.33^2 + 16.67^2 over 2.
+  EXPECT_EQ(t.rows[0][6].text, "41.67 (sd 14.43)");
+  EXPECT_EQ(t.rows[1][6].text, "58.33 (sd 14.43)");
+  EXPECT_EQ(t.rows[2][3].text, "difference, paired by seed");
+  // +25, 0, +25: mean 16.67, sd 14.43, t of two degrees 4.3027 * 14.43 / sqrt(3) = 35.86.
+  EXPECT_EQ(t.rows[2][6].text, "+16.67 ±35.86 (sd 14.43)");
+  EXPECT_NEAR(t.rows[2][6].value["low"].get<double>(), 16.6667 - 35.8554, 1e-3);
+  const double markov = 100 * golden::evaluation(1).baselines[0].second.back().strategy.acc;
+  EXPECT_EQ(t.rows[0][9].text, Cell::real(markov, 2).text + " (sd 0.00)");
+  ASSERT_GE(t.notes.size(), 2u);
+  EXPECT_NE(t.notes[0].find("no leak can be told from the spread over seeds"), std::string::npos);
+
+  // On the page and among the files.
+  ReportOptions o;
+  o.gnuplot = root.path("none");
+  o.out = root.path("out");
+  const std::string html = read_file(write_report(root.path("results"), o).html);
+  EXPECT_NE(html.find("Split leak", html.find("id=\"findings\"")), std::string::npos);
+  EXPECT_TRUE(std::filesystem::exists(root.path("out/tables/findings_leak.csv")));
+}
+
+TEST(Findings, ALeakIsMeasuredOnlyWhereNothingElseDiffers) {
+  TemporaryFolder root;
+  leak_run(root, "official", 1, 1);
+  leak_run(root, "official", 2, 1);
+  EXPECT_FALSE(leak_table(read_results(root.path("results")))) << "one split alone";
+  leak_run(root, "sample_level", 3, 4);
+  const auto apart = leak_table(read_results(root.path("results")));
+  ASSERT_TRUE(apart);
+  EXPECT_EQ(apart->rows[2][6].text, "no seed in common");
+  leak_run(root, "sample_level", 1, 4);
+  const auto one = leak_table(read_results(root.path("results")));
+  ASSERT_TRUE(one);
+  EXPECT_EQ(one->rows[2][6].text, "+75.00") << "no interval from one seed";
+  EXPECT_NE(one->notes[0].find("fewer than two seeds"), std::string::npos);
+  // Another number of steps is another experiment.
+  for (const char* seed : {"1", "3"}) {
+    write_file_atomic(
+        root.path("results/leak/sample_level-") + seed + "/config.yaml",
+        std::string("seed: ") + seed + "\ndata: {split: sample_level}\nlearn: {steps: 640}\n");
+  }
+  EXPECT_FALSE(leak_table(read_results(root.path("results"))));
 }
 
 }  // namespace

@@ -208,6 +208,22 @@ TEST_F(Golden, OnlyWhatATestUpholdsStandsOut) {
   }
 }
 
+TEST_F(Golden, AblationsAndZeroShotRepliesAreTested) {
+  // The ablations' replies stand beside the method's under the same responder, whose the paper's
+  // are; the method under another responder and settings of a sweep are no ablations.
+  EXPECT_EQ(cell("table5", {"w/ value head", "SFT"}, "B-2 ↑ paper").text, "6.74");
+  EXPECT_EQ(cell("table5", {"w/ value head", "SFT"}, "R-L ↑").value["value"],
+            cell("table1", {"Direct", "base"}, "R-L ↑").value["value"])
+      << "right at the same decisions";
+  EXPECT_EQ(emphasis_of(cell("table5", {"straQ*-imit", "SFT"}, "R-L ↑")), Emphasis::noise);
+  EXPECT_EQ(emphasis_of(cell("table5", {"auto-regressive", "SFT"}, "R-L ↑")), Emphasis::noise);
+  EXPECT_EQ(emphasis_of(cell("table5", {"w/ value head", "SFT"}, "R-L ↑")), Emphasis::none);
+  EXPECT_EQ(table("table5").rows.size(), 6u);
+  // Two methods on eight dialogues: nothing to correct for.
+  EXPECT_NEAR(cell("table2_tests", {"straQ*-imit", "Direct", "–", "CIDEr"}, "p Holm").value,
+              2 / 256.0, 1e-12);
+}
+
 TEST_F(Golden, RewardsAndValuesByHand) {
   // 24 right decisions at 5 and 8 wrong ones at 2.
   EXPECT_EQ(cell("table4", {"straQ*-imit", "SFT"}, "Reward").value["value"], 4.25);

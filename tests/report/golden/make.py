@@ -168,7 +168,8 @@ def main():
     # Replies and what the judge says, by responder.
     skills = {"base": {"direct": flat(1), "self_refine": flat(1), "cot": [0] + [1] * 7,
                        "fsm": flat(2), "straq_distill": [3] + [2] * 7, "straq_imit": flat(3)},
-              "sft": {"direct": flat(2), "straq_distill": [3] * 7 + [2], "straq_imit": flat(3)}}
+              "sft": {"direct": flat(2), "straq_distill": [3] * 7 + [2], "straq_imit": flat(3),
+                      "value_head": flat(1), "auto_regressive": [3] * 6 + [2] * 2}}
     for responder, methods in skills.items():
         path = f"replies/{responder}"
         write(f"{path}/config.yaml", "seed: 1\ndata:\n  name: esconv\n")

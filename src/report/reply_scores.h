@@ -1,0 +1,36 @@
+// Files of replies, scored before the rows of tables are gathered from them: most of a report's
+// time, and the files know nothing of each other, so every core takes one after another.
+#pragma once
+
+#include <exception>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "metrics/response_report.h"
+#include "report/methods.h"
+#include "report/replies.h"
+
+namespace straq::report {
+
+struct ReplyScores {
+  int replicates = 0;              // of a bootstrap that the report makes itself for this file
+  metrics::ResponseReport report;  // the stored scores where there are some
+  std::map<std::string, metrics::ResponseSums> sums;  // by dialogue
+  std::exception_ptr failure;                         // instead of the scores
+
+  // Throws what scoring threw.
+  const ReplyScores& checked() const;
+};
+
+// By file; the files are those of a Results that outlives this.
+using ScoredReplies = std::map<const ReplyFile*, ReplyScores>;
+
+// All files of the test split, in the order of their runs: the first `options.thorough` of them
+// without stored scores get all replicates. The result does not depend on the number of cores.
+ScoredReplies score_replies(const Results& results, const MethodOptions& options = {});
+
+// True when a file's rows are of the test split, whose replies the tables of methods are about.
+bool of_test_split(const MethodInfo& info);
+
+}  // namespace straq::report
