@@ -6,6 +6,7 @@
 #include "metrics/statistics.h"
 #include "report/paper_tables.h"
 #include "report/scales.h"
+#include "report/table_notes.h"
 
 namespace straq::report {
 namespace {
@@ -138,6 +139,9 @@ Table means_table(const std::vector<Rated>& rated, std::size_t doubled,
   // [scale][method]
   std::vector<std::vector<Cell>> cells(scales.size());
   bool tested = false;
+  Untested untested;
+  std::vector<std::string> names;
+  for (const auto& r : rated) names.push_back(r.full_title());
   for (std::size_t s = 0; s < scales.size(); ++s) {
     const auto rows = rows_of(rated, scales[s].key);
     std::vector<const MethodRow*> members;
@@ -149,6 +153,7 @@ Table means_table(const std::vector<Rated>& rated, std::size_t doubled,
     }
     const Ranking ranking = rank(members, "reward");
     tested = tested || ranking.tested;
+    untested.add(names, scales[s].title, ranking);
     for (std::size_t i = 0; i < rows.size(); ++i) emphasise(cells[s][i], ranking.emphasis[i]);
   }
   std::vector<bool> placed(rated.size(), false);
@@ -220,6 +225,7 @@ Table means_table(const std::vector<Rated>& rated, std::size_t doubled,
         "by dialogue, Holm over the methods, 0.05); underlined: the second, likewise over the "
         "third; ≈: the best or within noise of it. Without a mark nothing was tested.");
   }
+  untested.write(t);
   if (doubled > 0) {
     t.notes.push_back(std::to_string(doubled) +
                       " ratings of a reply that the same person rated before are left out.");

@@ -490,5 +490,37 @@ TEST(Methods, ValuesHaveIntervalsOverDialogues) {
   EXPECT_EQ(m.at("return").intervals.size(), 1u);
 }
 
+// People rated two methods on the same dialogues and a third one on others.
+TEST(HumanRatings, AMethodRatedElsewhereIsNamedAndTheOthersAreTested) {
+  const TemporaryFolder root;
+  const std::string run = root.path("results/e/p");
+  write_run(run);
+  const auto rate = [&](const std::string& method, const std::string& prefix, int score) {
+    std::string text;
+    for (int d = 0; d < 8; ++d) {
+      const std::string dialogue = prefix + std::to_string(d);
+      text += nlohmann::json({{"id", dialogue + ":1"},
+                              {"dialogue", dialogue},
+                              {"rater", "r1"},
+                              {"scores", {{"fluency", score}}}})
+                  .dump() +
+              "\n";
+    }
+    write_file_atomic(run + "/human/" + method + ".jsonl", text);
+  };
+  rate("straq_imit", "d", 5);
+  rate("direct", "d", 2);
+  rate("cot", "elsewhere", 4);
+  const auto tables = human_tables(read_results(root.path("results")), {});
+  const auto table3 =
+      std::find_if(tables.begin(), tables.end(), [](const Table& t) { return t.id == "table3"; });
+  ASSERT_NE(table3, tables.end());
+  std::string notes;
+  for (const auto& note : table3->notes) notes += note + "\n";
+  EXPECT_NE(notes.find("Not tested in Fluency"), std::string::npos) << notes;
+  EXPECT_NE(notes.find("CoT"), std::string::npos) << notes;
+  EXPECT_NE(notes.find("Bold: the best of the scale"), std::string::npos) << notes;
+}
+
 }  // namespace
 }  // namespace straq::report
