@@ -1,6 +1,7 @@
 #include "model/arena.h"
 
 #include <ATen/core/grad_mode.h>
+#include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
 #include <stdexcept>
@@ -108,16 +109,13 @@ std::string ParameterArena::fingerprint() const {
   for (std::int64_t first = 0; first < words.numel(); first += kPiece) {
     const auto n = std::min(kPiece, words.numel() - first);
     const at::Tensor piece = words.narrow(0, first, n).to(at::kLong);
-    const at::Tensor weighted = piece.mul(place.narrow(0, 0, n)).sum();
-    sums.add_(at::stack({piece.sum(), weighted.add(piece.sum(), 2 * first)}));
+    const at::Tensor sum = piece.sum(), weighted = piece.mul(place.narrow(0, 0, n)).sum();
+    sums.add_(at::stack({sum, weighted.add(sum, 2 * first)}));
   }
   const at::Tensor host = sums.cpu();
-  std::string out;
-  for (int i = 0; i < 2; ++i) {
-    const auto v = static_cast<std::uint64_t>(host.const_data_ptr<std::int64_t>()[i]);
-    for (int shift = 60; shift >= 0; shift -= 4) out += "0123456789abcdef"[(v >> shift) & 15];
-  }
-  return out;
+  const auto* sum = host.const_data_ptr<std::int64_t>();
+  return fmt::format("{:016x}{:016x}", static_cast<std::uint64_t>(sum[0]),
+                     static_cast<std::uint64_t>(sum[1]));
 }
 
 }  // namespace straq::model

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <set>
 
 #include "core/error.h"
 #include "report/methods.h"
@@ -32,12 +31,9 @@ std::string key_of(const MethodInfo& info) {
 // The parameters that take several values in the run's experiment, but for seeds and for those that
 // the method's name already says.
 std::string varied(const Experiment& experiment, const Run& run) {
-  static const std::set<std::string> kSaid = {
-      "seed",      "learn.seed",         "train.seed",        "learn.planner",
-      "q.readout", "learn.objective.ce", "learn.reward.kind", "learn.objective.bellman"};
   std::string out;
   for (const auto& [key, value] : run.parameters) {
-    if (kSaid.count(key) > 0) continue;
+    if (is_seed(key) || in_method_name(key)) continue;
     const bool varies =
         std::any_of(experiment.runs.begin(), experiment.runs.end(),
                     [&](const Run& other) { return other.parameter(key).value_or("") != value; });

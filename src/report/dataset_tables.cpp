@@ -2,15 +2,10 @@
 #include <set>
 
 #include "report/paper_tables.h"
+#include "report/words.h"
 
 namespace straq::report {
 namespace {
-
-std::string joined(const std::vector<std::string>& items) {
-  std::string out;
-  for (const auto& item : items) out += (out.empty() ? "" : ", ") + item;
-  return out;
-}
 
 const Table* find_table(const Results& results, const std::string& id, std::string& path) {
   for (const auto& d : results.datasets) {

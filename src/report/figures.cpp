@@ -101,8 +101,9 @@ std::vector<Series> series_of(const Results& results, const std::string& experim
     if (at != categories.end()) return static_cast<double>(at - categories.begin());
     return as_number(value);
   };
-  for (const Group& g :
-       group_runs(results, split, {"seed", "learn.seed", "train.seed", parameter})) {
+  std::vector<std::string> free = kSeedKeys;
+  free.push_back(parameter);
+  for (const Group& g : group_runs(results, split, free)) {
     if (g.experiment != experiment) continue;
     // Without an index each run is a group of its own, named by its point: then all are one line.
     const bool indexed = !g.runs.front()->parameters.empty();
@@ -145,7 +146,7 @@ std::optional<SeedScores> reply_scores(const Run& run, const std::string& split,
                                        const ScoredReplies& scored) {
   const std::string own = method_of(run);
   for (const auto& f : run.replies) {
-    const bool there = (f.info.split.empty() ? "test" : f.info.split) == split;
+    const bool there = split_of(f.info) == split;
     if (!there || f.info.method != own || f.rows.empty()) continue;
     if (corpus_of(f.info.corpus) == "empathetic") continue;
     const auto found = scored.find(&f);

@@ -30,10 +30,6 @@ struct Pair {
   std::vector<std::string> twice;          // seeds that a split has more than once
 };
 
-bool is_seed(const std::string& key) {
-  return key == "seed" || key == "learn.seed" || key == "train.seed";
-}
-
 // All that must be equal: the sweep's parameters and the whole config, but for the split's rule and
 // the seed.
 std::string rest_of(const Run& run) {

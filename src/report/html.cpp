@@ -6,6 +6,7 @@
 #include "report/html_assets.h"
 #include "report/methods.h"
 #include "report/tables.h"
+#include "report/words.h"
 
 namespace straq::report {
 namespace {
@@ -50,12 +51,6 @@ std::string block(const char* title, const std::string& text) {
   if (text.empty()) return {};
   return std::string("<details><summary>") + title + "</summary><pre tabindex=\"0\">" +
          escape_html(text) + "</pre></details>\n";
-}
-
-std::string joined(const std::vector<std::string>& items) {
-  std::string out;
-  for (const auto& item : items) out += (out.empty() ? "" : ", ") + item;
-  return out;
 }
 
 std::string run_html(const Run& run, const std::vector<HtmlFigure>& figures) {

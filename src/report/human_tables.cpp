@@ -7,17 +7,12 @@
 #include "report/paper_tables.h"
 #include "report/scales.h"
 #include "report/table_notes.h"
+#include "report/words.h"
 
 namespace straq::report {
 namespace {
 
 constexpr int kReplicates = 2000;
-
-std::string joined(const std::vector<std::string>& items, const char* between = ", ") {
-  std::string out;
-  for (const auto& item : items) out += (out.empty() ? "" : between) + item;
-  return out;
-}
 
 // One rating is by whom, of which decision of which corpus.
 struct RatingKey {

@@ -5,15 +5,10 @@
 #include "report/paper_tables.h"
 #include "report/table_notes.h"
 #include "report/tables.h"
+#include "report/words.h"
 
 namespace straq::report {
 namespace {
-
-std::string joined(const std::vector<std::string>& items) {
-  std::string out;
-  for (const auto& item : items) out += (out.empty() ? "" : ", ") + item;
-  return out;
-}
 
 Table reward_table(const Methods& methods, const PaperReference& paper) {
   const ReferenceTable& reference = paper.table("table4");

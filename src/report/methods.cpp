@@ -9,6 +9,7 @@
 #include "metrics/baselines.h"
 #include "report/reply_scores.h"
 #include "report/table_notes.h"
+#include "report/words.h"
 
 namespace straq::report {
 namespace {
@@ -32,15 +33,12 @@ std::string lower(std::string s) {
 
 // Parameters but the seed, and but those that the method's name already says.
 std::string setting_of(const Run& run) {
-  static const std::set<std::string> kSaid = {"seed",          "learn.seed", "train.seed",
-                                              "learn.planner", "q.readout",  "learn.reward.kind"};
-  // Weights that are on or off are in the name, any other weight is a setting.
-  static const std::set<std::string> kSwitches = {"learn.objective.ce", "learn.objective.bellman"};
   std::string out;
   for (const auto& [key, value] : run.parameters) {
-    if (kSaid.count(key) > 0) continue;
+    // Weights that are on or off are in the name, any other weight is a setting.
     const double weight = std::strtod(value.c_str(), nullptr);
-    if (kSwitches.count(key) > 0 && (weight == 0 || weight == 1)) continue;
+    const bool partly = key.rfind("learn.objective.", 0) == 0 && weight != 0 && weight != 1;
+    if (is_seed(key) || (in_method_name(key) && !partly)) continue;
     out += (out.empty() ? "" : ", ") + key + "=" + value;
   }
   return out;
@@ -587,6 +585,12 @@ std::string method_of(const Run& run) {
   if (is("learn.reward.kind", "imitation")) return "straq_imit";
   if (is("learn.reward.kind", "distill")) return "straq_distill";
   return "planner";
+}
+
+bool in_method_name(const std::string& key) {
+  static const std::set<std::string> kKeys = {"learn.planner", "q.readout", "learn.reward.kind",
+                                              "learn.objective.ce", "learn.objective.bellman"};
+  return kKeys.count(key) > 0;
 }
 
 std::string corpus_of(const std::string& name) {

@@ -108,6 +108,8 @@ Methods gather_methods(const Results& results,
 // "straq_imit", "straq_distill", "value_head" or "auto_regressive", from a run's config; "planner"
 // when it says nothing of the kind.
 std::string method_of(const Run& run);
+// True for the parameters that method_of reads: a row's name says them already.
+bool in_method_name(const std::string& key);
 // The corpus that a run's config names, in lower case; "esconv" and "empathetic" also for longer
 // names that begin so.
 std::string corpus_of(const std::string& name);

@@ -9,6 +9,7 @@
 #include "metrics/baselines.h"
 #include "metrics/statistics.h"
 #include "report/table_notes.h"
+#include "report/words.h"
 
 namespace straq::report {
 namespace {
@@ -25,12 +26,6 @@ const std::vector<MetricColumn> kTable2 = {
 const std::vector<MetricColumn> kTable9 = {
     {"acc", "Acc ↑", 2},     {"q", "Q ↑", 2},        {"b", "B", 3},        {"bleu2", "B-2 ↑", 2},
     {"rouge_l", "R-L ↑", 2}, {"dist2", "Dist-2", 2}, {"cider", "CIDEr", 2}};
-
-std::string joined(const std::vector<std::string>& items, const char* between = ", ") {
-  std::string out;
-  for (const auto& item : items) out += (out.empty() ? "" : between) + item;
-  return out;
-}
 
 std::string part_before(const std::string& key) {
   const std::size_t slash = key.find('/');

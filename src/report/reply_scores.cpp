@@ -33,8 +33,12 @@ const ReplyScores& ReplyScores::checked() const {
   return *this;
 }
 
+std::string split_of(const MethodInfo& info) {
+  return info.split.empty() ? "test" : info.split;
+}
+
 bool of_test_split(const MethodInfo& info) {
-  return info.split.empty() || info.split == "test";
+  return split_of(info) == "test";
 }
 
 ScoredReplies score_replies(const Results& results, const MethodOptions& options) {

@@ -30,6 +30,8 @@ using ScoredReplies = std::map<const ReplyFile*, ReplyScores>;
 // without stored scores get all replicates. The result does not depend on the number of cores.
 ScoredReplies score_replies(const Results& results, const MethodOptions& options = {});
 
+// Which split a file's rows are of.
+std::string split_of(const MethodInfo& info);
 // True when a file's rows are of the test split, whose replies the tables of methods are about.
 bool of_test_split(const MethodInfo& info);
 

@@ -229,8 +229,12 @@ std::optional<std::string> Run::parameter(const std::string& key) const {
   return std::nullopt;
 }
 
+bool is_seed(const std::string& key) {
+  return std::find(kSeedKeys.begin(), kSeedKeys.end(), key) != kSeedKeys.end();
+}
+
 std::optional<std::string> Run::seed() const {
-  for (const char* key : {"seed", "learn.seed", "train.seed"}) {
+  for (const auto& key : kSeedKeys) {
     if (auto v = parameter(key)) return v;
   }
   return std::nullopt;

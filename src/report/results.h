@@ -59,10 +59,14 @@ struct Run {
   std::string name() const { return experiment + "/" + point; }
   // A parameter by its dotted key: from index.csv, else from config.yaml.
   std::optional<std::string> parameter(const std::string& key) const;
-  // "seed", else "learn.seed", else "train.seed".
+  // The first of kSeedKeys that is there.
   std::optional<std::string> seed() const;
   const metrics::SplitEvaluation* split(const std::string& name) const;
 };
+
+// The keys that may hold a run's seed, in the order in which they are looked for.
+inline const std::vector<std::string> kSeedKeys = {"seed", "learn.seed", "train.seed"};
+bool is_seed(const std::string& key);
 
 struct Experiment {
   std::string name;       // path below the results folder

@@ -3,14 +3,10 @@
 #include <algorithm>
 #include <map>
 
+#include "report/words.h"
+
 namespace straq::report {
 namespace {
-
-std::string joined(const std::vector<std::string>& items, const char* between = ", ") {
-  std::string out;
-  for (const auto& item : items) out += (out.empty() ? "" : between) + item;
-  return out;
-}
 
 std::string grouped(int n) {
   std::string digits = std::to_string(n);
@@ -21,13 +17,6 @@ std::string grouped(int n) {
 }
 
 }  // namespace
-
-std::string listed(const std::vector<std::string>& names, std::size_t most) {
-  const std::size_t shown = std::min(names.size(), most);
-  std::string out = joined({names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown)});
-  if (names.size() > shown) out += " and " + std::to_string(names.size() - shown) + " more";
-  return out;
-}
 
 std::vector<std::string> names_of(const MethodRows& rows) {
   std::map<std::string, int> times;

@@ -12,9 +12,6 @@ namespace straq::report {
 
 using MethodRows = std::vector<const MethodRow*>;
 
-// "a, b, c and 5 more".
-std::string listed(const std::vector<std::string>& names, std::size_t most = 12);
-
 // The rows' titles with their responders, and with their first run where a title comes twice.
 std::vector<std::string> names_of(const MethodRows& rows);
 

@@ -7,6 +7,7 @@
 
 #include "metrics/baselines.h"
 #include "metrics/statistics.h"
+#include "report/words.h"
 
 namespace straq::report {
 namespace {
@@ -28,12 +29,6 @@ Cell interval(const Interval& i, double scale) {
 
 Cell optional_real(const std::optional<double>& x, int decimals) {
   return x ? Cell::real(*x, decimals) : Cell::missing();
-}
-
-std::string joined(const std::vector<std::string>& items, const char* between = ", ") {
-  std::string out;
-  for (const auto& item : items) out += (out.empty() ? "" : between) + item;
-  return out;
 }
 
 bool several_experiments(const Results& results) {
@@ -237,7 +232,7 @@ Table seeds_table(const Results& results) {
   t.columns = {"Setting",  "Split", "Seeds",    "Acc mean %", "Acc sd", "Acc t 95 %",
                "Q mean %", "Q sd",  "Q t 95 %", "B mean",     "B sd",   "B t 95 %"};
   for (const std::string& split : results.splits()) {
-    for (const Group& g : group_runs(results, split, {"seed", "learn.seed", "train.seed"})) {
+    for (const Group& g : group_runs(results, split, kSeedKeys)) {
       if (g.runs.size() < 2) continue;
       std::vector<double> acc, q, b;
       for (const Run* run : g.runs) {
