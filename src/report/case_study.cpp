@@ -8,6 +8,8 @@
 #include "report/cells.h"
 #include "report/methods.h"
 #include "report/paper_tables.h"
+#include "report/reply_scores.h"
+#include "report/words.h"
 
 namespace straq::report {
 namespace {
@@ -20,15 +22,25 @@ struct Voice {
 };
 
 // One file a method and responder, so that a voice is one planner's: the first that was judged,
-// else the first.
-std::vector<Voice> voices_of(const Results& results, const JudgeFile*& human) {
+// else the first. Files of other splits go to `left_out`.
+std::vector<Voice> voices_of(const Results& results, const JudgeFile*& human,
+                             std::vector<std::string>& left_out) {
   std::vector<Voice> out;
+  const auto usable = [&](const Run& run, const char* kind, const auto& file) {
+    if (corpus_of(file.info.corpus) == "empathetic" || file.rows.empty()) return false;
+    if (of_test_split(file.info)) return true;
+    left_out.push_back(named_with_split(run, kind, file));
+    return false;
+  };
   for (const Run* run : results.runs()) {
+    std::vector<const JudgeFile*> judged;
     for (const auto& j : run->judged) {
+      if (!usable(*run, "judge", j)) continue;
+      judged.push_back(&j);
       if (j.info.method == "human" && human == nullptr) human = &j;
     }
     for (const auto& f : run->replies) {
-      if (corpus_of(f.info.corpus) == "empathetic" || f.info.method == "human") continue;
+      if (f.info.method == "human" || !usable(*run, "responses", f)) continue;
       Voice v;
       v.key = f.info.responder + "/" + f.info.method;
       const auto same =
@@ -38,8 +50,8 @@ std::vector<Voice> voices_of(const Results& results, const JudgeFile*& human) {
       if (!f.info.responder.empty()) v.title += " (" + responder_title(f.info.responder) + ")";
       v.run = run;
       v.file = &f;
-      for (const auto& j : run->judged) {
-        if (j.name == f.name) v.judged = &j;
+      for (const JudgeFile* j : judged) {
+        if (j->name == f.name) v.judged = j;
       }
       if (same == out.end()) {
         out.push_back(std::move(v));
@@ -69,7 +81,8 @@ struct Coverage {
 
 CaseStudy case_study(const Results& results, const std::string& wanted) {
   const JudgeFile* human = nullptr;
-  const auto voices = voices_of(results, human);
+  CaseStudy study;
+  const auto voices = voices_of(results, human, study.left_out);
   std::map<std::string, Coverage> coverage;
   std::vector<std::map<std::string, double>> rewards;
   for (const auto& v : voices) {
@@ -81,12 +94,12 @@ CaseStudy case_study(const Results& results, const std::string& wanted) {
       c.decisions.insert(r.id);
     }
   }
-  CaseStudy study;
   study.dialogue = wanted;
   if (!wanted.empty() && coverage.count(wanted) == 0) {
-    fail_input("there is no reply to the dialogue \"" + wanted + "\" in " + results.name,
-               coverage.empty() ? "the results folder has no replies at all"
-                                : "one that has replies is " + coverage.begin()->first);
+    fail_input(
+        "there is no reply to the dialogue \"" + wanted + "\" of the test split in " + results.name,
+        coverage.empty() ? "the results folder has no replies to the test split at all"
+                         : "one that has replies is " + coverage.begin()->first);
   }
   if (coverage.empty()) return study;
   if (wanted.empty()) {
@@ -179,14 +192,18 @@ Table case_table(const CaseStudy& study, const PaperReference& paper) {
   }
   if (study.empty()) {
     t.notes.push_back(
-        "Missing in the results folder: replies (responses/<method>.jsonl); without them there is "
-        "no case to show.");
+        "Missing in the results folder: replies to the test split (responses/<method>.jsonl); "
+        "without them there is no case to show.");
   } else {
     std::string from;
     for (const auto& s : study.sources) from += (from.empty() ? "" : ", ") + s;
     t.notes.push_back("Dialogue " + study.dialogue + ". " + from + ".");
     t.notes.push_back("Value: reward-to-go at a discount of " + Cell::real(study.gamma, 3).text +
                       ", nothing after the last decision.");
+  }
+  if (!study.left_out.empty()) {
+    t.notes.push_back(
+        "Left out, because they are not of the test split alone: " + listed(study.left_out) + ".");
   }
   if (!reference.rows.empty()) {
     std::string cells;

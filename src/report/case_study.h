@@ -32,14 +32,19 @@ struct CaseStudy {
   double gamma = 0.85;
   std::vector<CaseTurn> turns;
   std::vector<std::string> sources;  // the runs that the replies are from
+  // Files of other splits, with theirs: "x/replies responses/fsm.jsonl (train)".
+  std::vector<std::string> left_out;
   bool empty() const { return turns.empty(); }
 };
 
+// Replies and scores of the test split only, as in the tables of methods: a planner has learned
+// from the human replies of the others.
+//
 // `dialogue` by its id; empty: the one that most methods replied to and most of them were judged
 // on, of these the shortest with two decisions or more, of these the first by id. The value of a
 // method's decision t is V_t = r_t + gamma V_(t+1) with V = 0 after the last (gamma: that of the
 // first of these runs that has one, else 0.85). Throws Error(input) when `dialogue` is named and
-// nobody replied to it.
+// no file of the test split replies to it.
 CaseStudy case_study(const Results& results, const std::string& dialogue);
 
 // Table 6: a row a reply, and what the paper's own case shows.

@@ -3,6 +3,7 @@
 
 #include "metrics/statistics.h"
 #include "report/paper_tables.h"
+#include "report/reply_scores.h"
 #include "report/table_notes.h"
 #include "report/tables.h"
 #include "report/words.h"
@@ -112,6 +113,13 @@ Table reward_table(const Methods& methods, const PaperReference& paper) {
   return t;
 }
 
+// The paper's scores are of all splits, other tables of test: a file that says it is of all comes
+// first, then one of test.
+constexpr const char* kAllSplits = "all";
+int fitness(const JudgeFile& file) {
+  return split_of(file.info) == kAllSplits ? 2 : of_test_split(file.info) ? 1 : 0;
+}
+
 Table score_table(const Results& results, const PaperReference& paper) {
   const ReferenceTable& reference = paper.table("table11");
   const char* columns[] = {"count", "ratio", "max", "min", "avg", "median"};
@@ -124,19 +132,22 @@ Table score_table(const Results& results, const PaperReference& paper) {
     t.columns.push_back(title);
     t.columns.push_back(std::string(title) + " paper");
   }
-  // The first judged file of the corpus's own replies; several would count decisions twice.
+  // One judged file of the corpus's own replies; several would count decisions twice.
   const JudgeFile* file = nullptr;
   const Run* of = nullptr;
-  std::vector<std::string> others;
+  std::vector<std::string> others, elsewhere;
   for (const Run* run : results.runs()) {
     for (const auto& f : run->judged) {
       if (f.info.method != "human" || f.rows.empty()) continue;
-      if (file == nullptr) {
-        file = &f;
-        of = run;
-      } else {
-        others.push_back(run->name() + " judge/" + f.name);
+      if (corpus_of(f.info.corpus) == "empathetic") {
+        elsewhere.push_back(named_with_split(*run, "judge", f));
+        continue;
       }
+      if (file != nullptr) others.push_back(named_with_split(*run, "judge", f));
+      if (file != nullptr && fitness(f) <= fitness(*file)) continue;
+      if (file != nullptr) others.back() = named_with_split(*of, "judge", *file);
+      file = &f;
+      of = run;
     }
   }
   std::vector<std::string> order;
@@ -192,12 +203,26 @@ Table score_table(const Results& results, const PaperReference& paper) {
   if (file == nullptr) {
     t.notes.push_back("Missing in the results folder: judge/human.jsonl.");
   } else {
-    std::string note = "From " + of->name() + ", " + std::to_string(file->rows.size()) +
-                       " judged decisions, " + std::to_string(file->unparsed()) +
-                       " of which could not be read.";
+    const std::string split = split_of(file->info);
+    std::string note = "From " + named_with_split(*of, "judge", *file) + ", " +
+                       std::to_string(file->rows.size()) + " judged decisions, " +
+                       std::to_string(file->unparsed()) + " of which could not be read.";
     if (unnamed > 0) note += " " + std::to_string(unnamed) + " have no strategy.";
-    if (!others.empty()) note += " Not shown: " + joined(others) + ".";
+    if (split != kAllSplits) {
+      note += " These are of the split " + split +
+              " alone and the paper's of all splits: counts do not compare, and scores only as far "
+              "as the splits are alike.";
+    }
     t.notes.push_back(note);
+    if (!others.empty()) {
+      t.notes.push_back(
+          "Left out, because the table is of one file (of all splits before test before others, of "
+          "these the first), so that no decision counts twice: " +
+          listed(others) + ".");
+    }
+  }
+  if (!elsewhere.empty()) {
+    t.notes.push_back("Left out, because they are of another corpus: " + listed(elsewhere) + ".");
   }
   add_reference_notes(t, reference, paper.paper);
   return t;

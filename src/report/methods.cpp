@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "metrics/baselines.h"
 #include "report/reply_scores.h"
+#include "report/strategy_intervals.h"
 #include "report/table_notes.h"
 #include "report/words.h"
 
@@ -155,6 +156,8 @@ class Gatherer {
   void run(const Run& run);
   // After all runs: methods before settings of sweeps, each row whole.
   void read_predictions();
+  // After the predictions: of the rows that Table 9 shows.
+  void intervals_of_strategies();
 
  private:
   struct Pending {
@@ -162,6 +165,12 @@ class Gatherer {
     const Run* run;
     std::string seed;
     int strategies;
+  };
+  // One seed's choices by dialogue.
+  struct Counted {
+    std::size_t row;
+    std::string seed;
+    metrics::CountsOf counts;
   };
 
   Place place_of(const Run& run, const MethodInfo& info) const {
@@ -239,19 +248,24 @@ class Gatherer {
     row.by_strategy.resize(r.support.size());
     for (std::size_t s = 0; s < r.support.size(); ++s) {
       auto& m = row.by_strategy[s];
-      const auto hits = r.confusion[s][s];
-      m["acc"].add(seed, r.recall[s], metrics::wilson(hits, r.support[s]), r.support[s], 100);
+      m["acc"].add(seed, r.recall[s], std::nullopt, r.support[s], 100);
       m["q"].add(seed, r.f1[s], std::nullopt, r.support[s], 100);
       m["b"].add(seed, r.preference[s], std::nullopt, r.support[s], 1);
     }
   }
 
-  void decisions(MethodRow& row, const std::vector<metrics::Prediction>& rows, int strategies) {
+  void decisions(std::size_t at, const std::string& seed,
+                 const std::vector<metrics::Prediction>& rows, int strategies) {
+    MethodRow& row = out_.rows[at];
     metrics::StrategyOptions o;
     o.strategies = strategies;
+    // As the row's numbers count them.
+    o.invalid = row.invalid_rule;
+    auto counts = metrics::counts_of(rows, o);
     const bool first = row.count_seeds++ == 0;
-    if (!merge(metrics::counts_of(rows, o), first, row.counts)) row.uneven.insert("counts");
+    if (!merge(counts, first, row.counts)) row.uneven.insert("counts");
     if (first) row.decisions = rows;
+    counted_.push_back({at, seed, std::move(counts)});
   }
 
   void values(MethodRow& row, const std::string& seed, const metrics::ValueReport& v) {
@@ -275,6 +289,7 @@ class Gatherer {
       index_;
   std::map<std::tuple<std::size_t, std::string, std::string>, std::string> claimed_;
   std::vector<Pending> pending_;
+  std::vector<Counted> counted_;
   const ScoredReplies& scores_;
 };
 
@@ -402,7 +417,7 @@ void Gatherer::run(const Run& run) {
           o.bootstrap.replicates = scores.replicates;
           const auto scored = metrics::evaluate_predictions(*rows, o);
           strategies(r, s, scored.strategy, scored.intervals);
-          decisions(r, *rows, o.strategy.strategies);
+          decisions(at, s, *rows, o.strategy.strategies);
         }
       }
       replies(r, s, scores.checked());
@@ -459,7 +474,7 @@ void Gatherer::read_predictions() {
         try {
           const auto rows = read_predictions_of(*p->run, kSplit);
           if (!rows) continue;
-          decisions(row, *rows, p->strategies);
+          decisions(at, p->seed, *rows, p->strategies);
           value_intervals(row, p->seed, *rows);
         } catch (const Error& error) {
           out_.problems.push_back(error.what());
@@ -471,6 +486,33 @@ void Gatherer::read_predictions() {
         "The predictions of " + std::to_string(runs_left) + (sweep ? " runs of sweeps" : " runs") +
         " are not read (at most " + std::to_string(most) +
         " are), so that these rows are not tested: " + listed(names_of(left)) + ".");
+  }
+}
+
+void Gatherer::intervals_of_strategies() {
+  auto shown = out_.with_strategies("esconv");
+  if (shown.size() > kMostRanked) shown.resize(kMostRanked);
+  std::size_t done = 0;
+  for (const auto& [at, seed, counts] : counted_) {
+    MethodRow& row = out_.rows[at];
+    if (std::find(shown.begin(), shown.end(), &row) == shown.end()) continue;
+    metrics::BootstrapOptions b;
+    b.replicates = ++done > options_.thorough
+                       ? std::min(options_.replicates, options_.fewer_replicates)
+                       : options_.replicates;
+    std::vector<metrics::CountMatrix> list;
+    for (const auto& [dialogue, c] : counts) list.push_back(c);
+    const auto found = intervals_by_strategy(list, b);
+    row.strategy_replicates.insert(b.replicates);
+    for (std::size_t s = 0; s < std::min(found.size(), row.by_strategy.size()); ++s) {
+      const auto put = [&](const char* key, const std::optional<metrics::Interval>& i,
+                           double scale) {
+        if (i) row.by_strategy[s][key].intervals[seed] = {scale * i->low, scale * i->high};
+      };
+      put("acc", found[s].recall, 100);
+      put("q", found[s].f1, 100);
+      put("b", found[s].preference, 1);
+    }
   }
 }
 
@@ -547,6 +589,20 @@ std::vector<const MethodRow*> Methods::of_corpus(const std::string& corpus) cons
   return out;
 }
 
+std::vector<const MethodRow*> Methods::measured(const std::string& corpus) const {
+  auto out = of_corpus(corpus);
+  std::erase_if(out, [](const MethodRow* r) {
+    return r->method == "human" || (r->metrics.count("acc") + r->metrics.count("bleu2")) == 0;
+  });
+  return out;
+}
+
+std::vector<const MethodRow*> Methods::with_strategies(const std::string& corpus) const {
+  auto out = measured(corpus);
+  std::erase_if(out, [](const MethodRow* r) { return r->by_strategy.empty(); });
+  return out;
+}
+
 std::vector<std::string> Methods::corpora() const {
   std::vector<std::string> out = {"esconv"};
   for (const auto& r : rows) {
@@ -565,6 +621,7 @@ Methods gather_methods(const Results& results, const ScoredReplies& scores,
   Gatherer gatherer(scores, options, out);
   for (const Run* run : results.runs()) gatherer.run(*run);
   gatherer.read_predictions();
+  gatherer.intervals_of_strategies();
   // A row that nothing stands behind: all it had was refused.
   std::erase_if(out.rows, [](const MethodRow& r) { return r.runs.empty(); });
   return out;

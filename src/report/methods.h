@@ -54,8 +54,10 @@ struct MethodRow {
   // Choices that named no strategy, of all, over seeds; what they count as.
   std::int64_t unreadable = 0, choices = 0;
   metrics::InvalidRule invalid_rule = metrics::InvalidRule::others;
-  int degenerate = 0;            // seeds whose B rests on a guard
-  std::set<int> replicates;      // of the bootstraps behind the intervals
+  int degenerate = 0;        // seeds whose B rests on a guard
+  std::set<int> replicates;  // of the bootstraps behind the intervals
+  // Of those behind Acc, Q and B by strategy; empty where there are none.
+  std::set<int> strategy_replicates;
   bool unread = false;           // its predictions were left unread: more runs than are read
   std::set<std::string> uneven;  // "counts", "sums", "rewards": seeds on different dialogues
   // "version", "data.split", "data.merge_label" -> the values of its runs.
@@ -78,7 +80,7 @@ struct MethodRow {
 
 struct MethodOptions {
   // Of the bootstrap where no stored intervals are there: so many for the first `thorough` files
-  // of replies, fewer for those beyond.
+  // of replies, and for the choices of as many runs by strategy, fewer for those beyond.
   int replicates = 10000;
   std::size_t thorough = 20;
   int fewer_replicates = 2000;
@@ -95,6 +97,11 @@ struct Methods {
   std::vector<std::string> problems;
 
   std::vector<const MethodRow*> of_corpus(const std::string& corpus) const;
+  // Those that have automatic metrics. Not the corpus's own replies, which are what others are
+  // measured against, nor rows that were only judged.
+  std::vector<const MethodRow*> measured(const std::string& corpus) const;
+  // Of these the ones that have numbers by strategy: Table 9 shows the first kMostRanked.
+  std::vector<const MethodRow*> with_strategies(const std::string& corpus) const;
   std::vector<std::string> corpora() const;  // "esconv" first
 };
 

@@ -279,7 +279,9 @@ void add_markov_note(Table& t, const Rows& rows,
   }
 }
 
-Table strategies_by_method(const Rows& rows, const ReferenceTable& reference) {
+Table strategies_by_method(Rows rows, const ReferenceTable& reference) {
+  const std::size_t left_out = rows.size() - std::min(rows.size(), kMostRanked);
+  rows.resize(rows.size() - left_out);
   Table t;
   t.id = "table9";
   t.title = "Table 9: automatic metrics by strategy";
@@ -293,13 +295,7 @@ Table strategies_by_method(const Rows& rows, const ReferenceTable& reference) {
   const auto paper_cells = [&](std::vector<Cell>& cells, const std::string& key, const char* m) {
     cells.push_back(paper_cell(reference.value(key, m), reference.doubtful(key, m)));
   };
-  std::size_t shown = 0, left_out = 0;
   for (const MethodRow* r : rows) {
-    if (r->by_strategy.empty()) continue;
-    if (++shown > kMostRanked) {
-      ++left_out;
-      continue;
-    }
     for (std::size_t s = 0; s < r->by_strategy.size(); ++s) {
       const bool named = s < r->labels.size();
       const std::string name = !named                              ? std::to_string(s)
@@ -339,9 +335,9 @@ Table strategies_by_method(const Rows& rows, const ReferenceTable& reference) {
     t.notes.push_back("Missing in the results folder: " + joined(missing) + ".");
   if (left_out > 0) t.notes.push_back(std::to_string(left_out) + " rows more are not shown.");
   t.notes.push_back(
-      "Acc is the strategy's recall (± half Wilson's interval, which takes decisions for "
-      "independent and so is too narrow), Q its F1, B its preference p. Dist-2 and CIDEr are of "
-      "the strategy's own replies: sets of different sizes do not compare.");
+      "Acc is the strategy's recall, Q its F1, B its preference p. Dist-2 and CIDEr are of the "
+      "strategy's own replies: sets of different sizes do not compare.");
+  add_strategy_interval_notes(t, rows);
   return t;
 }
 
@@ -492,14 +488,7 @@ std::vector<Table> method_tables(const Methods& methods, const PaperReference& p
                                  const PaperTableOptions& options) {
   if (!options.rank_by.empty()) require_rankable(options.rank_by);
   std::vector<Table> out;
-  // "human" is what replies are measured against, and a judged row without metrics is Table 4's.
-  const auto measured = [&](const std::string& corpus) {
-    Rows rows = methods.of_corpus(corpus);
-    std::erase_if(rows, [](const MethodRow* r) {
-      return r->method == "human" || (r->metrics.count("acc") + r->metrics.count("bleu2")) == 0;
-    });
-    return rows;
-  };
+  const auto measured = [&](const std::string& corpus) { return methods.measured(corpus); };
   const auto automatic = [&](const std::string& corpus, const ReferenceTable& reference) {
     const bool main = corpus == "esconv";
     const Rows rows = measured(corpus);
@@ -561,7 +550,7 @@ std::vector<Table> method_tables(const Methods& methods, const PaperReference& p
   add_reference_notes(table5, paper.table("table5"), paper.paper);
   out.push_back(std::move(table5));
 
-  Table table9 = strategies_by_method(measured("esconv"), paper.table("table9"));
+  Table table9 = strategies_by_method(methods.with_strategies("esconv"), paper.table("table9"));
   add_made_with_notes(table9, measured("esconv"));
   add_reference_notes(table9, paper.table("table9"), paper.paper);
   out.push_back(std::move(table9));

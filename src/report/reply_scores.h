@@ -10,6 +10,7 @@
 #include "metrics/response_report.h"
 #include "report/methods.h"
 #include "report/replies.h"
+#include "report/results.h"
 
 namespace straq::report {
 
@@ -34,5 +35,11 @@ ScoredReplies score_replies(const Results& results, const MethodOptions& options
 std::string split_of(const MethodInfo& info);
 // True when a file's rows are of the test split, whose replies the tables of methods are about.
 bool of_test_split(const MethodInfo& info);
+// "x/replies responses/fsm.jsonl (train)", for a note on a ReplyFile or JudgeFile of `run`; `kind`
+// is its folder.
+template <class File>
+std::string named_with_split(const Run& run, const std::string& kind, const File& file) {
+  return run.name() + " " + kind + "/" + file.name + ".jsonl (" + split_of(file.info) + ")";
+}
 
 }  // namespace straq::report

@@ -16,6 +16,39 @@ std::string grouped(int n) {
   return digits;
 }
 
+// ", 10,000 replicates; 2,000 for CoT": of all rows, and of those with fewer.
+std::string replicates_of(const MethodRows& rows, std::set<int> MethodRow::*replicates) {
+  int most = 0;
+  for (const MethodRow* r : rows) {
+    if (!(r->*replicates).empty()) most = std::max(most, *(r->*replicates).rbegin());
+  }
+  std::map<int, std::vector<std::string>, std::greater<>> fewer;
+  const auto names = names_of(rows);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (const int n : rows[i]->*replicates) {
+      if (n < most) fewer[n].push_back(names[i]);
+    }
+  }
+  std::string out = most > 0 ? ", " + grouped(most) + " replicates" : "";
+  for (const auto& [n, titles] : fewer) out += "; " + grouped(n) + " for " + listed(titles, 6);
+  return out;
+}
+
+// "straQ*-imit 2 of 3": rows of which the choices of fewer seeds are known than Acc is of.
+std::vector<std::string> fewer_counted_seeds(const MethodRows& rows, int least) {
+  std::vector<std::string> out;
+  const auto names = names_of(rows);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const MethodRow* r = rows[i];
+    const auto acc = r->metrics.find("acc");
+    if (acc == r->metrics.end() || r->count_seeds < least) continue;
+    const std::size_t seeds = acc->second.by_seed.size();
+    if (static_cast<std::size_t>(r->count_seeds) >= seeds) continue;
+    out.push_back(names[i] + " " + std::to_string(r->count_seeds) + " of " + std::to_string(seeds));
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<std::string> names_of(const MethodRows& rows) {
@@ -60,17 +93,7 @@ void Untested::write(Table& table) const {
 }
 
 void add_fewer_seeds_note(Table& table, const MethodRows& rows) {
-  std::vector<std::string> found;
-  const auto names = names_of(rows);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const MethodRow* r = rows[i];
-    const auto acc = r->metrics.find("acc");
-    if (acc == r->metrics.end() || r->count_seeds == 0) continue;
-    const std::size_t seeds = acc->second.by_seed.size();
-    if (static_cast<std::size_t>(r->count_seeds) >= seeds) continue;
-    found.push_back(names[i] + " " + std::to_string(r->count_seeds) + " of " +
-                    std::to_string(seeds));
-  }
+  const auto found = fewer_counted_seeds(rows, 1);
   if (!found.empty()) {
     table.notes.push_back(
         "Acc and Q are tested on fewer seeds than the cells are of, because the predictions of the "
@@ -137,27 +160,50 @@ void add_made_with_notes(Table& table, const MethodRows& rows) {
 }
 
 void add_interval_notes(Table& table, const MethodRows& rows) {
-  int most = 0;
-  for (const MethodRow* r : rows) {
-    if (!r->replicates.empty()) most = std::max(most, *r->replicates.rbegin());
-  }
-  std::map<int, std::vector<std::string>, std::greater<>> fewer;
-  const auto names = names_of(rows);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const MethodRow* r = rows[i];
-    for (const int n : r->replicates) {
-      if (n < most) fewer[n].push_back(names[i]);
-    }
-  }
-  std::string replicates = most > 0 ? ", " + grouped(most) + " replicates" : "";
-  for (const auto& [n, titles] : fewer) {
-    replicates += "; " + grouped(n) + " for " + listed(titles, 6);
-  }
   table.notes.push_back(
-      "±: half the 95 % interval of the bootstrap over dialogues (mean over seeds" + replicates +
+      "±: half the 95 % interval of the bootstrap over dialogues (mean over seeds" +
+      replicates_of(rows, &MethodRow::replicates) +
       "); the ends are in the CSV. sd: over training seeds, which the interval "
       "does not contain. n: decisions of a seed, or replies where there are no "
       "choices; \"decisions / replies\" where both are there and differ.");
+}
+
+void add_strategy_interval_notes(Table& table, const MethodRows& rows) {
+  std::string replicates = replicates_of(rows, &MethodRow::strategy_replicates);
+  // The other columns' draws are those of Table 1, whose note counts them.
+  if (!replicates.empty()) replicates = "; of Acc, Q and B" + replicates.substr(1);
+  table.notes.push_back(
+      "±: half the 95 % interval of the bootstrap over dialogues (mean over seeds" + replicates +
+      "); the ends are in the CSV. sd: over training seeds, which the interval does not contain. "
+      "n: the strategy's decisions.");
+  table.notes.push_back(
+      "A draw without a decision of the strategy has neither its recall nor its F1, and one in "
+      "which a preference rests on a guard (a strategy that is never taken for another, or "
+      "several that are never chosen wrongly) has no B: the interval leaves such draws out, and "
+      "where they are more than one in twenty there is none.");
+  bool flat = false;
+  for (const MethodRow* r : rows) {
+    for (const auto& metrics : r->by_strategy) {
+      for (const char* key : {"acc", "q", "b"}) {
+        const auto it = metrics.find(key);
+        if (it == metrics.end()) continue;
+        const auto interval = it->second.estimate().interval;
+        flat = flat || (interval && interval->low == interval->high);
+      }
+    }
+  }
+  if (flat) {
+    table.notes.push_back(
+        "An interval of Acc, Q or B without width (a strategy that is always or never hit) says "
+        "that all draws agree, not that the number is certain.");
+  }
+  const auto unread = fewer_counted_seeds(rows, 0);
+  if (!unread.empty()) {
+    table.notes.push_back(
+        "Without intervals of Acc, Q and B, because predictions are missing or were not read "
+        "(seeds that were read, of all): " +
+        listed(unread) + ".");
+  }
 }
 
 Cell count_cell(std::int64_t first, std::int64_t second) {

@@ -46,6 +46,11 @@ void add_made_with_notes(Table& table, const MethodRows& rows);
 // What ± is, with the number of replicates; what sd and n are.
 void add_interval_notes(Table& table, const MethodRows& rows);
 
+// The same of Table 9, whose rows are strategies: which draws an interval of Acc, Q and B leaves
+// out, which rows have none because their predictions were not read, and that an interval without
+// width is no certainty.
+void add_strategy_interval_notes(Table& table, const MethodRows& rows);
+
 // Decisions and replies (or another second number) of a seed: "2295", or "2295 / 100" where both
 // are there and differ. 0 is none.
 Cell count_cell(std::int64_t first, std::int64_t second);

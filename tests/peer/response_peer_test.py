@@ -1,12 +1,14 @@
-"""Response metrics against nltk and pycocoevalcap on real pairs: every decision of ESConv's test
-split, its human reply as the reference and the reply of another decision with the same strategy as
-the hypothesis. Tokens must be the same, numbers equal to 1e-9.
+"""Response metrics against nltk, pycocoevalcap and rouge-score on real pairs: every decision of
+ESConv's test split, its human reply as the reference and the reply of another decision with the
+same strategy as the hypothesis. Tokens must be the same, numbers equal to 1e-9.
 
     python tests/peer/response_peer_test.py PROGRAM
 
 nltk's sentence model is a download, so sentences are split by our own rule, written here a second
 time; words come from nltk's tokenizer of version 3.9 (3.10 parts opening apostrophes and dashes in
 other ways, which no published number knows). pycocoevalcap's parts that need Java are not used.
+rouge-score has its own longest common subsequence and knows beta 1 only; it is given our tokens, so
+neither its tokenizer nor its stemmer is used.
 """
 
 import json
@@ -27,6 +29,7 @@ try:
     from pycocoevalcap.bleu.bleu_scorer import BleuScorer
     from pycocoevalcap.cider.cider_scorer import CiderScorer
     from pycocoevalcap.rouge.rouge import Rouge
+    from rouge_score.rouge_scorer import RougeScorer
 except ImportError as error:
     print(f"peer response metrics skipped: {error}")
     sys.exit(77)
@@ -126,6 +129,26 @@ def pycoco(hypotheses, references, scorer):
     return scorer
 
 
+class Apart:
+    """Tokens that stand apart already, for rouge-score."""
+
+    def tokenize(self, text):
+        return text.split()
+
+
+ROUGE_L = RougeScorer(["rougeL"], tokenizer=Apart())
+
+
+def rouge_score_f1(hypothesis, references):
+    """rouge-score has no rule of several references like ours: the best precision and the best
+    recall, taken apart. Of one reference it is its own F1."""
+    each = [ROUGE_L.score(" ".join(r), " ".join(hypothesis))["rougeL"] for r in references]
+    if len(each) == 1:
+        return each[0].fmeasure
+    precision, recall = max(e.precision for e in each), max(e.recall for e in each)
+    return 2 * precision * recall / (precision + recall) if precision and recall else 0.0
+
+
 def compare(name, scores, coco_scores, balanced_scores, hypotheses, references):
     """Three reports of the program on the same pairs against the references."""
     close(f"{name}: BLEU-1..4 / nltk method3", [scores[f"bleu{n}"] for n in range(1, 5)],
@@ -141,6 +164,8 @@ def compare(name, scores, coco_scores, balanced_scores, hypotheses, references):
                 for h, refs in zip(hypotheses, references, strict=True)]
         close(f"{name}: ROUGE-L, beta {beta} / pycocoevalcap", ours["rouge_l"],
               sum(each) / len(each))
+    close(f"{name}: ROUGE-L, beta 1.0 / rouge-score", balanced_scores["rouge_l"],
+          sum(map(rouge_score_f1, hypotheses, references)) / len(hypotheses))
     cider, _ = pycoco(hypotheses, references, CiderScorer()).compute_score()
     close(f"{name}: CIDEr / pycocoevalcap", scores["cider"], float(cider))
     close(f"{name}: Dist-1, Dist-2, all and without last",
@@ -202,6 +227,12 @@ def main():
         report(different == 0, f"tokens of {3 * len(each)} replies / nltk, {different} pairs differ")
         _, cider = pycoco(hypotheses, double, CiderScorer()).compute_score()
         close("each pair, two references: CIDEr", [e["cider"] for e in each], list(map(float, cider)))
+        for files, references, what in ((("--ref", ref), single, "one reference"),
+                                         (("--ref", ref, "--ref", more), double, "two references")):
+            pairs = run(program, "--hyp", hyp, *files, "--beta", 1, "--pairs").splitlines()
+            close(f"each pair, {what}: ROUGE-L, beta 1.0 / rouge-score",
+                  [json.loads(line)["rouge_l"] for line in pairs],
+                  list(map(rouge_score_f1, hypotheses, references)))
         close("each pair, two references: sentence BLEU-2", [e["sentence_bleu2"] for e in each],
               list(map(sentence_bleu2, hypotheses, double)))
 

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "core/files.h"
+#include "report/case_study.h"
 #include "report/paper_tables.h"
 #include "tests/testing.h"
 
@@ -218,6 +219,10 @@ TEST(Methods, ARowOfFewerSeedsThanItShowsSaysSo) {
   std::filesystem::remove(root.path("results/a/p2/predictions/test.jsonl"));
   const Made made(root);
   EXPECT_SAYS(made.notes("table1"), "predictions of the others are missing: straQ*-imit 2 of 3.");
+  EXPECT_SAYS(made.notes("table9"),
+              "Without intervals of Acc, Q and B, because predictions are missing or were not read "
+              "(seeds that were read, of all): straQ*-imit 2 of 3.");
+  EXPECT_EQ(made.cell("table9", "straQ*-imit", "Acc ↑").text.find("±"), std::string::npos);
 }
 
 MethodRow row_of(const std::string& method, const std::string& setting, int skill) {
@@ -314,6 +319,124 @@ TEST(Methods, RepliesOfOtherSplitsAreLeftOutByName) {
   EXPECT_FALSE(made.has("table1", "FSM"));
   EXPECT_SAYS(made.problems(), "responses/fsm.jsonl: it is of the split \"valid\"");
   EXPECT_SAYS(made.problems(), "judge/self_refine.jsonl: it is of the split \"train\"");
+}
+
+void write_judged(const std::string& run, const std::string& name, const std::string& dialogue,
+                  int decisions, const nlohmann::json& about) {
+  std::string text;
+  for (int i = 0; i < decisions; ++i) {
+    text += nlohmann::json({{"id", dialogue + ":" + std::to_string(2 * i + 1)},
+                            {"dialogue", dialogue},
+                            {"strategy", kNames[i % 4]},
+                            {"overall", 4}})
+                .dump() +
+            "\n";
+  }
+  write_file_atomic(run + "/judge/" + name + ".jsonl", text);
+  write_file_atomic(run + "/judge/" + name + ".json", about.dump());
+}
+
+std::string notes_of(const Table& table) {
+  std::string out;
+  for (const auto& note : table.notes) out += note + "\n";
+  return out;
+}
+
+TEST(CaseStudy, TakesTheTestSplitAndNamesWhatIsOfOthers) {
+  TemporaryFolder root;
+  const std::string run = root.path("results/x/replies");
+  write_run(run);
+  // Of train more methods replied, and all of them were judged: it would be the case to show.
+  write_replies(run, "cot", predictions(2, 2, "train"), {{"split", "train"}});
+  write_replies(run, "fsm", predictions(4, 2, "train"), {{"split", "train"}});
+  write_judged(run, "cot", "train0", 4, {{"split", "train"}});
+  write_judged(run, "human", "d0", 4, {{"split", "valid"}});
+  EXPECT_TRUE(case_study(read_results(root.path("results")), "").empty());
+  write_replies(run, "direct", predictions(1, 2), {});
+  write_judged(run, "direct", "d0", 4, {{"split", "valid"}});
+  const auto results = read_results(root.path("results"));
+  const CaseStudy study = case_study(results, "");
+  EXPECT_EQ(study.dialogue, "d0");
+  const Table t = case_table(study, {});
+  EXPECT_EQ(t.rows.size(), 8u) << "the corpus's own reply and Direct's at four decisions";
+  for (const auto& row : t.rows) {
+    EXPECT_TRUE(row[1].text == "Original dataset" || row[1].text == "Direct") << row[1].text;
+    EXPECT_EQ(row[4].text, "–") << "scores of another split";
+  }
+  EXPECT_SAYS(notes_of(t),
+              "Left out, because they are not of the test split alone: "
+              "x/replies judge/cot.jsonl (train), x/replies judge/direct.jsonl (valid), "
+              "x/replies judge/human.jsonl (valid), x/replies responses/cot.jsonl (train), "
+              "x/replies responses/fsm.jsonl (train).");
+  const auto error = straq::testing::error_of([&] { case_study(results, "train0"); });
+  ASSERT_TRUE(error);
+  EXPECT_SAYS(error->full(), "no reply to the dialogue \"train0\" of the test split");
+}
+
+TEST(JudgeScores, Table11IsOfOneFileAndSaysOfWhichSplit) {
+  TemporaryFolder root;
+  const auto table11 = [&] {
+    const auto results = read_results(root.path("results"));
+    auto tables = judge_tables(results, gather_methods(results, Made::quick()), {});
+    EXPECT_EQ(tables.back().id, "table11");
+    return tables.back();
+  };
+  const auto total = [](const Table& t) { return t.rows.back().at(1).text; };
+  for (const char* name : {"a", "b", "c", "d", "e"}) {
+    write_run(root.path(std::string("results/x/") + name));
+  }
+  write_judged(root.path("results/x/a"), "human", "z0", 7, {{"corpus", "empathetic"}});
+  Table t = table11();
+  EXPECT_EQ(total(t), "missing");
+  EXPECT_SAYS(notes_of(t),
+              "Left out, because they are of another corpus: x/a judge/human.jsonl (test).");
+  write_judged(root.path("results/x/b"), "human", "t0", 5, {{"split", "train"}});
+  write_judged(root.path("results/x/c"), "human", "d0", 4, nlohmann::json::object());
+  write_judged(root.path("results/x/d"), "human", "d0", 3, {{"split", "test"}});
+  t = table11();
+  EXPECT_EQ(total(t), "4") << "of test, the first";
+  EXPECT_SAYS(notes_of(t), "From x/c judge/human.jsonl (test), 4 judged decisions");
+  EXPECT_SAYS(notes_of(t), "of the split test alone and the paper's of all splits");
+  EXPECT_SAYS(notes_of(t), "x/b judge/human.jsonl (train), x/d judge/human.jsonl (test).");
+  // As the paper's: of all splits.
+  write_judged(root.path("results/x/e"), "human", "t0", 9, {{"split", "all"}});
+  t = table11();
+  EXPECT_EQ(total(t), "9");
+  EXPECT_EQ(notes_of(t).find("do not compare"), std::string::npos) << notes_of(t);
+  EXPECT_SAYS(notes_of(t), "x/c judge/human.jsonl (test)");
+}
+
+TEST(Methods, Table9HasIntervalsOverDialogues) {
+  TemporaryFolder root;
+  // Eight dialogues with two decisions each of Question and of Reflection; every other dialogue is
+  // all wrong, each strategy taken for the other one.
+  std::vector<metrics::Prediction> rows = predictions(4);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    rows[i].gold = rows[i].index % 2;
+    rows[i].chosen = i / 4 % 2 == 0 ? rows[i].gold : 1 - rows[i].gold;
+  }
+  write_planner(root.path("results/x/planner"), rows);
+  MethodOptions o;
+  o.thorough = 0;
+  const Made made(root, o);
+  // Of eight drawn dialogues as many are right as a coin shows heads: at most one in 3.5 % of the
+  // draws, none in 0.4 %; so from 1/8 to 7/8. Wilson's interval of 8 in 16 is 22 wide on each side.
+  const auto& table = made.table("table9");
+  const auto text = [&](std::size_t row, const std::string& column) {
+    const auto at = std::find(table.columns.begin(), table.columns.end(), column);
+    return table.rows.at(row).at(static_cast<std::size_t>(at - table.columns.begin())).text;
+  };
+  for (const std::size_t strategy : {0, 1}) {
+    EXPECT_EQ(text(strategy, "Acc ↑"), "50.00 ±37.50");
+    EXPECT_EQ(text(strategy, "Q ↑"), "50.00 ±37.50");
+    EXPECT_EQ(text(strategy, "B"), "1.000") << "two strategies never occur: a guard in every draw";
+  }
+  EXPECT_EQ(text(2, "Acc ↑"), "0.00") << "no decision of the strategy, no interval";
+  EXPECT_EQ(text(2, "n"), "0");
+  const std::string notes = made.notes("table9");
+  EXPECT_SAYS(notes, "(mean over seeds; of Acc, Q and B 2,000 replicates)");
+  EXPECT_SAYS(notes, "more than one in twenty there is none");
+  EXPECT_EQ(notes.find("without width"), std::string::npos) << notes;
 }
 
 TEST(Methods, UnreadableChoicesAndAGuardedBiasAreSaid) {
