@@ -99,10 +99,13 @@ std::int64_t item_operations(const prompt::Comb& comb, const BatchItem& item,
   for (auto d = item.first; d < item.last; ++d) {
     const auto& probe = comb.probes[static_cast<std::size_t>(d)];
     auto& r = reach[static_cast<std::size_t>(probe.trunk)];
-    r = std::max<double>(r, probe.attach);
-    const auto n = static_cast<double>(probe.tokens.size());
+    // What the trunk repeats of a probe is computed once.
+    const auto repeated = static_cast<double>(comb.repeated(probe));
+    const auto attach = probe.attach + repeated;
+    r = std::max(r, attach);
+    const auto n = static_cast<double>(probe.tokens.size()) - repeated;
     rows += n;
-    pairs += n * (probe.attach + n / 2);
+    pairs += n * (attach + n / 2);
   }
   if (cost.text > 0 && carries_text(item)) {
     reach.front() = static_cast<double>(comb.trunks.front().tokens.size());

@@ -46,21 +46,24 @@ struct Piece {
   const Comb* comb;
   std::int32_t selection, trunk;
   std::int64_t trunk_rows, probe_rows;
-  std::vector<std::size_t> chosen;  // positions in selection.probes
+  std::vector<std::size_t> chosen;     // positions in selection.probes
+  std::vector<std::int64_t> repeated;  // of each: how many of its tokens are rows of the trunk
 };
 
 std::vector<Piece> pieces_of(const CombSelection& selection, std::int32_t index) {
   const Comb& comb = *selection.comb;
   std::vector<Piece> by_trunk(comb.trunks.size());
   for (std::size_t t = 0; t < by_trunk.size(); ++t) {
-    by_trunk[t] = {&comb, index, static_cast<std::int32_t>(t), 0, 0, {}};
+    by_trunk[t] = {&comb, index, static_cast<std::int32_t>(t), 0, 0, {}, {}};
   }
   for (std::size_t i = 0; i < selection.probes.size(); ++i) {
     const Probe& probe = comb.probes[selection.probes[i]];
     Piece& piece = by_trunk[probe.trunk];
+    const std::int64_t repeated = comb.repeated(probe);
     piece.chosen.push_back(i);
-    piece.trunk_rows = std::max<std::int64_t>(piece.trunk_rows, probe.attach);
-    piece.probe_rows += static_cast<std::int64_t>(probe.tokens.size());
+    piece.repeated.push_back(repeated);
+    piece.trunk_rows = std::max<std::int64_t>(piece.trunk_rows, probe.attach + repeated);
+    piece.probe_rows += static_cast<std::int64_t>(probe.tokens.size()) - repeated;
   }
   std::vector<Piece> pieces;
   for (auto& piece : by_trunk) {
@@ -140,14 +143,18 @@ CombBatch pack(const std::vector<CombSelection>& selections, at::Device device, 
     span.trunk_index = piece.trunk;
     const auto& trunk = piece.comb->trunks[piece.trunk].tokens;
     for (std::int64_t i = batch.prefix; i < piece.trunk_rows; ++i) append(trunk[i], i);
-    for (const auto i : piece.chosen) {
+    for (std::size_t c = 0; c < piece.chosen.size(); ++c) {
+      const std::size_t i = piece.chosen[c];
       const Probe& probe = piece.comb->probes[selection.probes[i]];
+      const auto attach = probe.attach + static_cast<std::int32_t>(piece.repeated[c]);
       const auto first = static_cast<std::int32_t>(span.probe_rows.size());
-      for (std::size_t j = 0; j < probe.tokens.size(); ++j) {
-        span.probe_rows.push_back({probe.attach, first});
-        append(probe.tokens[j], probe.attach + static_cast<std::int64_t>(j));
+      const auto tokens = static_cast<std::int64_t>(probe.tokens.size());
+      for (std::int64_t j = piece.repeated[c]; j < tokens; ++j) {
+        span.probe_rows.push_back({attach, first});
+        append(probe.tokens[static_cast<std::size_t>(j)], probe.attach + j);
       }
-      readout[first_probe[piece.selection] + static_cast<std::int64_t>(i)] = row - 1;
+      readout[first_probe[piece.selection] + static_cast<std::int64_t>(i)] =
+          piece.repeated[c] == tokens ? batch.trunk_row(span, attach - 1) : row - 1;
     }
     batch.spans.push_back(std::move(span));
   }

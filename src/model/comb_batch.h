@@ -12,8 +12,8 @@
 
 namespace straq::model {
 
-// A probe token: it sees the first `attach` tokens of its trunk (the shared prefix among them) and
-// the probe rows [begin, its own] of its span.
+// A probe token that is no token of the trunk: it sees the first `attach` tokens of its trunk (the
+// shared prefix among them) and the probe rows [begin, its own] of its span.
 struct ProbeRow {
   std::int32_t attach = 0;
   std::int32_t begin = 0;
@@ -66,6 +66,9 @@ struct CombSelection {
 // comb's first trunk is always in). readout_rows follow the order of the selections and, within
 // one, of its `probes`. Throws Error(input) naming the comb when a selection or a comb is malformed
 // (probe out of range or out of order, attached past its trunk's end, or without tokens).
+//
+// A probe's first tokens with which its trunk goes on are not laid again (Comb::repeated): the rest
+// hangs further down the trunk, and a probe of which nothing rests is read at a row of the trunk.
 //
 // share_prefix: lay the tokens that all packed trunks begin with once, where that saves at least a
 // few rows. The hidden states are the same either way; sharing costs nothing and saves the

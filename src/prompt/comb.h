@@ -11,6 +11,7 @@
 // separate prompt (trunk[0, attach) + probe) per decision.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -49,6 +50,12 @@ struct Comb {
   std::vector<CombDecision> decisions;
 
   std::int64_t token_count() const;  // all trunk and probe tokens
+  // How many of the probe's first tokens its trunk goes on with where the probe is attached. Such a
+  // token sees the same tokens at the same positions in the trunk and in the probe, so it need not
+  // be computed twice: the template "compact" asks with the words that the supporter's line begins
+  // with, and its probes are all trunk but for the last one. Any probe that has a place on its
+  // trunk.
+  std::int64_t repeated(const Probe& probe) const;
 };
 
 inline std::int64_t Comb::token_count() const {
@@ -56,6 +63,13 @@ inline std::int64_t Comb::token_count() const {
   for (const auto& t : trunks) n += static_cast<std::int64_t>(t.tokens.size());
   for (const auto& p : probes) n += static_cast<std::int64_t>(p.tokens.size());
   return n;
+}
+
+inline std::int64_t Comb::repeated(const Probe& probe) const {
+  const auto& trunk = trunks[static_cast<std::size_t>(probe.trunk)].tokens;
+  const auto from = trunk.begin() + probe.attach;
+  return std::mismatch(probe.tokens.begin(), probe.tokens.end(), from, trunk.end()).first -
+         probe.tokens.begin();
 }
 
 }  // namespace straq::prompt

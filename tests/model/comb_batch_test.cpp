@@ -98,6 +98,37 @@ TEST(Pack, ReadoutsFollowTheGivenProbesWhenTheirTrunksAreInAnotherOrder) {
   EXPECT_TRUE(at::equal(batch.tokens.index_select(0, batch.readout_rows), longs({24, 22, 21})));
 }
 
+// A supporter's line begins with what the probe asks with; such rows are the trunk's own.
+TEST(Pack, WhatTheTrunkGoesOnWithIsNotLaidAgainForAProbe) {
+  auto comb = example();
+  comb.probes[0].tokens = {12, 13};      // wholly: read at the trunk's token 3
+  comb.probes[1].tokens = {14, 30};      // its first token only
+  comb.probes[2].tokens = {15, 16, 17};  // nothing follows in trunk 1
+  const auto batch = pack({{&comb, {0, 1, 2}, false}}, at::kCPU);
+  EXPECT_TRUE(at::equal(batch.tokens, longs({10, 11, 12, 13, 14, 30, 15, 16, 17, 15, 16, 17})));
+  EXPECT_TRUE(at::equal(batch.positions, longs({0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5})));
+  EXPECT_TRUE(at::equal(batch.readout_rows, longs({3, 5, 11})));
+  EXPECT_EQ(batch.spans[0].trunk, 5);
+  ASSERT_EQ(batch.spans[0].probe_rows.size(), 1u);
+  EXPECT_EQ(batch.spans[0].probe_rows[0].attach, 5);
+
+  // Alone, the trunk is cut where the probe is read.
+  const auto first = pack({{&comb, {0}, false}}, at::kCPU);
+  EXPECT_TRUE(at::equal(first.tokens, longs({10, 11, 12, 13})));
+  EXPECT_TRUE(at::equal(first.readout_rows, longs({3})));
+}
+
+TEST(Pack, AProbeThatIsAllTrunkIsReadBehindTheCommonBeginning) {
+  auto a = testing::random_comb(1, {30}, 1), b = testing::random_comb(2, {30}, 1);
+  testing::share_beginning({&a, &b}, 20);
+  const auto& tokens = a.trunks[0].tokens;
+  a.probes[0].attach = 15;
+  a.probes[0].tokens = {tokens[15], tokens[16]};
+  const auto batch = pack({{&a, {0}, true}, {&b, {0}, true}}, at::kCPU);
+  EXPECT_EQ(batch.prefix, 15);
+  EXPECT_EQ(batch.readout_rows[0].item<std::int64_t>(), batch.spans[0].begin + 1);
+}
+
 TEST(Pack, NothingSelectedIsAnEmptyBatch) {
   const auto batch = pack({}, at::kCPU);
   EXPECT_EQ(batch.rows, 0);

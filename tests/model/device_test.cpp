@@ -1,5 +1,5 @@
-// What only a GPU can show: the decoder there is the decoder on the CPU, and its attention never takes
-// libtorch's slow way unnoticed.
+// What only a GPU can show: the decoder there is the decoder on the CPU, and its attention never
+// takes libtorch's slow way unnoticed.
 #include <ATen/Context.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -44,7 +44,8 @@ class OnAGpu : public ::testing::Test {
     }
     return pack(selections, device);
   }
-  // Hidden states at the probes, and the flat gradient of their squares' sum, both fp32 on the host.
+  // Hidden states at the probes, and the flat gradient of their squares' sum, both fp32 on the
+  // host.
   static std::pair<at::Tensor, at::Tensor> run(at::ScalarType dtype, at::Device device) {
     const auto all = combs();
     Llama model(shape(), dtype, device, true);

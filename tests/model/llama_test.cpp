@@ -187,11 +187,23 @@ TEST_P(CombExactness, HiddenStatesAndGradientsEqualThoseOfSeparatePrompts) {
   model.initialise(3, 0.3);  // large enough that attention is far from uniform
   const auto a = testing::random_comb(1, {60, 17, 1}, 4), b = testing::random_comb(2, {33}, 1),
              c = testing::random_comb(3, {101}, 11);
-  const std::vector<CombSelection> selections{
-      {&a, testing::all_probes(a), false}, {&b, {0}, true}, {&c, {0, 3, 4, 9}, false}};
+  // Probes that ask with what the trunk goes on with, wholly or at first.
+  auto d = testing::random_comb(4, {70}, 5);
+  for (std::size_t i = 0; i < 5; ++i) {
+    auto& probe = d.probes[i];
+    const auto after = d.trunks[0].tokens.begin() + probe.attach;
+    const auto left = d.trunks[0].tokens.end() - after;
+    probe.tokens.assign(after, after + std::min<std::ptrdiff_t>(left, 2));
+    if (i % 2 == 1) probe.tokens.insert(probe.tokens.end(), {3, 4});
+    if (probe.tokens.empty()) probe.tokens = {5};
+  }
+  const std::vector<CombSelection> selections{{&a, testing::all_probes(a), false},
+                                              {&b, {0}, true},
+                                              {&c, {0, 3, 4, 9}, false},
+                                              {&d, testing::all_probes(d), false}};
   const auto batch = pack(selections, at::kCPU);
   const auto hidden = model.hidden(batch, batch.readout_rows);
-  ASSERT_EQ(hidden.size(0), 12 + 1 + 4);
+  ASSERT_EQ(hidden.size(0), 12 + 1 + 4 + 5);
   at::manual_seed(6);
   const auto weight = at::randn(hidden.sizes(), at::kDouble).to(GetParam());
   (hidden * weight).sum().backward();
