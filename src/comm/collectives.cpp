@@ -17,20 +17,21 @@ class LocalCollectives : public Collectives {
   std::unique_ptr<PendingSum> start_sum(at::Tensor) override { return std::make_unique<DoneSum>(); }
   bool overlaps(const at::Tensor&) const override { return false; }
   void broadcast(at::Tensor, int) override {}
-  void reduce_scatter_sum(at::Tensor flat, at::Tensor shard) override { copy(flat, shard, shard); }
-  void all_gather(at::Tensor shard, at::Tensor flat) override { copy(flat, shard, flat); }
+  std::unique_ptr<PendingSum> start_shard_sum(at::Tensor flat, std::int64_t begin,
+                                              std::int64_t end) override {
+    check_range(flat, begin, end, 1);
+    return std::make_unique<DoneSum>();
+  }
+  void all_gather(at::Tensor shard, at::Tensor flat) override {
+    check_shards(flat, shard, 1);
+    if (flat.data_ptr() == shard.data_ptr()) return;
+    at::NoGradGuard no_grad;
+    flat.view({-1}).copy_(shard.view({-1}));
+  }
   std::vector<double> allreduce_sum(std::vector<double> values) override { return values; }
   double allreduce_max(double value) override { return value; }
   bool all_equal(const std::string&) override { return true; }
   const char* backend() const override { return "none"; }
-
- private:
-  static void copy(const at::Tensor& flat, const at::Tensor& shard, const at::Tensor& to) {
-    check_shards(flat, shard, 1);
-    if (flat.data_ptr() == shard.data_ptr()) return;
-    at::NoGradGuard no_grad;
-    to.view({-1}).copy_((to.is_same(flat) ? shard : flat).view({-1}));
-  }
 };
 
 }  // namespace
@@ -45,6 +46,16 @@ void check_shards(const at::Tensor& flat, const at::Tensor& shard, int size) {
       at::toString(flat.scalar_type()) + ", " + flat.device().str() + ") has no " +
       std::to_string(size) + " contiguous shards of " + std::to_string(shard.numel()) + " (" +
       at::toString(shard.scalar_type()) + ", " + shard.device().str() + ")");
+}
+
+void check_range(const at::Tensor& flat, std::int64_t begin, std::int64_t end, int size) {
+  if (flat.is_contiguous() && flat.numel() % size == 0 && begin >= 0 && begin <= end &&
+      end <= flat.numel()) {
+    return;
+  }
+  throw std::invalid_argument("a buffer of " + std::to_string(flat.numel()) + " elements has no " +
+                              std::to_string(size) + " contiguous shards with a range [" +
+                              std::to_string(begin) + ", " + std::to_string(end) + ")");
 }
 
 Backend choose_backend(Backend asked, at::Device device, int group_size) {

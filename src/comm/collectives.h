@@ -51,13 +51,16 @@ class Collectives {
   // The root's values to everybody, in place.
   virtual void broadcast(at::Tensor tensor, int root) = 0;
 
-  // ZeRO's pair. `flat` is [size * n] and `shard` [n], contiguous, of the same type and device;
-  // rank r's shard is flat[r * n, (r + 1) * n), so the caller pads a buffer to a multiple of
-  // size(). `shard` may be that part of `flat` itself. Throws std::invalid_argument for other
-  // shapes.
-  // shard := this rank's part of the sum of all ranks' flat, the bits that allreduce_sum gives over
-  // MPI; `flat` keeps its values, except for the shard where they share memory.
-  virtual void reduce_scatter_sum(at::Tensor flat, at::Tensor shard) = 0;
+  // ZeRO's pair. `flat` is [size * n], contiguous; rank r's shard is flat[r * n, (r + 1) * n), so
+  // the caller pads a buffer to a multiple of size().
+  // Sums [begin, end) of `flat`, each element where its shard is: this rank's part of the range
+  // becomes the sum of all ranks' (the bits that allreduce_sum gives over MPI), the rest of `flat`
+  // keeps its values. Without waiting, on the terms of start_sum. Throws std::invalid_argument for
+  // a buffer that cannot be divided and for a range outside it.
+  virtual std::unique_ptr<PendingSum> start_shard_sum(at::Tensor flat, std::int64_t begin,
+                                                      std::int64_t end) = 0;
+  // `shard` is [n], contiguous, of the type and device of `flat`, and may be this rank's part of
+  // it. Throws std::invalid_argument for other shapes.
   // flat := all ranks' shards, in rank order.
   virtual void all_gather(at::Tensor shard, at::Tensor flat) = 0;
 
@@ -141,5 +144,11 @@ std::unique_ptr<GradientReducer> make_flat_reducer(Collectives& collectives, at:
 std::unique_ptr<GradientReducer> make_bucketed_reducer(Collectives& collectives,
                                                        at::Tensor flat_grad,
                                                        std::int64_t bucket_bytes);
+
+// The same for ZeRO: after finish() this rank's shard of `padded_grad` [size() * n] holds the sum,
+// the rest what it held. Only [0, elements) is ever added and reduced; what lies beyond is padding.
+std::unique_ptr<GradientReducer> make_sharded_reducer(Collectives& collectives,
+                                                      at::Tensor padded_grad, std::int64_t elements,
+                                                      std::int64_t bucket_bytes);
 
 }  // namespace straq::comm

@@ -1,5 +1,6 @@
-// The gradient reducers: flat, bucketed, and none for a group of one.
+// The gradient reducers: flat, in buckets for all or for their owners, and none for a group of one.
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <stdexcept>
 
@@ -28,12 +29,14 @@ class FlatReducer : public GradientReducer {
 
 class BucketedReducer : public GradientReducer {
  public:
-  BucketedReducer(Collectives& collectives, at::Tensor flat_grad, std::int64_t bucket_bytes)
-      : collectives_(collectives),
-        flat_grad_(std::move(flat_grad)),
-        size_(flat_grad_.numel()),
-        bucket_(std::max<std::int64_t>(1, bucket_bytes / flat_grad_.element_size())),
-        eager_(collectives_.overlaps(flat_grad_)) {
+  // Starts the sum of [begin, end).
+  using Start = std::function<std::unique_ptr<PendingSum>(std::int64_t begin, std::int64_t end)>;
+
+  BucketedReducer(std::int64_t size, std::int64_t bucket, bool eager, Start start)
+      : size_(size),
+        bucket_(std::max<std::int64_t>(1, bucket)),
+        eager_(eager),
+        start_(std::move(start)) {
     reset();
   }
 
@@ -82,7 +85,7 @@ class BucketedReducer : public GradientReducer {
   std::int64_t begin_of_next() const { return std::max<std::int64_t>(0, started_from_ - bucket_); }
   void start_next() {
     const std::int64_t begin = begin_of_next();
-    sums_.push_back(collectives_.start_sum(flat_grad_.narrow(0, begin, started_from_ - begin)));
+    sums_.push_back(start_(begin, started_from_));
     started_from_ = begin;
   }
   void reset() {
@@ -92,10 +95,9 @@ class BucketedReducer : public GradientReducer {
     final_from_ = started_from_ = size_;
   }
 
-  Collectives& collectives_;
-  at::Tensor flat_grad_;
   std::int64_t size_, bucket_;
-  bool eager_;
+  bool eager_;  // start while backward runs
+  Start start_;
   std::map<std::int64_t, std::int64_t> waiting_;   // final ranges below a gap: begin → end
   std::int64_t final_from_ = 0;                    // [final_from_, size_) is final
   std::int64_t started_from_ = 0;                  // and [started_from_, size_) is being reduced
@@ -113,7 +115,23 @@ std::unique_ptr<GradientReducer> make_bucketed_reducer(Collectives& collectives,
                                                        at::Tensor flat_grad,
                                                        std::int64_t bucket_bytes) {
   if (collectives.size() == 1) return std::make_unique<NoReducer>();
-  return std::make_unique<BucketedReducer>(collectives, flat_grad.view({-1}), bucket_bytes);
+  const at::Tensor flat = flat_grad.view({-1});
+  return std::make_unique<BucketedReducer>(
+      flat.numel(), bucket_bytes / flat.element_size(), collectives.overlaps(flat),
+      [&collectives, flat](std::int64_t begin, std::int64_t end) {
+        return collectives.start_sum(flat.narrow(0, begin, end - begin));
+      });
+}
+
+std::unique_ptr<GradientReducer> make_sharded_reducer(Collectives& collectives,
+                                                      at::Tensor padded_grad, std::int64_t elements,
+                                                      std::int64_t bucket_bytes) {
+  if (collectives.size() == 1) return std::make_unique<NoReducer>();
+  return std::make_unique<BucketedReducer>(
+      elements, bucket_bytes / padded_grad.element_size(), collectives.overlaps(padded_grad),
+      [&collectives, padded_grad](std::int64_t begin, std::int64_t end) {
+        return collectives.start_shard_sum(padded_grad, begin, end);
+      });
 }
 
 }  // namespace straq::comm

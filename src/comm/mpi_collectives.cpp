@@ -162,19 +162,12 @@ class PartialSums {
   std::vector<MPI_Request> requests_;
 };
 
-// One sum of one piece, in two rounds.
+// One piece of a sum that is on its way. MPI writes to its tensors until it is done, so the
+// destructor of what derives from it waits.
 class Exchange {
  public:
-  Exchange(Channel& channel, at::Tensor tensor) : channel_(channel), tensor_(std::move(tensor)) {
-    tag_ = next_tag(channel_);
-    // Whole cache lines, so that no two ranks' parts share one.
-    const std::int64_t n = tensor_.numel();
-    part_ = ((n + channel_.size - 1) / channel_.size + 63) / 64 * 64;
-    first_.emplace(channel_, tag_, part(channel_.rank), [&](int q) { return part(q); });
-    channel_.open.push_back(this);
-  }
-  // MPI writes to the tensor until all is done.
-  ~Exchange() { wait(); }
+  explicit Exchange(Channel& channel) : channel_(channel) {}
+  virtual ~Exchange() = default;
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
@@ -186,7 +179,26 @@ class Exchange {
     }
   }
   // Called by the channel, which forgets it once it is done.
-  void advance() {
+  virtual void advance() = 0;
+
+ protected:
+  Channel& channel_;
+  bool done_ = false;
+};
+
+// Everybody's sum, in two rounds.
+class SumForAll : public Exchange {
+ public:
+  SumForAll(Channel& channel, at::Tensor tensor) : Exchange(channel), tensor_(std::move(tensor)) {
+    tag_ = next_tag(channel_);
+    // Whole cache lines, so that no two ranks' parts share one.
+    const std::int64_t n = tensor_.numel();
+    part_ = ((n + channel_.size - 1) / channel_.size + 63) / 64 * 64;
+    first_.emplace(channel_, tag_, part(channel_.rank), [&](int q) { return part(q); });
+    channel_.open.push_back(this);
+  }
+  ~SumForAll() override { wait(); }
+  void advance() override {
     if (first_) {
       if (!first_->test()) return;
       second_round();
@@ -208,13 +220,31 @@ class Exchange {
                    [&](int q) { channel_.send(part(channel_.rank), q, tag_ + 1, second_); });
   }
 
-  Channel& channel_;
   at::Tensor tensor_;
   int tag_ = 0;
   std::int64_t part_ = 0;
   std::optional<PartialSums> first_;
   std::vector<MPI_Request> second_;
-  bool done_ = false;
+};
+
+// Each part's sum for its owner, in one round: part(q) is rank q's, maybe nothing.
+class SumForOwners : public Exchange {
+ public:
+  template <class Part>
+  SumForOwners(Channel& channel, Part&& part) : Exchange(channel) {
+    round_.emplace(channel_, next_tag(channel_), part(channel_.rank), part);
+    channel_.open.push_back(this);
+  }
+  ~SumForOwners() override { wait(); }
+  void advance() override {
+    if (!round_->test()) return;
+    round_->add_up();
+    round_.reset();
+    done_ = true;
+  }
+
+ private:
+  std::optional<PartialSums> round_;
 };
 
 void Channel::progress() {
@@ -225,26 +255,30 @@ void Channel::progress() {
 
 class MpiSum : public PendingSum {
  public:
-  MpiSum(Channel& channel, const at::Tensor& flat, std::int64_t piece)
-      : channel_(channel), elements_(flat.numel()) {
-    for (std::int64_t at = 0; at < flat.numel(); at += piece) {
-      pieces_.emplace_back(channel, flat.narrow(0, at, std::min(piece, flat.numel() - at)));
+  // start(begin, count) starts the exchange of a piece of the `elements`.
+  template <class Start>
+  MpiSum(Channel& channel, const char* what, std::int64_t elements, std::int64_t piece,
+         Start&& start)
+      : channel_(channel), what_(what), elements_(elements) {
+    for (std::int64_t at = 0; at < elements; at += piece) {
+      pieces_.push_back(start(at, std::min(piece, elements - at)));
     }
   }
   bool advance() override {
     if (!pieces_.empty()) channel_.progress();
-    while (!pieces_.empty() && pieces_.front().done()) pieces_.pop_front();
+    while (!pieces_.empty() && pieces_.front()->done()) pieces_.pop_front();
     return pieces_.empty();
   }
   void wait() override {
-    const CollectiveNote note("bucket's all-reduce", elements_);
+    const CollectiveNote note(what_, elements_);
     pieces_.clear();
   }
 
  private:
   Channel& channel_;
+  const char* what_;
   std::int64_t elements_;
-  std::deque<Exchange> pieces_;
+  std::deque<std::unique_ptr<Exchange>> pieces_;
 };
 
 class MpiCollectives : public Collectives {
@@ -259,7 +293,7 @@ class MpiCollectives : public Collectives {
     const CollectiveNote note("all-reduce", tensor.numel());
     on_host(tensor, [&](const at::Tensor& host) {
       // Two pieces at a time: one adds while the next one travels.
-      std::deque<Exchange> open;
+      std::deque<SumForAll> open;
       for (std::int64_t at = 0; at < host.numel(); at += piece_) {
         open.emplace_back(channel_, host.narrow(0, at, std::min(piece_, host.numel() - at)));
         if (open.size() == 2) open.pop_front();  // waits
@@ -273,7 +307,12 @@ class MpiCollectives : public Collectives {
     }
     check_type(tensor.scalar_type());
     TORCH_CHECK(tensor.is_contiguous(), "collectives take contiguous tensors");
-    return std::make_unique<MpiSum>(channel_, tensor.view({-1}), piece_);
+    const at::Tensor flat = tensor.view({-1});
+    return std::make_unique<MpiSum>(channel_, "bucket's all-reduce", flat.numel(), piece_,
+                                    [&](std::int64_t at, std::int64_t count) {
+                                      return std::make_unique<SumForAll>(channel_,
+                                                                         flat.narrow(0, at, count));
+                                    });
   }
   bool overlaps(const at::Tensor& tensor) const override { return tensor.is_cpu(); }
 
@@ -287,24 +326,30 @@ class MpiCollectives : public Collectives {
     });
   }
 
-  void reduce_scatter_sum(at::Tensor flat, at::Tensor shard) override {
-    const CollectiveNote note("reduce-scatter", flat.numel());
-    check_shards(flat, shard, size());
+  std::unique_ptr<PendingSum> start_shard_sum(at::Tensor flat, std::int64_t begin,
+                                              std::int64_t end) override {
+    check_range(flat, begin, end, size());
     check_type(flat.scalar_type());
-    const at::Tensor from = flat.cpu().view({-1});  // the tensor itself where it is on the CPU
-    on_host(shard, [&](const at::Tensor& to) {
-      const std::int64_t n = to.numel();
-      const at::Tensor mine = own_part(from, to, rank());
-      if (mine.data_ptr() != to.data_ptr()) to.copy_(mine);
-      for (std::int64_t at = 0; at < n; at += piece_) {
-        const std::int64_t count = std::min(piece_, n - at);
-        const int tag = next_tag(channel_);
-        PartialSums sums(channel_, tag, to.narrow(0, at, count),
-                         [&](int q) { return from.narrow(0, q * n + at, count); });
-        sums.wait();
-        sums.add_up();
-      }
-    });
+    if (size() == 1) return std::make_unique<DoneSum>();
+    const at::Tensor all = flat.detach().view({-1});
+    const at::Tensor range = all.narrow(0, begin, end - begin);
+    const at::Tensor host = range.cpu();  // the range itself where it is on the CPU
+    auto sum = std::make_unique<MpiSum>(
+        channel_, "bucket's sum for its owner", end - begin, piece_,
+        [&](std::int64_t at, std::int64_t count) {
+          return std::make_unique<SumForOwners>(channel_, [&](int q) {
+            const auto part = shard_range(all, begin + at, begin + at + count, q, size());
+            return host.narrow(0, std::clamp<std::int64_t>(part.begin - begin, 0, host.numel()),
+                               part.count);
+          });
+        });
+    if (all.is_cpu()) return sum;
+    sum->wait();
+    const auto own = shard_range(all, begin, end, rank(), size());
+    if (own.count > 0) {
+      all.narrow(0, own.begin, own.count).copy_(host.narrow(0, own.begin - begin, own.count));
+    }
+    return std::make_unique<DoneSum>();
   }
   void all_gather(at::Tensor shard, at::Tensor flat) override {
     const CollectiveNote note("all-gather", flat.numel());

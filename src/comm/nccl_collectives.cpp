@@ -262,15 +262,25 @@ class NcclCollectives : public Collectives {
     });
     nccl_.wait("broadcast", done);
   }
-  void reduce_scatter_sum(at::Tensor flat, at::Tensor shard) override {
-    check_shards(flat, shard, size());
-    if (!ours(flat)) return mpi_->reduce_scatter_sum(std::move(flat), std::move(shard));
-    auto done = launch("reduce-scatter", {flat, shard}, [&] {
-      return ncclReduceScatter(flat.data_ptr(), shard.data_ptr(), count(shard),
-                               nccl_type(flat.scalar_type()), ncclSum, nccl_.get(),
-                               stream_.stream());
+  std::unique_ptr<PendingSum> start_shard_sum(at::Tensor flat, std::int64_t begin,
+                                              std::int64_t end) override {
+    if (!ours(flat)) return mpi_->start_shard_sum(std::move(flat), begin, end);
+    check_range(flat, begin, end, size());
+    auto done = launch("sum for its owner", {flat}, [&] {
+      ncclResult_t first = ncclGroupStart();
+      for (int q = 0; q < size() && first == ncclSuccess; ++q) {
+        const auto part = shard_range(flat, begin, end, q, size());
+        if (part.count == 0) continue;
+        const at::Tensor piece = flat.view({-1}).narrow(0, part.begin, part.count);
+        first =
+            ncclReduce(piece.data_ptr(), piece.data_ptr(), count(piece),
+                       nccl_type(piece.scalar_type()), ncclSum, q, nccl_.get(), stream_.stream());
+        if (first == ncclInProgress) first = ncclSuccess;  // the group's end says how it went
+      }
+      const ncclResult_t end_of_group = ncclGroupEnd();
+      return first == ncclSuccess ? end_of_group : first;
     });
-    nccl_.wait("reduce-scatter", done);
+    return std::make_unique<NcclSum>(nccl_, std::move(flat), std::move(done));
   }
   void all_gather(at::Tensor shard, at::Tensor flat) override {
     check_shards(flat, shard, size());

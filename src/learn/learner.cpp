@@ -41,11 +41,13 @@ Learner::Learner(std::unique_ptr<model::Llama> online, const std::vector<prompt:
                                            /*with_gradients=*/false);
   target_->parameters().copy_from(online_->parameters());
   sharded_ = config_.zero1 && collectives_.size() > 1;
-  if (!sharded_) {
-    const auto bucket_bytes = static_cast<std::int64_t>(config_.collectives.bucket_mb * (1 << 20));
-    reducer_ =
-        comm::make_bucketed_reducer(collectives_, online_->parameters().flat_grad(), bucket_bytes);
-  }
+  const auto bucket_bytes = static_cast<std::int64_t>(config_.collectives.bucket_mb * (1 << 20));
+  const auto& parameters = online_->parameters();
+  reducer_ =
+      sharded_
+          ? comm::make_sharded_reducer(collectives_, parameters.padded_grad(collectives_.size()),
+                                       parameters.size(), bucket_bytes)
+          : comm::make_bucketed_reducer(collectives_, parameters.flat_grad(), bucket_bytes);
 }
 
 void Learner::begin_stage(const StageConfig& stage, std::int64_t total_steps) {
@@ -103,7 +105,7 @@ at::Tensor Learner::gathered(const at::Tensor& shard) {
 void Learner::share_parameters() {
   if (!sharded_) return;
   const at::Tensor all = online_->parameters().padded_flat(collectives_.size());
-  collectives_.all_gather(shard_of(all).clone(), all);
+  collectives_.all_gather(shard_of(all), all);
 }
 
 at::Tensor Learner::weights() {
@@ -175,28 +177,24 @@ StepMetrics Learner::step(const StepPlan& plan, const StepPlan* next) {
     accumulate(pass, target_next, plan, sums, i + 1 == plan.passes.size());
   }
   double reduce_start = monotonic_seconds();
-  // A learner with no items takes part, too.
-  at::Tensor grad = online_->parameters().flat_grad();
+  // A learner with no items takes part, too. Nothing here waits for another learner until the next
+  // batch's target values are there.
   at::Tensor numbers = at::cat({sums.values, at::full({1}, sums.tokens, sums.values.options())});
-  if (sharded_) {
-    const at::Tensor all = online_->parameters().padded_grad(collectives_.size());
-    grad = at::empty({all.numel() / collectives_.size()}, all.options());
-    collectives_.reduce_scatter_sum(all, grad);
-    numbers = at::cat({numbers, squared_norm(grad)});
-    collectives_.allreduce_sum(numbers);
-  } else {
-    // Nothing here waits for another learner until the next batch's target values are there.
-    reducer_->start_all();
-    const auto pending = collectives_.start_sum(numbers);
-    if (next != nullptr) {
-      seconds_.reduce += monotonic_seconds() - reduce_start;
-      look_ahead(*next);
-      reduce_start = monotonic_seconds();
-    }
-    reducer_->finish();
-    pending->wait();
-    numbers = at::cat({numbers, squared_norm(grad)});
+  reducer_->start_all();
+  const auto pending = collectives_.start_sum(numbers);
+  if (next != nullptr) {
+    seconds_.reduce += monotonic_seconds() - reduce_start;
+    look_ahead(*next);
+    reduce_start = monotonic_seconds();
   }
+  reducer_->finish();
+  pending->wait();
+  const at::Tensor grad = sharded_
+                              ? shard_of(online_->parameters().padded_grad(collectives_.size()))
+                              : online_->parameters().flat_grad();
+  at::Tensor norm = squared_norm(grad);
+  if (sharded_) collectives_.allreduce_sum(norm);
+  numbers = at::cat({numbers, norm});
   // All that a step tells the host, in one copy.
   const at::Tensor host = numbers.cpu();
   const auto* sum = host.const_data_ptr<double>();
@@ -334,7 +332,7 @@ void Learner::accumulate(const PassPlan& pass, const at::Tensor& target_next, co
   if (loss.defined()) {
     // Gradients grow from micro-batch to micro-batch: with the last one they are final, and their
     // reduction starts while the layers below are still to be done.
-    if (last && reducer_) {
+    if (last) {
       online_->on_gradient(
           [this](std::int64_t begin, std::int64_t end) { reducer_->add(begin, end); });
     }

@@ -120,7 +120,7 @@ class Learner {
   LearnConfig config_;
   comm::Collectives& collectives_;
   bool sharded_ = false;  // ZeRO-1: optimizer state is this learner's shard
-  std::unique_ptr<comm::GradientReducer> reducer_;  // null when sharded
+  std::unique_ptr<comm::GradientReducer> reducer_;
   StageConfig stage_;
   std::int64_t stage_steps_ = 0, stage_step_ = 0;
   std::unique_ptr<AdamW> optimizer_;

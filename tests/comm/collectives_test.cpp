@@ -64,9 +64,9 @@ TEST(MakeCollectives, WithoutMpiIsAGroupOfOne) {
 TEST(LocalCollectives, TheOnlyShardIsTheWhole) {
   const auto group = make_local_collectives();
   const auto flat = at::arange(6, at::kFloat), shard = at::zeros({6}, at::kFloat);
-  group->reduce_scatter_sum(flat, shard);
-  EXPECT_TRUE(shard.equal(flat));
-  shard.mul_(2);
+  group->start_shard_sum(flat, 1, 6)->wait();
+  EXPECT_TRUE(flat.equal(at::arange(6, at::kFloat)));
+  shard.copy_(flat).mul_(2);
   group->all_gather(shard, flat);
   EXPECT_TRUE(flat.equal(at::arange(6, at::kFloat) * 2));
   EXPECT_THROW(group->all_gather(shard, at::zeros({7}, at::kFloat)), std::invalid_argument);
@@ -96,7 +96,12 @@ class Recorder : public Collectives {
   }
   bool overlaps(const at::Tensor&) const override { return early; }
   void broadcast(at::Tensor, int) override {}
-  void reduce_scatter_sum(at::Tensor, at::Tensor) override {}
+  std::unique_ptr<PendingSum> start_shard_sum(at::Tensor flat, std::int64_t begin,
+                                              std::int64_t end) override {
+    EXPECT_EQ(flat.numel() % size(), 0);
+    started.emplace_back(begin, end);
+    return std::make_unique<Sum>(waits);
+  }
   void all_gather(at::Tensor, at::Tensor) override {}
   std::vector<double> allreduce_sum(std::vector<double> values) override { return values; }
   double allreduce_max(double value) override { return value; }
@@ -124,6 +129,18 @@ TEST(BucketedReducer, StartsABucketWhenItAndAllLaterOnesAreFinal) {
   EXPECT_EQ(group.waits, 0);
   reducer->finish();
   EXPECT_EQ(group.waits, 4);
+}
+
+// Under ZeRO, too, the sums start while backward runs; the padding is nobody's gradient.
+TEST(ShardedReducer, StartsItsBucketsAsEarlyAndLeavesThePaddingOut) {
+  Recorder group;
+  const auto reducer = make_sharded_reducer(group, at::zeros({102}, at::kFloat), 101, 4 * 60);
+  reducer->add(30, 101);
+  EXPECT_EQ(group.started, (Ranges{{41, 101}}));
+  EXPECT_THROW(reducer->add(101, 102), std::invalid_argument);
+  reducer->finish();
+  EXPECT_EQ(group.started, (Ranges{{41, 101}, {0, 41}}));
+  EXPECT_EQ(group.waits, 2);
 }
 
 TEST(BucketedReducer, OrderAndSizesDoNotDependOnWhatARankAdded) {

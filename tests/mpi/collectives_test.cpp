@@ -104,32 +104,37 @@ TEST_P(CollectivesOf, SumsOfEveryTypeAreRightAndTheSameBitsEverywhere) {
 
 TEST_P(CollectivesOf, ShardsOfTheSumAndBackAreTheSum) {
   for (const std::int64_t count : {1, 1000, 4099}) {
-    const auto flat = numbers(count * n(), rank());
-    const auto sum = flat.clone();
+    const auto mine = numbers(count * n(), rank());
+    const auto sum = mine.clone();
     group_->allreduce_sum(sum);
-    const auto shard = at::zeros({count}, on_device(at::kFloat));
-    const auto before = flat.clone();
-    group_->reduce_scatter_sum(flat, shard);
-    EXPECT_TRUE(flat.equal(before));
-    const auto part = sum.narrow(0, rank() * count, count);
-    if (GetParam() == Backend::nccl) {  // adds in another order in an allreduce
-      EXPECT_TRUE(at::allclose(shard, part, 1e-5, 1e-3));
-    } else {
-      EXPECT_TRUE(shard.equal(part));
-    }
+    const auto same = [&](const at::Tensor& a, const at::Tensor& b) {
+      // NCCL adds in another order in an allreduce.
+      return GetParam() == Backend::nccl ? at::allclose(a, b, 1e-5, 1e-3) : a.equal(b);
+    };
+    const auto flat = mine.clone();
+    group_->start_shard_sum(flat, 0, count * n())->wait();
+    const auto own = flat.narrow(0, rank() * count, count);
+    EXPECT_TRUE(same(own, sum.narrow(0, rank() * count, count)));
+    const auto shard = own.clone();
+    // The others' parts are theirs to sum.
+    own.copy_(mine.narrow(0, rank() * count, count));
+    EXPECT_TRUE(flat.equal(mine));
     const auto gathered = at::zeros({count * n()}, on_device(at::kFloat));
     group_->all_gather(shard, gathered);
     EXPECT_TRUE(gathered.narrow(0, rank() * count, count).equal(shard));
     EXPECT_TRUE(group_->all_equal(bits(gathered)));
     // In place: the shard is a part of the buffer.
-    const auto own = flat.narrow(0, rank() * count, count);
-    group_->reduce_scatter_sum(flat, own);
-    EXPECT_TRUE(own.equal(shard));
+    own.copy_(shard);
     group_->all_gather(own, flat);
     EXPECT_TRUE(flat.equal(gathered));
   }
-  EXPECT_THROW(group_->reduce_scatter_sum(at::zeros({n() + 1}, on_device(at::kFloat)),
-                                          at::zeros({1}, on_device(at::kFloat))),
+  const auto odd = at::zeros({n() + 1}, on_device(at::kFloat));
+  if (n() > 1) {
+    EXPECT_THROW(group_->start_shard_sum(odd, 0, 1), std::invalid_argument);
+  }
+  const auto fits = at::zeros({2 * n()}, on_device(at::kFloat));
+  EXPECT_THROW(group_->start_shard_sum(fits, 1, 2 * n() + 1), std::invalid_argument);
+  EXPECT_THROW(group_->all_gather(at::zeros({1}, on_device(at::kFloat)), odd),
                std::invalid_argument);
 }
 
@@ -168,6 +173,32 @@ TEST_P(CollectivesOf, BucketsGiveTheBitsOfOneSum) {
       if (GetParam() != Backend::nccl) {
         EXPECT_TRUE(grad.equal(flat)) << bytes << " " << layers;
       }
+    }
+  }
+}
+
+// Nor may they under ZeRO, where a bucket may lie in several shards or in a part of one.
+TEST_P(CollectivesOf, BucketsGiveAShardTheBitsOfOneSum) {
+  const std::int64_t size = 50021, padded = (size + n() - 1) / n() * n(), share = padded / n();
+  const auto sum = numbers(size, rank());
+  group_->allreduce_sum(sum);
+  const auto begin = std::min(size, rank() * share), end = std::min(size, begin + share);
+  for (const std::int64_t bytes : {4096, 100000, 1 << 20}) {
+    const auto grad = at::zeros({padded}, on_device(at::kFloat));
+    const auto reducer = make_sharded_reducer(*group_, grad, size, bytes);
+    for (int step = 0; step < 2; ++step) {
+      grad.narrow(0, 0, size).copy_(numbers(size, rank()));
+      if (rank() > 0 || step > 0) {  // a learner without samples adds nothing
+        for (const auto& [from, to] : layers_of(size, 5)) reducer->add(from, to);
+      }
+      reducer->finish();
+      const auto own = grad.narrow(0, begin, end - begin), part = sum.narrow(0, begin, end - begin);
+      if (GetParam() == Backend::nccl) {
+        EXPECT_TRUE(at::allclose(own, part, 1e-5, 1e-3)) << bytes;
+      } else {
+        EXPECT_TRUE(own.equal(part)) << bytes << " " << step;
+      }
+      EXPECT_EQ(grad.narrow(0, size, padded - size).abs().sum().item<float>(), 0);
     }
   }
 }
@@ -234,9 +265,9 @@ TEST(MpiCollectives, PiecesMakeNoDifference) {
   const auto sum = cut->start_sum(c);
   while (!sum->advance()) continue;
   EXPECT_TRUE(a.equal(c));
-  const auto shard = at::empty({1000}, at::kFloat), gathered = at::empty({1000 * n}, at::kFloat);
-  cut->reduce_scatter_sum(mine, shard);
-  cut->all_gather(shard, gathered);
+  const auto gathered = at::empty({1000 * n}, at::kFloat);
+  cut->start_shard_sum(mine, 0, 1000 * n)->wait();
+  cut->all_gather(mine.narrow(0, 1000 * rank, 1000), gathered);
   EXPECT_TRUE(a.equal(gathered));
   const auto sent = rank == 0 ? a.clone() : at::zeros_like(a);
   cut->broadcast(sent, 0);
