@@ -46,11 +46,26 @@ void append(std::string& out, char32_t c) {
   }
 }
 
+// The end of the run of ASCII bytes above `least` that begins at `i`. Nearly all text is such runs,
+// and nothing need be decoded in them.
+std::size_t ascii_end(std::string_view s, std::size_t i, unsigned char least) {
+  const auto plain = [&](char b) {
+    const auto byte = static_cast<unsigned char>(b);
+    return byte > least && byte < 0x80;
+  };
+  while (i < s.size() && plain(s[i])) ++i;
+  return i;
+}
+
 }  // namespace
 
 std::optional<std::size_t> first_invalid_utf8(std::string_view text) {
   char32_t c = 0;
   for (std::size_t i = 0; i < text.size();) {
+    if (const auto end = ascii_end(text, i, 0); end > i) {
+      i = end;
+      continue;
+    }
     const std::size_t n = sequence_at(text, i, c);
     if (n == 0) return i;
     i += n;
@@ -88,16 +103,20 @@ std::string normalise_space(std::string_view text) {
   out.reserve(text.size());
   bool gap = false;
   for (std::size_t i = 0; i < text.size();) {
-    char32_t c = 0;
-    std::size_t n = sequence_at(text, i, c);
-    if (n != 0 && is_space(c)) {
-      gap = true;
-    } else {
-      if (gap && !out.empty()) out += ' ';
-      gap = false;
+    std::size_t n = ascii_end(text, i, ' ') - i;
+    if (n == 0) {
+      char32_t c = 0;
+      n = sequence_at(text, i, c);
+      if (n != 0 && is_space(c)) {
+        gap = true;
+        i += n;
+        continue;
+      }
       if (n == 0) n = 1;  // an ill-formed byte is kept: reporting it is the reader's business
-      out.append(text.substr(i, n));
     }
+    if (gap && !out.empty()) out += ' ';
+    gap = false;
+    out.append(text.substr(i, n));
     i += n;
   }
   return out;
@@ -117,6 +136,11 @@ char32_t to_lower(char32_t c) {
 }
 
 std::string to_lower(std::string_view text) {
+  if (ascii_end(text, 0, 0) == text.size()) {
+    std::string out(text);
+    for (char& c : out) c = static_cast<char>(to_lower(static_cast<char32_t>(c)));
+    return out;
+  }
   std::u32string points = decode_utf8(text);
   for (char32_t& c : points) c = to_lower(c);
   return encode_utf8(points);
