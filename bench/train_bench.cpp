@@ -252,9 +252,9 @@ int run(int argc, char** argv) {
   }
   online->set_recompute(recompute);
   const auto collectives = comm::make_local_collectives();
-  learn::Learner learner(std::move(online), combs,
-                         {data.option_ids().begin(), data.option_ids().end()},
-                         planner::Readout::mean_logit, config.learn, *collectives, master);
+  learn::Learner learner(
+      std::move(online), combs, {data.option_ids().begin(), data.option_ids().end()},
+      planner::Readout::mean_logit, config.learn, *collectives, std::move(master));
   if (only_evaluate) {
     Json out = evaluate(learner, combs);
     out["peak_rss_bytes"] = memory_bytes("VmHWM");

@@ -133,7 +133,7 @@ struct CqlConfig {
 // The Q-learning stage: a stage with everything that the Bellman equation needs.
 struct LearnConfig : StageConfig {
   PlannerKind planner = PlannerKind::q;
-  std::int64_t batch = 64;           // decisions per optimizer step, over all learners
+  std::int64_t batch = 64;  // decisions per optimizer step, over all learners
   // Tokens of one forward pass on one learner; 0: as many as its free memory allows.
   std::int64_t micro_tokens = 8192;
   double gamma = 0.85;

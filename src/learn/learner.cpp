@@ -153,7 +153,8 @@ StepPlan Learner::plan(const Batch& batch, std::int64_t epoch,
   return plan_step(combs_, batch, epoch, transitions,
                    {stage_.objective, collectives_.rank(), collectives_.size(),
                     cost_in(online_->shape(), stage_.objective.lm > 0), config_.micro_tokens,
-                    online_->device().is_cuda()});
+                    online_->device().is_cuda(), has_target(),
+                    !has_target() || config_.backup == Backup::double_q});
 }
 
 StepMetrics Learner::step(const Batch& batch, std::int64_t epoch,
@@ -233,18 +234,17 @@ StepMetrics Learner::step(const StepPlan& plan, const StepPlan* next) {
 }
 
 at::Tensor Learner::target_values(const PassPlan& pass) {
-  if (stage_.objective.bellman <= 0 || pass.next_probes == 0) return {};
+  if (stage_.objective.bellman <= 0 || pass.next_probes == 0 || !has_target()) return {};
   const double start = monotonic_seconds();
   c10::NoGradGuard no_grad;
-  const model::Llama& network = config_.target.every == 0 ? *online_ : *target_;
-  at::Tensor q = planner::q_values(network, pass.next_states, option_ids_, readout_);
+  at::Tensor q = planner::q_values(*target_, pass.next_states, option_ids_, readout_);
   seconds_.target += monotonic_seconds() - start;
   return q;
 }
 
 void Learner::look_ahead(const StepPlan& next) {
   // Alone there is nothing to wait for, and without a network of its own the target moves.
-  if (collectives_.size() == 1 || config_.target.every == 0) return;
+  if (collectives_.size() == 1 || !has_target()) return;
   target_->on_layer([this] { reducer_->advance(); });
   for (const PassPlan& pass : next.passes) {
     ahead_.passes.push_back(pass.to(online_->device()));
@@ -257,39 +257,40 @@ void Learner::look_ahead(const StepPlan& next) {
 void Learner::accumulate(const PassPlan& pass, const at::Tensor& target_next, const StepPlan& step,
                          Sums& sums, bool last) {
   const auto& objective = stage_.objective;
-  const double start = monotonic_seconds();
-  const bool bellman = objective.bellman > 0;
-  at::Tensor online_next;
-  if (target_next.defined()) {
-    c10::NoGradGuard no_grad;
-    if (config_.backup == Backup::double_q) {
-      online_next = planner::q_values(*online_, pass.next_states, option_ids_, readout_);
-    }
-    sums.tokens += static_cast<double>(pass.next_states.rows);
-  }
   const double forward_start = monotonic_seconds();
-  seconds_.target += forward_start - start;
-
+  const bool bellman = objective.bellman > 0;
+  if (target_next.defined()) sums.tokens += static_cast<double>(pass.next_states.rows);
   sums.tokens += static_cast<double>(pass.states.rows);
   // Rows to read: the probes, then the text rows whose next token the language model predicts.
   const std::int64_t texts = pass.text_rows.numel();
   at::Tensor rows = pass.states.readout_rows;
   if (texts > 0) rows = at::cat({rows, pass.text_rows});
   const at::Tensor hidden = online_->hidden(pass.states, rows);
-  const at::Tensor at_probes = hidden.narrow(0, 0, pass.probes);
+  const auto readouts = pass.states.readout_rows.numel();
+  const at::Tensor at_readouts = hidden.narrow(0, 0, readouts);
+  const auto of_decisions = [&](const at::Tensor& x) {
+    return pass.own.defined() ? x.index_select(0, pass.own) : x;
+  };
+  const at::Tensor at_probes = of_decisions(at_readouts);
 
   at::Tensor loss;
   auto add = [&](const at::Tensor& part) { loss = loss.defined() ? loss + part : part; };
-  const at::Tensor q = planner::q_of_hidden(*online_, at_probes, option_ids_, readout_);
+  const at::Tensor q_read = planner::q_of_hidden(*online_, at_readouts, option_ids_, readout_);
+  const at::Tensor q = of_decisions(q_read);
+  at::Tensor online_next;
+  if (pass.next_online.defined()) {
+    online_next = q_read.detach().index_select(0, pass.next_online);
+  }
+  const at::Tensor& next_q = has_target() ? target_next : online_next;
   const auto real = at::TensorOptions().dtype(q.scalar_type()).device(q.device());
   const at::Tensor none = at::zeros({}, real);
   std::vector<at::Tensor> parts(Sums::count, none);
   if (bellman && pass.transitions() > 0) {
     const at::Tensor chosen = q.index({pass.row, pass.action});
     at::Tensor value = at::zeros({pass.transitions()}, real);
-    if (target_next.defined()) {
+    if (next_q.defined()) {
       value = next_values(
-          config_.backup, target_next.index_select(0, pass.next_row),
+          config_.backup, next_q.index_select(0, pass.next_row),
           online_next.defined() ? online_next.index_select(0, pass.next_row) : online_next,
           pass.next_action);
     }
@@ -317,7 +318,7 @@ void Learner::accumulate(const PassPlan& pass, const at::Tensor& target_next, co
   }
   if (texts > 0) {
     const at::Tensor lm =
-        online_->cross_entropy_sum(hidden.narrow(0, pass.probes, texts), pass.text_next);
+        online_->cross_entropy_sum(hidden.narrow(0, readouts, texts), pass.text_next);
     parts[Sums::lm] = lm;
     add(lm * (objective.lm / step.text_tokens));
   }

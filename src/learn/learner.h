@@ -101,6 +101,8 @@ class Learner {
 
  private:
   at::Tensor shard_of(const at::Tensor& padded) const;
+  // Whether next states are valued by a network of their own (target.every = 0: by the online one).
+  bool has_target() const { return config_.target.every > 0; }
   at::Tensor first_master();
   at::Tensor gathered(const at::Tensor& shard);
   void share_parameters();

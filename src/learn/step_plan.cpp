@@ -21,17 +21,19 @@ void each_tensor(PassPlan& p, F&& f) {
   for (auto* batch : {&p.states, &p.next_states}) {
     f(batch->tokens), f(batch->positions);
   }
-  f(p.gold), f(p.row), f(p.next_row), f(p.action), f(p.next_action);
-  f(p.reward), f(p.continues), f(p.text_next);
+  f(p.own), f(p.next_online), f(p.gold), f(p.row), f(p.next_row), f(p.action);
+  f(p.next_action), f(p.reward), f(p.continues), f(p.text_next);
 }
 
 PassPlan plan_pass(const std::vector<prompt::Comb>& combs, const Batch& micro, std::int64_t epoch,
                    const TransitionSource& transitions, const PlanOptions& options) {
   PassPlan plan;
   std::vector<model::CombSelection> states, next_states;
-  std::vector<std::int64_t> row, next_row, action, next_action, gold;
+  std::vector<std::int64_t> row, next_row, action, next_action, gold, own, next_online;
   std::vector<double> reward, continues;
   std::vector<Transition> made;
+  const bool online_next = options.objective.bellman > 0 && options.online_next;
+  std::int64_t readouts = 0;
   for (const auto& item : micro) {
     const auto& comb = combs[static_cast<std::size_t>(item.comb)];
     states.push_back(select(comb, item.first, item.last));
@@ -40,6 +42,13 @@ PassPlan plan_pass(const std::vector<prompt::Comb>& combs, const Batch& micro, s
         std::min<std::int32_t>(item.last + 1, static_cast<std::int32_t>(comb.decisions.size()));
     const bool has_next = next_last > item.first + 1;
     if (has_next) next_states.push_back(select(comb, item.first + 1, next_last));
+    // All next states but that of a dialogue's cut are states themselves.
+    const bool cut = online_next && next_last > item.last;
+    if (cut) states.back().probes.push_back(item.last);
+    for (auto d = item.first; d < item.last; ++d) own.push_back(readouts + d - item.first);
+    for (auto d = item.first + 1; d < next_last; ++d)
+      next_online.push_back(readouts + d - item.first);
+    readouts += item.count() + (cut ? 1 : 0);
     for (auto d = item.first; d < item.last; ++d) {
       gold.push_back(comb.decisions[static_cast<std::size_t>(d)].gold);
       made.clear();
@@ -60,7 +69,9 @@ PassPlan plan_pass(const std::vector<prompt::Comb>& combs, const Batch& micro, s
     if (has_next) plan.next_probes += next_last - item.first - 1;
   }
   plan.states = model::pack(states, at::kCPU);
-  if (options.objective.bellman > 0) plan.next_states = model::pack(next_states, at::kCPU);
+  if (options.objective.bellman > 0 && options.target_next) {
+    plan.next_states = model::pack(next_states, at::kCPU);
+  }
 
   std::vector<std::int64_t> text_rows, text_next;
   if (options.objective.lm > 0) {
@@ -75,6 +86,8 @@ PassPlan plan_pass(const std::vector<prompt::Comb>& combs, const Batch& micro, s
     }
   }
   const auto index = [](const std::vector<std::int64_t>& v) { return at::tensor(v, at::kLong); };
+  if (readouts > plan.probes) plan.own = index(own);
+  if (online_next && plan.next_probes > 0) plan.next_online = index(next_online);
   plan.gold = index(gold);
   plan.row = index(row);
   plan.next_row = index(next_row);

@@ -24,8 +24,12 @@ namespace straq::learn {
 // device is a GPU.
 struct PassPlan {
   model::CombBatch states;       // the probes of the micro-batch's decisions, in order
-  model::CombBatch next_states;  // those that a target is bootstrapped from; no rows: none is
+  model::CombBatch next_states;  // those that the target network is asked; no rows: none is
   std::int64_t probes = 0, next_probes = 0;
+  // Where the online network values next states, too, its one pass asks both: the states' readouts
+  // that are decisions of the micro-batch [probes], undefined where all are; and the readout of
+  // each next state [next_probes], undefined where it is not asked. int64.
+  at::Tensor own, next_online;
   // Of each decision, [probes] int64.
   at::Tensor gold;
   // Of each transition, [transitions]: the probe of its state and of its next state (0 where it has
@@ -53,6 +57,8 @@ struct PlanOptions {
   ItemCost cost;                     // by which the batch is divided
   std::int64_t micro_tokens = 8192;  // of a pass
   bool pinned = false;               // copies to a GPU overlap with its work
+  // Whose values of next states are wanted: the target network's, the online one's, or both.
+  bool target_next = true, online_next = false;
 };
 // Throws what model::pack throws.
 StepPlan plan_step(const std::vector<prompt::Comb>& combs, const Batch& batch, std::int64_t epoch,

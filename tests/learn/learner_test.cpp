@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "core/error.h"
 #include "learn/td.h"
 #include "tests/learn/learn_helpers.h"
@@ -58,10 +60,39 @@ TEST(Learner, TargetsComeFromTheLaggingNetwork) {
   lagging.make();
   following.config.target.every = 0;  // the online network itself
   following.make();
-  EXPECT_EQ(lagging.step(0).target_mean, following.step(0).target_mean);  // equal weights so far
+  // Equal weights so far, asked in passes of their own or in one.
+  EXPECT_NEAR(lagging.step(0).target_mean, following.step(0).target_mean, 1e-6);
   const auto a = lagging.step(1), b = following.step(1);
-  EXPECT_EQ(a.q_mean, b.q_mean);
-  EXPECT_NE(a.target_mean, b.target_mean);
+  EXPECT_NEAR(a.q_mean, b.q_mean, 1e-6);
+  EXPECT_GT(std::abs(a.target_mean - b.target_mean), 1e-5);
+}
+
+// What the online network says of next states comes from the pass that trains it. Before the first
+// update both networks agree, so all ways to value next states must, too: batches of 16 cut
+// dialogues, whose next state is asked beside the batch's own.
+TEST(Learner, NextStatesAskedOfTheOnlineNetworkHaveTheValuesOfTheTarget) {
+  for (int batch = 0; batch < 3; ++batch) {
+    SCOPED_TRACE(batch);
+    Fixture separate, twice, alone;
+    twice.config.backup = Backup::double_q;
+    alone.config.target.every = 0;
+    for (Fixture* f : {&separate, &twice, &alone}) {
+      f->config.objective = {1, 0.5, 0.5};
+      f->config.cql.alpha = 0.3;
+      f->make();
+    }
+    const auto expected = separate.step(batch);
+    for (Fixture* f : {&twice, &alone}) {
+      const auto m = f->step(batch);
+      EXPECT_NEAR(m.loss, expected.loss, 1e-5 * std::abs(expected.loss));
+      EXPECT_NEAR(m.target_mean, expected.target_mean, 1e-6);
+      EXPECT_NEAR(m.max_q, expected.max_q, 1e-6);
+      EXPECT_NEAR(m.grad_norm, expected.grad_norm, 1e-5 * expected.grad_norm);
+    }
+    // Without a network of its own nothing but the states is computed, and where a dialogue goes on
+    // the next one.
+    EXPECT_LT(alone.step(batch).tokens, 0.7 * static_cast<double>(separate.step(batch).tokens));
+  }
 }
 
 TEST(Learner, LossFallsOnAFixedBatch) {
