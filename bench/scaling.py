@@ -102,7 +102,7 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json")
     a = parser.parse_args()
-    dialogues = 500 if a.quick else 12000
+    dialogues = 500 if a.quick else 36000
     work = Path(tempfile.mkdtemp(prefix="straq-scaling-"))
     try:
         sizes = [(64, 4)] if a.quick else [(64, 25), (256, 8)]
