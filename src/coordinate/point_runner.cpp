@@ -188,7 +188,7 @@ class PointRun {
         !kernel::has_bf16_tiles()) {
       log::warn("learn",
                 "model.precision: bf16 halves the memory of the weights, but this processor has no "
-                "tiles for it (AMX) and takes about twice as long as with fp32");
+                "tiles for it (AMX): it multiplies in fp32 and is no faster for it");
     }
     Planner planner = make_model(config_, dataset_.vocab_size(), device, /*training=*/true);
     const auto& online = planner.network;

@@ -75,6 +75,8 @@ struct RowOps {
   // out = x * factor[row], from the accumulator's precision; rows x_stride and out_stride apart.
   void (*scale_rows)(const A* x, const A* factor, T* out, std::int64_t rows, std::int64_t x_stride,
                      std::int64_t out_stride, std::int64_t width);
+  // out = x in the accumulator's precision, [rows, width] side by side; rows of x `stride` apart.
+  void (*to_wide)(const T* x, A* out, std::int64_t rows, std::int64_t stride, std::int64_t width);
 };
 
 enum class InstructionSet { baseline, avx2, avx512 };

@@ -3,6 +3,9 @@
 #include <ATen/ATen.h>
 
 #include <type_traits>
+#include <vector>
+
+#include "kernel/processor.h"
 
 // Weak: null where libtorch does not export them.
 extern "C" {
@@ -22,6 +25,7 @@ namespace {
 using kernel::BFloat16;
 
 bool allowed = true;
+bool by_fp32 = !kernel::has_bf16_tiles();
 
 bool have_sgemm() {
   return allowed && sgemm_ != nullptr && dgemm_ != nullptr;
@@ -77,10 +81,29 @@ void gemm(bool transpose_b, bool transpose_a, std::int64_t m, std::int64_t n, st
   }
 }
 
+// A matrix in fp32, side by side, in memory that each thread keeps for operand `which`.
+template <int which>
+const float* widened(const BFloat16* x, std::int64_t rows, std::int64_t columns,
+                     std::int64_t stride) {
+  thread_local std::vector<float> memory;
+  const auto size = static_cast<std::size_t>(rows * columns);
+  if (memory.size() < size) memory.resize(size);
+  kernel::row_ops<BFloat16>().to_wide(x, memory.data(), rows, stride, columns);
+  return memory.data();
+}
+
 template <class T, class C>
 void multiply_any(bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k, const T* a,
                   std::int64_t lda, const T* b, std::int64_t ldb, C beta, C* c, std::int64_t ldc) {
   if (m == 0 || n == 0 || k == 0) return;
+  if constexpr (std::is_same_v<T, BFloat16>) {
+    if (by_fp32 && have_sgemm()) {
+      const float* wide = transpose_b ? widened<1>(b, n, k, ldb) : widened<1>(b, k, n, ldb);
+      gemm<float, float>(transpose_b, false, m, n, k, widened<0>(a, m, k, lda), k, wide,
+                         transpose_b ? k : n, beta, c, ldc);
+      return;
+    }
+  }
   if (std::is_same_v<T, BFloat16> ? have_bf16() : have_sgemm()) {
     gemm<T, C>(transpose_b, false, m, n, k, a, lda, b, ldb, beta, c, ldc);
     return;
@@ -93,6 +116,13 @@ template <class T, class C>
 void add_transposed_any(std::int64_t m, std::int64_t n, std::int64_t k, const T* a,
                         std::int64_t lda, const T* b, std::int64_t ldb, C* c, std::int64_t ldc) {
   if (m == 0 || n == 0 || k == 0) return;
+  if constexpr (std::is_same_v<T, BFloat16>) {
+    if (by_fp32 && have_sgemm()) {
+      gemm<float, float>(false, true, k, n, m, widened<0>(a, m, k, lda), k,
+                         widened<1>(b, m, n, ldb), n, C(1), c, ldc);
+      return;
+    }
+  }
   if (std::is_same_v<T, BFloat16> ? have_bf16() : have_sgemm()) {
     gemm<T, C>(false, true, k, n, m, a, lda, b, ldb, C(1), c, ldc);
     return;
@@ -116,6 +146,13 @@ STRAQ_DEFINE(float, float)
 STRAQ_DEFINE(double, double)
 STRAQ_DEFINE(BFloat16, float)
 #undef STRAQ_DEFINE
+
+bool bf16_by_fp32() {
+  return by_fp32;
+}
+void use_bf16_by_fp32(bool on) {
+  by_fp32 = on;
+}
 
 bool exported_blas() {
   return have_sgemm();

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "model/products.h"
 #include "model/row_kernels.h"
 
 namespace straq::model {
@@ -91,15 +92,15 @@ at::Tensor DecoderPass::layer_forward(std::int64_t i, const at::Tensor& x, Layer
   at::Tensor k, v, residual = x;
   if (some) {
     // Keys and values of all rows, queries of those that are read.
-    t.qkv = at::mm(h, w.qkv.narrow(0, q_width, 2 * kv_width).t());
+    t.qkv = product(h, w.qkv.narrow(0, q_width, 2 * kv_width).t());
     k = t.qkv.narrow(1, 0, kv_width);
     v = t.qkv.narrow(1, kv_width, kv_width);
     rotate_(k, kv_heads, table_, positions_);
-    t.q = at::mm(h.index_select(0, row_index_), w.qkv.narrow(0, 0, q_width).t());
+    t.q = product(h.index_select(0, row_index_), w.qkv.narrow(0, 0, q_width).t());
     rotate_(t.q, heads, table_, row_positions_);
     residual = x.index_select(0, row_index_);
   } else {
-    t.qkv = at::mm(h, w.qkv.t());
+    t.qkv = product(h, w.qkv.t());
     if (shared(i)) t.qkv = t.qkv.index_select(0, row_of_token_);
     // Queries and keys lie side by side and turn alike.
     rotate_(t.qkv.narrow(1, 0, q_width + kv_width), heads + kv_heads, table_, positions_);
@@ -110,7 +111,8 @@ at::Tensor DecoderPass::layer_forward(std::int64_t i, const at::Tensor& x, Layer
   h = at::Tensor();
   t.attended = comb_attention(t.q, k, v, heads, kv_heads, last(i) ? last_plan_ : plan_, t.log_sum);
   if (!tape) t.qkv = t.q = k = v = at::Tensor();
-  t.middle = at::addmm(residual, t.attended, w.o.t());
+  t.middle = at::empty_like(residual);
+  add_product_out(t.middle, residual, t.attended, w.o.t());
   if (!tape) t.attended = residual = at::Tensor();
 
   const auto n = t.middle.size(0), inner = w.down.size(1);
@@ -127,12 +129,11 @@ at::Tensor DecoderPass::layer_forward(std::int64_t i, const at::Tensor& x, Layer
     if (tape) {
       t.middle_scale.narrow(0, first, count).copy_(scale);
       gate_up = t.gate_up.narrow(0, first, count);
-      at::mm_out(gate_up, normed, w.gate_up.t());
+      product_out(gate_up, normed, w.gate_up.t());
     } else {
-      gate_up = at::mm(normed, w.gate_up.t());
+      gate_up = product(normed, w.gate_up.t());
     }
-    auto to = out.narrow(0, first, count);
-    at::addmm_out(to, middle, swiglu(gate_up), w.down.t());
+    add_product_out(out.narrow(0, first, count), middle, swiglu(gate_up), w.down.t());
   });
   return out;
 }
@@ -149,18 +150,18 @@ at::Tensor DecoderPass::layer_backward(std::int64_t i, at::Tensor d, LayerTape& 
     const auto piece = [&](const at::Tensor& x) { return x.narrow(0, first, count); };
     const auto d_piece = piece(d), gate_up = piece(t.gate_up), middle = piece(t.middle),
                scale = piece(t.middle_scale);
-    at::Tensor g = at::mm(d_piece, w.down);
+    at::Tensor g = product(d_piece, w.down);
     swiglu_backward_(gate_up, g);
     add_weight_gradient_(gradient.down, d_piece, g);
     add_weight_gradient_(gradient.gate_up, gate_up, rms_norm_again(middle, w.post_norm, scale));
-    rms_norm_backward(middle, w.post_norm, scale, at::mm(gate_up, w.gate_up), d_piece,
+    rms_norm_backward(middle, w.post_norm, scale, product(gate_up, w.gate_up), d_piece,
                       gradient.post_norm);
   });
   t.gate_up = t.middle = at::Tensor();
 
   // Attention. d becomes d loss / d x.
   add_weight_gradient_(gradient.o, d, t.attended);
-  at::Tensor h, d_attended = at::mm(d, w.o);
+  at::Tensor h, d_attended = product(d, w.o);
   at::Tensor d_qkv = at::empty({t.qkv.size(0), t.qkv.size(1)}, t.qkv.options());
   const auto k_at = some ? 0 : q_width;
   const auto k = t.qkv.narrow(1, k_at, kv_width), v = t.qkv.narrow(1, k_at + kv_width, kv_width);
@@ -177,8 +178,8 @@ at::Tensor DecoderPass::layer_backward(std::int64_t i, at::Tensor d, LayerTape& 
     rotate_(dk, kv_heads, table_, positions_, -1);
     add_weight_gradient_(gradient.qkv.narrow(0, 0, q_width), dq, h.index_select(0, row_index_));
     add_weight_gradient_(gradient.qkv.narrow(0, q_width, 2 * kv_width), d_qkv, h);
-    h = at::mm(d_qkv, w.qkv.narrow(0, q_width, 2 * kv_width));
-    add_rows_(h, row_index_, at::mm(dq, w.qkv.narrow(0, 0, q_width)));
+    h = product(d_qkv, w.qkv.narrow(0, q_width, 2 * kv_width));
+    add_rows_(h, row_index_, product(dq, w.qkv.narrow(0, 0, q_width)));
     const at::Tensor kept = d;
     d = at::zeros({row_count_, kept.size(1)}, kept.options());
     d.index_copy_(0, row_index_, kept);
@@ -186,7 +187,7 @@ at::Tensor DecoderPass::layer_backward(std::int64_t i, at::Tensor d, LayerTape& 
     rotate_(d_qkv.narrow(1, 0, q_width + kv_width), heads + kv_heads, table_, positions_, -1);
     if (shared(i)) d_qkv = sum_by_token(d_qkv).to(d_qkv.scalar_type());
     add_weight_gradient_(gradient.qkv, d_qkv, h);
-    h = at::mm(d_qkv, w.qkv);
+    h = product(d_qkv, w.qkv);
   }
   if (shared(i)) {
     const at::Tensor through_norm = at::zeros_like(x);

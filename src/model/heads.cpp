@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "model/layers.h"
+#include "model/products.h"
 
 namespace straq::model {
 namespace {
@@ -39,13 +40,13 @@ class Projection : public torch::autograd::Function<Projection> {
                           const at::Tensor& gradient) {
     ctx->save_for_backward({hidden, weight});
     ctx->saved_data["gradient"] = gradient;
-    return at::mm(hidden, weight.t());
+    return product(hidden, weight.t());
   }
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     const auto saved = ctx->get_saved_variables();
     const auto g = grads[0].contiguous();
     add_weight_gradient_(ctx->saved_data["gradient"].toTensor(), g, saved[0]);
-    return {at::mm(g, saved[1]), Variable(), Variable()};
+    return {product(g, saved[1]), Variable(), Variable()};
   }
 };
 
@@ -55,12 +56,12 @@ class ProjectionRows : public torch::autograd::Function<ProjectionRows> {
                           const at::Tensor& gradient, const at::Tensor& ids) {
     ctx->save_for_backward({hidden, rows, ids});
     ctx->saved_data["gradient"] = gradient;
-    return at::mm(hidden, rows.t());
+    return product(hidden, rows.t());
   }
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     const auto saved = ctx->get_saved_variables();
-    add_rows_(ctx->saved_data["gradient"].toTensor(), saved[2], at::mm(grads[0].t(), saved[0]));
-    return {at::mm(grads[0], saved[1]), Variable(), Variable(), Variable()};
+    add_rows_(ctx->saved_data["gradient"].toTensor(), saved[2], product(grads[0].t(), saved[0]));
+    return {product(grads[0], saved[1]), Variable(), Variable(), Variable()};
   }
 };
 
@@ -84,14 +85,14 @@ class ProjectedCrossEntropy : public torch::autograd::Function<ProjectedCrossEnt
       const auto count = std::min(piece, n - first);
       const auto h = hidden.narrow(0, first, count);
       const auto target = next.narrow(0, first, count).unsqueeze(1);
-      at::Tensor log_p = at::log_softmax(at::mm(h, weight.t()).to(type), 1);
+      at::Tensor log_p = at::log_softmax(product(h, weight.t()).to(type), 1);
       loss.sub_(log_p.gather(1, target).sum());
       if (!with_gradient) continue;
       at::Tensor g = log_p.exp_();
       g.scatter_add_(1, target, at::full({1, 1}, -1.0, g.options()).expand({count, 1}));
       g = g.to(hidden.scalar_type());
       auto out = d_hidden.narrow(0, first, count);
-      at::mm_out(out, g, weight);
+      product_out(out, g, weight);
       add_weight_gradient_(d_weight, g, h);
     }
     if (with_gradient) {
@@ -119,13 +120,13 @@ at::Tensor with_backward(at::Tensor value, std::function<void(const at::Tensor&)
 
 at::Tensor projection(const at::Tensor& hidden, const at::Tensor& weight,
                       const at::Tensor& weight_gradient) {
-  if (!weight_gradient.defined() || !at::GradMode::is_enabled()) return at::mm(hidden, weight.t());
+  if (!weight_gradient.defined() || !at::GradMode::is_enabled()) return product(hidden, weight.t());
   return Projection::apply(hidden, weight, weight_gradient);
 }
 
 at::Tensor projection_rows(const at::Tensor& hidden, const at::Tensor& rows,
                            const at::Tensor& weight_gradient, const at::Tensor& ids) {
-  if (!at::GradMode::is_enabled()) return at::mm(hidden, rows.t());
+  if (!at::GradMode::is_enabled()) return product(hidden, rows.t());
   return ProjectionRows::apply(hidden, rows, weight_gradient, ids);
 }
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "model/blas.h"
 #include "model/row_kernels.h"
 
 namespace straq::model {
@@ -173,26 +172,6 @@ void add_rows_(at::Tensor to, const at::Tensor& rows, const at::Tensor& from) {
       for (std::int64_t j = 0; j < width; ++j) o[j] += s[j];
     }
   });
-}
-
-void add_weight_gradient_(at::Tensor weight_gradient, const at::Tensor& d, const at::Tensor& h) {
-  if (d.scalar_type() == weight_gradient.scalar_type()) {
-    weight_gradient.addmm_(d.t(), h);
-    return;
-  }
-  if (d.is_cpu() && d.scalar_type() == at::kBFloat16) {
-    // bf16 products summed in fp32, straight into the gradient.
-    add_transposed_product(d.size(0), h.size(1), d.size(1), data<kernel::BFloat16>(d), d.stride(0),
-                           data<kernel::BFloat16>(h), h.stride(0), data<float>(weight_gradient),
-                           weight_gradient.stride(0));
-    return;
-  }
-  if (d.is_cuda() && weight_gradient.scalar_type() == at::kFloat) {
-    // cuBLAS sums in fp32; asked for it, it does not round the sum to d's precision.
-    weight_gradient.add_(at::mm(d.t(), h, at::kFloat));
-    return;
-  }
-  weight_gradient.add_(at::mm(d.t(), h));
 }
 
 }  // namespace straq::model

@@ -51,7 +51,4 @@ void swiglu_backward_(at::Tensor both, at::Tensor g);
 // i, so that repeated rows add up the same way every time on a CPU.
 void add_rows_(at::Tensor to, const at::Tensor& rows, const at::Tensor& from);
 
-// weight_gradient += d^T h, [out, in] (wide) from d [n, out] and h [n, in].
-void add_weight_gradient_(at::Tensor weight_gradient, const at::Tensor& d, const at::Tensor& h);
-
 }  // namespace straq::model

@@ -102,6 +102,17 @@ TEST_P(EveryInstructionSet, Bfloat16IsRoundedToTheNearestEven) {
   for (std::size_t i = 0; i < in.size(); ++i) EXPECT_EQ(out[i].bits, expected[i]) << in[i];
 }
 
+TEST_P(EveryInstructionSet, Bf16BecomesTheFp32ThatItIsTheUpperHalfOf) {
+  const auto ops = row_ops<BFloat16>(GetParam());
+  // Two rows of three, four elements apart.
+  const std::vector<BFloat16> x{{0x3f80}, {0xc040}, {0x0000}, {0x1234},
+                                {0x7f80}, {0x4049}, {0x8000}, {0x1234}};
+  std::vector<float> out(6, -1);
+  ops.to_wide(x.data(), out.data(), 2, 4, 3);
+  const float expected[] = {1, -3, 0, std::numeric_limits<float>::infinity(), 3.140625f, -0.0f};
+  for (std::size_t i = 0; i < out.size(); ++i) EXPECT_EQ(out[i], expected[i]) << i;
+}
+
 TEST_P(EveryInstructionSet, AgreesWithTheBaseline) {
   const auto ops = row_ops<float>(GetParam()), base = row_ops<float>(InstructionSet::baseline);
   const std::int64_t rows = 4, width = 53;

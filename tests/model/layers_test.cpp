@@ -99,17 +99,6 @@ TEST_P(Kernels, RotatingBackIsTheTransposeOfRotating) {
             std::max(1e-6, rounding(GetParam())));
 }
 
-TEST_P(Kernels, WeightGradientsAreAddedInTheWidePrecision) {
-  at::manual_seed(8);
-  const auto d = random({300, 5}), h = random({300, 7});
-  const auto gradient = at::ones({5, 7}, wide());
-  add_weight_gradient_(gradient, d, h);
-  const auto expected = at::mm(d.to(at::kDouble).t(), h.to(at::kDouble)) + 1;
-  // The inputs are rounded, the sums are not.
-  EXPECT_LT(relative_error(gradient.to(at::kDouble), expected),
-            GetParam() == at::kDouble ? 1e-14 : 1e-6);
-}
-
 INSTANTIATE_TEST_SUITE_P(Precisions, Kernels,
                          ::testing::Values(at::kFloat, at::kDouble, at::kBFloat16),
                          [](const auto& info) { return c10::toString(info.param); });
@@ -161,12 +150,14 @@ struct AttentionCase {
   int heads, kv_heads;
   bool share;
   at::ScalarType dtype;
+  bool tiles = false;  // bf16 products as bf16's, whatever the processor has
 };
 
 class CombAttention : public ::testing::TestWithParam<AttentionCase> {};
 
 TEST_P(CombAttention, EqualsDenseAttentionUnderTheMaskOfTheWholeBatch) {
   const auto c = GetParam();
+  const testing::Bf16Products way(c.tiles ? false : bf16_by_fp32());
   at::manual_seed(5);
   auto a = testing::random_comb(1, {140, 39}, 4), b = testing::random_comb(2, {170}, 5);
   testing::share_beginning({&a, &b}, 20);
@@ -212,7 +203,30 @@ INSTANTIATE_TEST_SUITE_P(HeadGroups, CombAttention,
                                            AttentionCase{4, 2, true, at::kDouble},
                                            AttentionCase{6, 1, true, at::kDouble},
                                            AttentionCase{4, 2, true, at::kFloat},
-                                           AttentionCase{4, 2, true, at::kBFloat16}));
+                                           AttentionCase{4, 2, true, at::kBFloat16},
+                                           AttentionCase{4, 2, true, at::kBFloat16, true}));
+
+// A libtorch that does not export its BLAS: the same by its operators.
+TEST(Attention, NeedsNoExportedBlas) {
+  at::manual_seed(6);
+  const auto a = testing::random_comb(1, {60, 19}, 4);
+  const auto batch = pack({{&a, testing::all_probes(a), false}}, at::kCPU);
+  const auto plan = full_plan(batch);
+  for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+    const auto q = at::randn({batch.rows, 32}).to(dtype), k = at::randn({batch.rows, 16}).to(dtype),
+               v = at::randn({batch.rows, 16}).to(dtype), g = at::randn({batch.rows, 32}).to(dtype);
+    const auto run = [&](bool exported) {
+      use_exported_blas(exported);
+      at::Tensor log_sum;
+      const auto out = comb_attention(q, k, v, 4, 2, plan, log_sum);
+      const auto dq = at::empty_like(q), dk = at::empty_like(k), dv = at::empty_like(v);
+      comb_attention_backward(g, q, k, v, out, log_sum, 4, 2, plan, dq, dk, dv);
+      use_exported_blas(true);
+      return at::cat({out, dq, at::cat({dk, dv}, 1)}).to(at::kDouble);
+    };
+    EXPECT_LT(relative_error(run(false), run(true)), 2 * rounding(dtype));
+  }
+}
 
 TEST(RopeFrequencies, PlainOnesAreAGeometricSeries) {
   auto shape = testing::small_shape();

@@ -8,9 +8,22 @@
 #include <vector>
 
 #include "core/rng.h"
+#include "model/blas.h"
 #include "model/llama.h"
 
 namespace straq::model::testing {
+
+// While it lives, bf16 products on a CPU are made in fp32 or not.
+class Bf16Products {
+ public:
+  explicit Bf16Products(bool by_fp32) : before_(bf16_by_fp32()) { use_bf16_by_fp32(by_fp32); }
+  ~Bf16Products() { use_bf16_by_fp32(before_); }
+  Bf16Products(const Bf16Products&) = delete;
+  Bf16Products& operator=(const Bf16Products&) = delete;
+
+ private:
+  bool before_;
+};
 
 inline LlamaShape small_shape() {
   LlamaShape s;
