@@ -16,7 +16,7 @@ namespace {
 // rows are one piece.
 template <class F>
 void for_pieces(const at::Tensor& x, F&& f) {
-  constexpr std::int64_t rows_a_thread = 512;
+  constexpr std::int64_t rows_a_thread = 2048;
   const auto rows = x.size(0);
   const std::int64_t piece = x.is_cpu() ? rows_a_thread * at::get_num_threads() : rows;
   for (std::int64_t first = 0; first < rows; first += piece) {
