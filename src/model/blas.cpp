@@ -30,8 +30,11 @@ bool by_fp32 = !kernel::has_bf16_tiles();
 bool have_sgemm() {
   return allowed && sgemm_ != nullptr && dgemm_ != nullptr;
 }
+bool widens_bf16() {
+  return by_fp32 && have_sgemm();
+}
 bool have_bf16() {
-  return allowed && cblas_gemm_bf16bf16f32 != nullptr;
+  return widens_bf16() || (allowed && cblas_gemm_bf16bf16f32 != nullptr);
 }
 
 template <class T>
@@ -60,6 +63,17 @@ void by_operators(const at::Tensor& a, const at::Tensor& b, C beta, at::Tensor c
   }
 }
 
+// A matrix in fp32, side by side, in memory that each thread keeps for operand `which`.
+template <int which>
+const float* widened(const BFloat16* x, std::int64_t rows, std::int64_t columns,
+                     std::int64_t stride) {
+  thread_local std::vector<float> memory;
+  const auto size = static_cast<std::size_t>(rows * columns);
+  if (memory.size() < size) memory.resize(size);
+  kernel::row_ops<BFloat16>().to_wide(x, memory.data(), rows, stride, columns);
+  return memory.data();
+}
+
 // BLAS counts columns first: a row-major C = A op(B) is the column-major C^T = op(B)^T A^T.
 template <class T, class C>
 void gemm(bool transpose_b, bool transpose_a, std::int64_t m, std::int64_t n, std::int64_t k,
@@ -73,6 +87,11 @@ void gemm(bool transpose_b, bool transpose_a, std::int64_t m, std::int64_t n, st
     sgemm_(&tb, &ta, &nn, &mm, &kk, &one, b, &lb, a, &la, &beta, c, &lc);
   } else if constexpr (std::is_same_v<T, double>) {
     dgemm_(&tb, &ta, &nn, &mm, &kk, &one, b, &lb, a, &la, &beta, c, &lc);
+  } else if (widens_bf16()) {
+    const auto a_rows = transpose_a ? k : m, a_columns = transpose_a ? m : k;
+    const auto b_rows = transpose_b ? n : k, b_columns = transpose_b ? k : n;
+    gemm<float, float>(transpose_b, transpose_a, m, n, k, widened<0>(a, a_rows, a_columns, lda),
+                       a_columns, widened<1>(b, b_rows, b_columns, ldb), b_columns, beta, c, ldc);
   } else {
     constexpr int row_major = 101, plain = 111, transposed = 112;
     cblas_gemm_bf16bf16f32(row_major, transpose_a ? transposed : plain,
@@ -81,29 +100,10 @@ void gemm(bool transpose_b, bool transpose_a, std::int64_t m, std::int64_t n, st
   }
 }
 
-// A matrix in fp32, side by side, in memory that each thread keeps for operand `which`.
-template <int which>
-const float* widened(const BFloat16* x, std::int64_t rows, std::int64_t columns,
-                     std::int64_t stride) {
-  thread_local std::vector<float> memory;
-  const auto size = static_cast<std::size_t>(rows * columns);
-  if (memory.size() < size) memory.resize(size);
-  kernel::row_ops<BFloat16>().to_wide(x, memory.data(), rows, stride, columns);
-  return memory.data();
-}
-
 template <class T, class C>
 void multiply_any(bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k, const T* a,
                   std::int64_t lda, const T* b, std::int64_t ldb, C beta, C* c, std::int64_t ldc) {
   if (m == 0 || n == 0 || k == 0) return;
-  if constexpr (std::is_same_v<T, BFloat16>) {
-    if (by_fp32 && have_sgemm()) {
-      const float* wide = transpose_b ? widened<1>(b, n, k, ldb) : widened<1>(b, k, n, ldb);
-      gemm<float, float>(transpose_b, false, m, n, k, widened<0>(a, m, k, lda), k, wide,
-                         transpose_b ? k : n, beta, c, ldc);
-      return;
-    }
-  }
   if (std::is_same_v<T, BFloat16> ? have_bf16() : have_sgemm()) {
     gemm<T, C>(transpose_b, false, m, n, k, a, lda, b, ldb, beta, c, ldc);
     return;
@@ -116,13 +116,6 @@ template <class T, class C>
 void add_transposed_any(std::int64_t m, std::int64_t n, std::int64_t k, const T* a,
                         std::int64_t lda, const T* b, std::int64_t ldb, C* c, std::int64_t ldc) {
   if (m == 0 || n == 0 || k == 0) return;
-  if constexpr (std::is_same_v<T, BFloat16>) {
-    if (by_fp32 && have_sgemm()) {
-      gemm<float, float>(false, true, k, n, m, widened<0>(a, m, k, lda), k,
-                         widened<1>(b, m, n, ldb), n, C(1), c, ldc);
-      return;
-    }
-  }
   if (std::is_same_v<T, BFloat16> ? have_bf16() : have_sgemm()) {
     gemm<T, C>(false, true, k, n, m, a, lda, b, ldb, C(1), c, ldc);
     return;

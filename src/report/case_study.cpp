@@ -195,9 +195,7 @@ Table case_table(const CaseStudy& study, const PaperReference& paper) {
         "Missing in the results folder: replies to the test split (responses/<method>.jsonl); "
         "without them there is no case to show.");
   } else {
-    std::string from;
-    for (const auto& s : study.sources) from += (from.empty() ? "" : ", ") + s;
-    t.notes.push_back("Dialogue " + study.dialogue + ". " + from + ".");
+    t.notes.push_back("Dialogue " + study.dialogue + ". " + joined(study.sources) + ".");
     t.notes.push_back("Value: reward-to-go at a discount of " + Cell::real(study.gamma, 3).text +
                       ", nothing after the last decision.");
   }

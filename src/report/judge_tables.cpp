@@ -143,9 +143,11 @@ Table score_table(const Results& results, const PaperReference& paper) {
         elsewhere.push_back(named_with_split(*run, "judge", f));
         continue;
       }
-      if (file != nullptr) others.push_back(named_with_split(*run, "judge", f));
-      if (file != nullptr && fitness(f) <= fitness(*file)) continue;
-      if (file != nullptr) others.back() = named_with_split(*of, "judge", *file);
+      if (file != nullptr && fitness(f) <= fitness(*file)) {
+        others.push_back(named_with_split(*run, "judge", f));
+        continue;
+      }
+      if (file != nullptr) others.push_back(named_with_split(*of, "judge", *file));
       file = &f;
       of = run;
     }
