@@ -12,6 +12,7 @@
 
 #include "core/atomic_file.h"
 #include "core/error.h"
+#include "core/temporary_name.h"
 
 namespace straq {
 namespace fs = std::filesystem;
@@ -74,12 +75,15 @@ void write_file_atomic(const std::string& path, std::string_view bytes) {
   file.publish();
 }
 
-AtomicFile::AtomicFile(const std::string& path)
-    : target_(path), path_(path + ".tmp." + std::to_string(::getpid())) {
+AtomicFile::AtomicFile(const std::string& path) : target_(path) {
   const fs::path parent = fs::path(path).parent_path();
   if (!parent.empty()) make_folders(parent.string());
-  fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd_ < 0) fail_io("cannot create", path_, errno);
+  // A file of that name is somebody else's, and a link leads to one: neither is written to.
+  for (int attempt = 0; fd_ < 0; ++attempt) {
+    path_ = temporary_name(path);
+    fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (fd_ < 0 && (errno != EEXIST || attempt == 10)) fail_io("cannot create", target_, errno);
+  }
 }
 
 AtomicFile::~AtomicFile() {
@@ -92,10 +96,10 @@ void AtomicFile::write(const void* data, std::size_t bytes) {
 }
 
 void AtomicFile::publish() {
-  if (::fsync(fd_) != 0) fail_io("cannot flush", path_, errno);
+  if (::fsync(fd_) != 0) fail_io("cannot flush", target_, errno);
   const int fd = fd_;
   fd_ = -1;
-  if (::close(fd) != 0) fail_io("cannot close", path_, errno);
+  if (::close(fd) != 0) fail_io("cannot close", target_, errno);
   rename_durably(path_, target_);
   published_ = true;
 }
@@ -123,17 +127,41 @@ void sync_to_disk(const std::string& path) {
   if (rc != 0 && code != EINVAL) fail_io("cannot flush", path, code);
 }
 
+namespace {
+
+// A folder that may be written to but not read cannot be opened, and some filesystems cannot flush
+// folders. What was renamed is in place all the same: only a disk that says so has lost it.
+void sync_folder(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  const int rc = ::fsync(fd);
+  const int code = errno;
+  ::close(fd);
+  if (rc != 0 && (code == EIO || code == ENOSPC || code == EDQUOT)) {
+    fail_io("cannot flush", path, code);
+  }
+}
+
+}  // namespace
+
 void rename_durably(const std::string& from, const std::string& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) fail_io("cannot rename to", to, errno);
   const fs::path parent = fs::path(to).parent_path();
-  sync_to_disk(parent.empty() ? "." : parent.string());
+  sync_folder(parent.empty() ? "." : parent.string());
 }
 
 LineWriter::LineWriter(const std::string& path, bool append) : path_(path) {
   const fs::path parent = fs::path(path).parent_path();
   if (!parent.empty()) make_folders(parent.string());
-  fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0666);
+  fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0666);
   if (fd_ < 0) fail_io("cannot open", path, errno);
+  // A line that a killed process began stays a line of its own.
+  struct stat s {};
+  char last = '\n';
+  if (append && ::fstat(fd_, &s) == 0 && s.st_size > 0 &&
+      ::pread(fd_, &last, 1, s.st_size - 1) == 1) {
+    torn_ = last != '\n';
+  }
 }
 
 LineWriter::~LineWriter() {
@@ -141,9 +169,25 @@ LineWriter::~LineWriter() {
 }
 
 void LineWriter::write(std::string_view line) {
-  std::string whole(line);
+  std::string whole;
+  if (torn_) whole += '\n';
+  whole += line;
   whole += '\n';
-  write_all(fd_, whole, path_);
+  struct stat before {};
+  const bool known = ::fstat(fd_, &before) == 0;
+  try {
+    write_all(fd_, whole, path_);
+    torn_ = false;
+  } catch (const Error&) {
+    // What a full disk took of the line goes again; where it cannot, the next one starts anew.
+    struct stat after {};
+    if (known && ::fstat(fd_, &after) == 0 && after.st_size > before.st_size) {
+      const bool cut =
+          ::ftruncate(fd_, before.st_size) == 0 && ::lseek(fd_, before.st_size, SEEK_SET) >= 0;
+      torn_ = torn_ || !cut;
+    }
+    throw;
+  }
 }
 
 }  // namespace straq

@@ -1,5 +1,5 @@
 // Files that appear whole or not at all. Whatever another process may read is written to a
-// temporary name beside its place, flushed to disk and renamed.
+// temporary name beside its place (core/temporary_name.h), flushed to disk and renamed.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,8 @@ void sync_to_disk(const std::string& path);
 void rename_durably(const std::string& from, const std::string& to);
 
 // A writer for one growing text file (metrics.jsonl): each line is written with one system call, so
-// a reader or a crash never sees half a line followed by another.
+// a reader or a crash never sees half a line followed by another; of a line that a full disk cut
+// off nothing stays.
 class LineWriter {
  public:
   // Appends when `append`, else starts the file anew.
@@ -42,6 +43,7 @@ class LineWriter {
  private:
   std::string path_;
   int fd_ = -1;
+  bool torn_ = false;  // the file ends within a line
 };
 
 }  // namespace straq

@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/rng.h"
+#include "core/temporary_name.h"
 
 namespace straq {
 namespace fs = std::filesystem;
@@ -46,9 +47,7 @@ struct Removed {
 
 // A name that no other process on any node has.
 fs::path own_name(const std::string& folder, const char* what) {
-  std::string name = ".straq-doctor-";
-  name.append(what).append("-").append(host_name()).append("-").append(std::to_string(getpid()));
-  return fs::path(folder) / name;
+  return temporary_name((fs::path(folder) / (".straq-doctor-" + std::string(what))).string());
 }
 
 }  // namespace

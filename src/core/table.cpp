@@ -5,6 +5,10 @@
 #include <cstdio>
 #include <stdexcept>
 
+#include "core/csv.h"
+#include "core/json.h"
+#include "core/markup.h"
+
 namespace straq {
 namespace {
 
@@ -20,20 +24,20 @@ std::string pad(const std::string& s, std::size_t to, bool right) {
   return right ? space + s : s + space;
 }
 
-std::string csv_field(const std::string& s) {
-  if (s.find_first_of(",\"\r\n") == std::string::npos) return s;
-  std::string out = "\"";
-  for (char c : s) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
+// What a program reads: foreign text must not become a formula, numbers stay numbers.
+std::string csv_field(const nlohmann::ordered_json& v) {
+  if (v.is_null()) return {};
+  if (!v.is_string()) return csv_quoted(dump_json(v));
+  const auto& text = v.get_ref<const std::string&>();
+  return csv_quoted(is_plain_number(text) ? text : csv_defused(text));
 }
 
-std::string markdown_field(const std::string& s) {
-  std::string out;
-  for (char c : s) {
-    if (c == '|') out += '\\';
-    out += c == '\n' ? ' ' : c;
+// On one line and without what would move a terminal's cursor.
+std::string one_line(std::string s) {
+  for (char& c : s) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
   }
-  return out;
+  return s;
 }
 
 }  // namespace
@@ -82,11 +86,11 @@ std::string Table::to_text() const {
       if (row[i].numeric) right[i] = true;
     }
   }
-  std::string out = title.empty() ? "" : title + "\n";
+  std::string out = title.empty() ? "" : one_line(title) + "\n";
   auto line = [&](auto&& text_of) {
     std::string l;
     for (std::size_t i = 0; i < columns.size(); ++i) {
-      l += (i ? "  " : "") + pad(text_of(i), w[i], right[i]);
+      l += (i ? "  " : "") + pad(one_line(text_of(i)), w[i], right[i]);
     }
     l.erase(l.find_last_not_of(' ') + 1);
     out += l + "\n";
@@ -96,28 +100,12 @@ std::string Table::to_text() const {
   for (std::size_t x : w) total += x;
   out += std::string(total, '-') + "\n";
   for (const auto& row : rows) line([&](std::size_t i) { return row[i].text; });
-  for (const auto& note : notes) out += "  " + note + "\n";
+  for (const auto& note : notes) out += "  " + one_line(note) + "\n";
   return out;
 }
 
 std::string Table::to_markdown() const {
-  std::string out = title.empty() ? "" : "### " + title + "\n\n";
-  std::string head = "|", rule = "|";
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    bool right = false;
-    for (const auto& row : rows) right = right || row[i].numeric;
-    head += " " + markdown_field(columns[i]) + " |";
-    rule += right ? "---:|" : "---|";
-  }
-  out += head + "\n" + rule + "\n";
-  for (const auto& row : rows) {
-    out += "|";
-    for (const auto& c : row) out += " " + markdown_field(c.text) + " |";
-    out += "\n";
-  }
-  if (!notes.empty()) out += "\n";
-  for (const auto& note : notes) out += "*" + note + "*\n\n";
-  return out;
+  return markdown_of(*this);
 }
 
 std::string Table::to_csv() const {
@@ -126,9 +114,7 @@ std::string Table::to_csv() const {
   out += "\n";
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) {
-      const auto& v = row[i].value;
-      const std::string field = v.is_null() ? "" : v.is_string() ? v.get<std::string>() : v.dump();
-      out += (i ? "," : "") + csv_field(field);
+      out += (i ? "," : "") + csv_field(row[i].value);
     }
     out += "\n";
   }

@@ -2,11 +2,15 @@
 #include "core/files.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
 #include "core/hash.h"
+#include "core/mapped_file.h"
 #include "tests/testing.h"
 
 namespace straq {
@@ -123,6 +127,45 @@ TEST(LineWriter, AFullDiskIsAnErrorWithAHint) {
   EXPECT_EQ(e->kind(), ErrorKind::failure);
   EXPECT_NE(std::string(e->what()).find("/dev/full"), std::string::npos);
   EXPECT_NE(e->hint().find("free space"), std::string::npos);
+}
+
+// Of a line that did not fit nothing stays, so the lines that follow once there is room are whole.
+TEST(LineWriter, ALineThatWasCutOffGoesAgain) {
+  TemporaryFolder folder;
+  const std::string path = folder.path("metrics.jsonl");
+  const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  for (const bool append : {false, true}) {
+    LineWriter w(path, append);
+    if (!append) w.write("one");
+    rlimit small = before;
+    small.rlim_cur = fs::file_size(path) + 5;  // as a full disk would have it
+    setrlimit(RLIMIT_FSIZE, &small);
+    const auto e = error_of([&] { w.write("a longer line"); });
+    setrlimit(RLIMIT_FSIZE, &before);
+    EXPECT_EQ(e->kind(), ErrorKind::failure);
+    w.write("next");
+  }
+  std::signal(SIGXFSZ, old_handler);
+  EXPECT_EQ(read_file(path), "one\nnext\nnext\n");
+}
+
+TEST(LineWriter, AHalfLineThatAKilledProcessLeftStaysAlone) {
+  TemporaryFolder folder;
+  const std::string path = folder.path("metrics.jsonl");
+  write_file_atomic(path, "one\nhal");
+  LineWriter(path, true).write("two");
+  EXPECT_EQ(read_file(path), "one\nhal\ntwo\n");
+}
+
+// Nobody writes into it: opening would wait for ever.
+TEST(MappedFile, APipeIsRefusedAtOnce) {
+  TemporaryFolder folder;
+  ASSERT_EQ(mkfifo(folder.path("pipe").c_str(), 0600), 0);
+  const auto e = error_of([&] { MappedFile(folder.path("pipe"), "name a file"); });
+  ASSERT_TRUE(e);
+  EXPECT_NE(std::string(e->what()).find("no regular file"), std::string::npos) << e->what();
 }
 
 TEST(Sha256, KnownAnswers) {
