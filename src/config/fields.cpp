@@ -16,6 +16,12 @@ std::string number(double x) {
   return std::string(buffer, r.ptr);
 }
 
+// As people write it: 1000000, not 1e+06.
+std::string words(double x) {
+  const bool whole = x == std::floor(x) && std::abs(x) < 1e15;
+  return whole ? std::to_string(static_cast<std::int64_t>(x)) : number(x);
+}
+
 const Value& empty_map() {
   static const Value v = Value::make_map();
   return v;
@@ -27,17 +33,72 @@ std::string join(const std::vector<std::string>& words) {
   return out;
 }
 
+std::optional<double> as_number(std::string text) {
+  std::erase(text, '_');
+  if (!text.empty() && text[0] == '+') text.erase(0, 1);
+  const bool hex = text.rfind("0x", 0) == 0 || text.rfind("0X", 0) == 0;
+  double x = 0;
+  const char* begin = text.data() + (hex ? 2 : 0);
+  const char* end = text.data() + text.size();
+  const auto r =
+      std::from_chars(begin, end, x, hex ? std::chars_format::hex : std::chars_format::general);
+  if (begin == end || r.ec != std::errc() || r.ptr != end || !std::isfinite(x)) return {};
+  return x;
+}
+
+// What the writer of a value of the wrong type probably meant; empty when nothing is near. One
+// spelling of everything is read: YAML's many others are told, not guessed.
+std::string near_miss(const Value& v, const std::string& expected) {
+  if (v.kind == Value::Kind::list && expected == "text") {
+    return "put quotes around a text that begins with [";
+  }
+  if (v.kind == Value::Kind::null && expected == "text") return "an empty text is \"\"";
+  if (v.kind != Value::Kind::scalar) return {};
+  std::string word = v.scalar;
+  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!word.empty() && blank(word.back())) word.pop_back();
+  while (!word.empty() && blank(word.front())) word.erase(0, 1);
+  std::string lower = word;
+  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (expected == "true or false") {
+    const bool yes =
+        lower == "true" || lower == "yes" || lower == "on" || lower == "y" || lower == "1";
+    const bool no =
+        lower == "false" || lower == "no" || lower == "off" || lower == "n" || lower == "0";
+    if (!yes && !no) return {};
+    const std::string right = yes ? "true" : "false";
+    return v.quoted && word == right ? "write " + right + " without quotes"
+                                     : "write " + right + ", not " + v.scalar;
+  }
+  const bool whole = expected.rfind("a whole number", 0) == 0;
+  if (!whole && expected != "a number") return {};
+  if (lower == ".inf" || lower == "-.inf" || lower == "inf" || lower == "-inf" ||
+      lower == "infinity" || lower == ".nan" || lower == "nan") {
+    return "a setting takes finite numbers";
+  }
+  const auto x = as_number(lower);
+  if (!x || (whole && *x != std::floor(*x))) return {};
+  const std::string right =
+      whole && std::abs(*x) < 1e15 ? std::to_string(static_cast<std::int64_t>(*x)) : number(*x);
+  if (right == v.scalar) return v.quoted ? "write " + right + " without quotes" : "";
+  return whole && std::abs(*x) >= 1e15 ? "" : "write " + right + ", not " + v.scalar;
+}
+
 }  // namespace
 
 Limit at_least(double low) {
-  return {[=](double x) { return x >= low; }, "at least " + number(low)};
+  return {[=](double x) { return x >= low; }, "at least " + words(low)};
 }
 Limit above(double low) {
-  return {[=](double x) { return x > low; }, "above " + number(low)};
+  return {[=](double x) { return x > low; }, "above " + words(low)};
+}
+Limit above_to(double low, double high) {
+  return {[=](double x) { return x > low && x <= high; },
+          "above " + words(low) + " and at most " + words(high)};
 }
 Limit between(double low, double high) {
   return {[=](double x) { return x >= low && x <= high; },
-          "between " + number(low) + " and " + number(high)};
+          "between " + words(low) + " and " + words(high)};
 }
 
 Fields Fields::reader(const Value& source, std::string path) {
@@ -99,7 +160,15 @@ void Fields::fail_type(const Value& v, const std::string& path, const char* expe
                     : v.kind == Value::Kind::list ? "a list"
                     : v.kind == Value::Kind::null ? "nothing"
                                                   : "\"" + v.scalar + "\"";
-  fail_input(v.where() + ": " + path + ": expected " + expected + ", got " + got);
+  fail_input(v.where() + ": " + path + ": expected " + expected + ", got " + got,
+             near_miss(v, expected));
+}
+
+void Fields::refuse_no_value(const Value& v, const std::string& path) {
+  const bool nothing = v.kind == Value::Kind::null && v.file.rfind("--set ", 0) == 0;
+  if (!nothing && v.nulled.rfind("--set ", 0) != 0) return;
+  fail_input((nothing ? v.file : v.nulled) + ": " + path + " is a section of keys",
+             "set one of its keys, or --set '" + path + "=!replace {}' for all of its defaults");
 }
 
 void Fields::check(const Value& v, const std::string& path, double x,
@@ -149,6 +218,11 @@ void Fields::read_value(const Value& v, const std::string& path, bool& out,
 
 void Fields::read_value(const Value& v, const std::string& path, std::string& out,
                         const std::optional<Limit>&) {
+  // `--set key=` gives what stands there: no characters.
+  if (v.kind == Value::Kind::null && v.nulled.empty() && v.file.rfind("--set ", 0) == 0) {
+    out.clear();
+    return;
+  }
   if (v.kind != Value::Kind::scalar) fail_type(v, path, "text");
   out = v.scalar;
 }

@@ -34,7 +34,8 @@ struct Limit {
 };
 Limit at_least(double low);
 Limit above(double low);
-Limit between(double low, double high);
+Limit between(double low, double high);   // both included
+Limit above_to(double low, double high);  // the upper one included
 
 // One accepted word of a choice. `built = false` marks a word of the documented vocabulary that
 // this version does not build: choosing it is refused with that reason rather than as a typo.
@@ -99,7 +100,11 @@ class Fields {
  private:
   const Value* take(const std::string& key);
   [[noreturn]] void fail_missing(const std::string& key) const;
+  // With a hint where the value is a near miss: yes for true, 1_000 for 1000.
   [[noreturn]] static void fail_type(const Value& v, const std::string& path, const char* expected);
+  // `--set learn=null`: a section cannot be set to nothing, and its defaults are not meant
+  // silently.
+  static void refuse_no_value(const Value& v, const std::string& path);
   static std::size_t pick(const Value& v, const std::string& path,
                           const std::vector<std::pair<std::string, bool>>& names);
   static void check(const Value& v, const std::string& path, double x,
@@ -128,7 +133,7 @@ class Fields {
   template <class T>
   static void read_value(const Value& v, const std::string& path, std::optional<T>& out,
                          const std::optional<Limit>& limit) {
-    if (v.kind == Value::Kind::null ||
+    if (v.kind == Value::Kind::null || !v.nulled.empty() ||
         (v.kind == Value::Kind::scalar && !v.quoted && v.scalar == "null")) {
       out.reset();
       return;
@@ -167,6 +172,7 @@ class Fields {
     if (v.kind != Value::Kind::map && v.kind != Value::Kind::null) {
       fail_type(v, path, "a map of keys");
     }
+    refuse_no_value(v, path);
     Fields f = reader(v, path + ".");
     out.fields(f);
     f.finish();

@@ -13,7 +13,10 @@ struct Value {
   enum class Kind { null, scalar, list, map };
   Kind kind = Kind::null;
   std::string scalar;
-  bool quoted = false;  // a quoted scalar is a string, whatever it looks like
+  bool quoted = false;    // a quoted scalar is a string, whatever it looks like
+  bool replaces = false;  // a map written as `!replace {…}`: it does not merge with what is below
+  // Of a null, the word it was written as, if any; of a map, where a null was written over it.
+  std::string nulled;
   std::vector<Value> list;
   std::vector<std::pair<std::string, Value>> map;
   std::string file;
@@ -31,20 +34,27 @@ struct Value {
   static Value make_list();
 };
 
-// One YAML file. Throws Error(input) naming file and line for syntax errors and duplicate keys.
+// One YAML file. Throws Error(input) naming file and line for syntax errors and duplicate keys, for
+// what is no UTF-8 text at all, and for a small text that anchors make a huge tree of.
 Value load_yaml(const std::string& path);
 Value parse_yaml(const std::string& text, const std::string& name);
 
 // A config file with its `base:` (a path relative to the file, or a list of them, applied in
-// order) merged underneath: maps merge key by key, everything else is replaced. Throws
-// Error(input) for a cycle or a missing base.
-Value load_config(const std::string& path);
+// order) merged underneath, then the --set assignments, then ${NAME} and ${NAME:-default} replaced
+// in every value (config/variables.h). Maps merge key by key, or replace as a whole where they are
+// written `!replace {…}`; a section or list that is left empty says nothing; everything else is
+// replaced. Throws Error(input) for a cycle, a missing base, or a variable that is not set.
+Value load_config(const std::string& path, const std::vector<std::string>& sets = {});
 
 // `over` on top of `base`, as load_config merges.
 Value merge(const Value& base, const Value& over);
 
-// Applies "a.b=value"; the value is read as YAML (`[1, 2]`, `true`, `0.5`). Throws Error(input)
-// for a malformed assignment or a path through something that is no map.
+// Applies "a.b=value". The value is what follows the first "=", as it stands: no comment cuts it
+// and nothing needs quoting. Only a value that begins with [ or { is read as a YAML list or map (a
+// map merges into its section; below `sweep` it replaces), one in quotes is the text inside them,
+// and null, ~ and nothing at all are no value. Variables are replaced as load_config does. Throws
+// Error(input) for a malformed assignment, a path through something that is no map, and for no
+// value in place of a section or list.
 void apply_set(Value& root, const std::string& assignment);
 
 // YAML text that load_yaml reads back to the same tree.

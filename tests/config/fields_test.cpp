@@ -150,6 +150,75 @@ TEST(Fields, WrongTypesAreRefusedWithTheirPlace) {
   EXPECT_REFUSED("target: 3\n", "target: expected a map of keys, got \"3\"");
 }
 
+TEST(Fields, NearMissesAreToldTheRightSpelling) {
+  for (const auto& [yaml, hint] : {std::pair{"flag: yes", "write true, not yes"},
+                                   {"flag: True", "write true, not True"},
+                                   {"flag: off", "write false, not off"},
+                                   {"flag: FALSE", "write false, not FALSE"},
+                                   {"flag: 'true'", "write true without quotes"},
+                                   {"flag: 1", "write true, not 1"},
+                                   {"small: 0x10", "write 16, not 0x10"},
+                                   {"small: 1_000", "write 1000, not 1_000"},
+                                   {"small: 1e3", "write 1000, not 1e3"},
+                                   {"small: 5.0", "write 5, not 5.0"},
+                                   {"small: +5", "write 5, not +5"},
+                                   {"small: '5'", "write 5 without quotes"},
+                                   {"real: 1_000.5", "write 1000.5, not 1_000.5"},
+                                   {"real: '0.5'", "write 0.5 without quotes"},
+                                   {"real: .inf", "finite numbers"},
+                                   {"real: +.5", "write 0.5, not +.5"},
+                                   {"small: .nan", "finite numbers"},
+                                   {"text: [x]", "put quotes around"},
+                                   {"text:", "an empty text is \"\""}}) {
+    EXPECT_NE(refusal(yaml).find(hint), std::string::npos) << yaml << "\n" << refusal(yaml);
+  }
+  for (const char* yaml : {"flag: maybe", "small: 1.5", "small: 1e300", "real: fast"}) {
+    EXPECT_EQ(refusal(yaml).find("write "), std::string::npos) << refusal(yaml);
+  }
+}
+
+struct Optional {
+  std::optional<Target> target;
+  Target section;
+  void fields(Fields& f) {
+    f("target", target);
+    f("section", section);
+  }
+};
+
+// An optional section is left out by saying so; a section of keys has no such state.
+TEST(Fields, NullOverABasesSection) {
+  const Value base = parse_yaml("target: {every: 3}\nsection: {every: 4}\n", "b.yaml");
+  const auto over = [&](const char* yaml) {
+    return read<Optional>(merge(base, parse_yaml(yaml, "c.yaml")));
+  };
+  EXPECT_FALSE(over("target: null\nsection: ~\n").target);
+  EXPECT_EQ(over("target: null\nsection: ~\n").section.every, 4);
+  EXPECT_EQ(over("target:\nsection:\n").target->every, 3);
+  Value set = base;
+  apply_set(set, "target=null");
+  EXPECT_FALSE(read<Optional>(set).target);
+  for (const char* bad : {"section=null", "section=~"}) {
+    Value v = base;
+    apply_set(v, bad);
+    const auto e = error_of([&] { read<Optional>(v); });
+    ASSERT_TRUE(e) << bad;
+    EXPECT_NE(std::string(e->what()).find("section is a section of keys"), std::string::npos);
+  }
+  // A key of it brings it back.
+  for (const char* yaml : {"target: ~\n", "{}"}) {
+    Value back = merge(base, parse_yaml(yaml, "c.yaml"));
+    apply_set(back, "target.polyak=0.5");
+    EXPECT_EQ(read<Optional>(back).target.value_or(Target{}).polyak, 0.5) << yaml;
+  }
+  Value fresh = parse_yaml("target: ~\n", "c.yaml");
+  apply_set(fresh, "target.polyak=0.5");
+  EXPECT_TRUE(read<Optional>(fresh).target);
+  Value none = Value::make_map();
+  apply_set(none, "section=");
+  EXPECT_TRUE(error_of([&] { read<Optional>(none); })) << "nor where the file has no such section";
+}
+
 TEST(Fields, LimitsAreRefusedInWords) {
   EXPECT_REFUSED("real: 0\n", "real: must be above 0, got 0");
   EXPECT_REFUSED("target: {polyak: 1.5}\n", "target.polyak: must be between 0 and 1, got 1.5");
@@ -212,6 +281,19 @@ TEST(Nearest, NeedsToBeNear) {
   EXPECT_EQ(nearest("tset", {"test", "train"}), "test");
   EXPECT_EQ(nearest("xyzzy", {"gamma", "batch"}), "");
   EXPECT_EQ(nearest("a", {}), "");
+}
+
+struct Paths {
+  std::string valid = "valid.txt";
+  void fields(Fields& f) { f("valid", valid); }
+};
+
+TEST(Fields, NothingBehindSetsEqualsSignIsAnEmptyText) {
+  Value root = parse_yaml("valid: other.txt\n", "a.yaml");
+  apply_set(root, "valid=");
+  EXPECT_EQ(read<Paths>(root).valid, "");
+  // A key without a value in a file is more likely forgotten.
+  EXPECT_TRUE(error_of([] { read<Paths>(parse_yaml("valid:\n", "a.yaml")); }));
 }
 
 }  // namespace

@@ -148,6 +148,181 @@ TEST(Set, MalformedAssignmentsAreRefused) {
   EXPECT_EQ(scalar(v, {"a"}), "1");
 }
 
+// What follows the first "=" is the value, whatever a YAML reader or a shell would make of it.
+TEST(Set, AValueCountsAsItStands) {
+  for (const char* text : {"/path/exp #2", "#1",         "a: b",  "a:",       "key: value # more",
+                           "- dash",       "? q",        "*star", "&amp",     "!tag",
+                           "| bar",        "> gt",       "@at",   "`tick",    "%d",
+                           "it's",         "say \"hi\"", "a=b=c", " padded ", "tab\there",
+                           "two\nlines",   "x, y",       "a]",    "}",        "caf\xe9",
+                           "..",           "C:\\x"}) {
+    Value v = parse_yaml("results: before\n", "a.yaml");
+    apply_set(v, std::string("results=") + text);
+    EXPECT_EQ(scalar(v, {"results"}), text);
+  }
+  Value v = Value::make_map();
+  apply_set(v, "a='it''s # one'");
+  EXPECT_EQ(scalar(v, {"a"}), "it's # one");
+  EXPECT_TRUE(v.find("a")->quoted);
+  apply_set(v, "a=[\"x # y\", 'z']");
+  EXPECT_EQ(scalar(v.find("a")->list[0], {}), "x # y");
+}
+
+TEST(Set, AValueThatWouldBeCutIsRefused) {
+  for (const char* bad : {"a=[1, 2] # two", "a={x: 1} #y", "a=[1 #, 2]", "a=\"x\" y", "a='x",
+                          "a='x' # y", "a=[x]/y", "a=\"\"\"", "a=!replace 3"}) {
+    Value v = parse_yaml("a: 1\n", "a.yaml");
+    const auto e = error_of([&] { apply_set(v, bad); });
+    ASSERT_TRUE(e) << bad;
+    EXPECT_EQ(e->kind(), ErrorKind::input);
+    EXPECT_FALSE(e->hint().empty()) << bad;
+    EXPECT_EQ(scalar(v, {"a"}), "1") << bad;
+  }
+}
+
+TEST(Set, NothingTakesNoSectionAndNoListAway) {
+  Value v = parse_yaml("learn: {batch: 8}\nsplits: [a, b]\nname: x\n", "a.yaml");
+  for (const char* bad : {"learn=", "splits="}) {
+    const auto e = error_of([&] { apply_set(v, bad); });
+    ASSERT_TRUE(e) << bad;
+    EXPECT_NE(std::string(e->what()).find(bad), std::string::npos);
+  }
+  EXPECT_EQ(scalar(v, {"learn", "batch"}), "8");
+  apply_set(v, "splits=[]");
+  EXPECT_TRUE(v.find("splits")->list.empty());
+}
+
+TEST(Set, AMapMergesIntoItsSectionAndASweepIsReplaced) {
+  const std::string text = "learn: {batch: 8, lr: 1}\nsweep: {grid: {a: [1]}}\n";
+  Value v = parse_yaml(text, "a.yaml");
+  apply_set(v, "learn={lr: 2}");
+  EXPECT_EQ(scalar(v, {"learn", "batch"}), "8");
+  EXPECT_EQ(scalar(v, {"learn", "lr"}), "2");
+  apply_set(v, "learn=!replace {lr: 3}");
+  EXPECT_EQ(v.find("learn")->find("batch"), nullptr);
+  apply_set(v, "sweep.grid={b: [2]}");
+  EXPECT_EQ(v.find("sweep")->find("grid")->find("a"), nullptr);
+}
+
+// A section whose lines are all comments must not become all defaults.
+TEST(Base, WhatIsLeftEmptySaysNothing) {
+  TemporaryFolder folder;
+  write_file_atomic(folder.path("a.yaml"),
+                    "learn: {batch: 8, target: {every: 3}}\nsplits: [test]\ntrain: {size: 5}\n");
+  const auto over = [&](const std::string& text) {
+    write_file_atomic(folder.path("c.yaml"), "base: a.yaml\n" + text);
+    return load_config(folder.path("c.yaml"));
+  };
+  for (const char* text : {"learn:\n  # batch: 4\n", "learn: {}\n", "learn: ~\n", "learn: null\n",
+                           "learn:\n  target:\n", "learn:\nnull_thing: 1\n"}) {
+    const Value v = over(text);
+    EXPECT_EQ(scalar(v, {"learn", "batch"}), "8") << text;
+    EXPECT_EQ(scalar(v, {"learn", "target", "every"}), "3") << text;
+    EXPECT_EQ(v.find("learn")->nulled.empty(),
+              std::string(text).find("~") == std::string::npos &&
+                  std::string(text).find("learn: null") == std::string::npos)
+        << text;
+  }
+  EXPECT_EQ(over("splits:\n").find("splits")->list.size(), 1u);
+  EXPECT_TRUE(over("splits: []\n").find("splits")->list.empty());
+  // Out loud a base's section can be left behind.
+  EXPECT_EQ(over("learn: !replace {lr: 1}\n").find("learn")->map.size(), 1u);
+  EXPECT_TRUE(over("learn: !replace\n").find("learn")->map.empty());
+  EXPECT_EQ(scalar(over("learn:\n  target: !replace {x: 1}\n"), {"learn", "batch"}), "8");
+  EXPECT_EQ(over("train: null # none\n").find("train")->nulled, folder.path("c.yaml") + ":2");
+}
+
+TEST(Base, ABaseReplacesTheBasesBeforeIt) {
+  TemporaryFolder folder;
+  write_file_atomic(folder.path("a.yaml"), "x: {p: 1}\n");
+  write_file_atomic(folder.path("b.yaml"), "x: !replace {q: 2}\n");
+  write_file_atomic(folder.path("c.yaml"), "base: [a.yaml, b.yaml]\nx: {r: 3}\n");
+  const Value v = load_config(folder.path("c.yaml"));
+  EXPECT_EQ(v.find("x")->map.size(), 2u);
+  EXPECT_EQ(v.find("x")->find("p"), nullptr);
+}
+
+// Each of these took all memory or ended the program, from a file of a few hundred bytes.
+TEST(Yaml, AnchorsThatMultiplyAreRefused) {
+  std::string text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 10; ++i) {
+    const std::string before = "*a" + std::to_string(i - 1);
+    text.append("a").append(std::to_string(i)).append(": &a").append(std::to_string(i));
+    text += " [";
+    for (int k = 0; k < 10; ++k) text += (k ? ", " : "") + before;
+    text += "]\n";
+  }
+  EXPECT_NE(refusal(text).find("too many"), std::string::npos) << refusal(text);
+  // Few values, but of a long text.
+  std::string longer = "t: &t " + std::string(1 << 20, 'x') + "\nl: [";
+  for (int k = 0; k < 40; ++k) longer += "*t, ";
+  EXPECT_NE(refusal(longer + "1]\n").find("too long"), std::string::npos);
+}
+
+TEST(Yaml, DeepNestingIsRefused) {
+  for (const std::size_t depth : {150u, 5000u, 200000u}) {
+    EXPECT_EQ(refusal("a: " + std::string(depth, '[')).rfind("a.yaml:", 0), 0u) << depth;
+    EXPECT_EQ(
+        refusal("a: " + std::string(depth, '[') + std::string(depth, ']')).rfind("a.yaml:", 0), 0u)
+        << depth;
+    EXPECT_EQ(refusal("a: " + std::string(depth, '{')).rfind("a.yaml:", 0), 0u) << depth;
+    std::string dashes;
+    for (std::size_t i = 0; i < std::min<std::size_t>(depth, 20000); ++i) dashes += "- ";
+    EXPECT_EQ(refusal(dashes + "x").rfind("a.yaml:", 0), 0u) << depth;
+  }
+}
+
+TEST(Yaml, WhatIsNoConfigIsNamed) {
+  EXPECT_NE(refusal("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+                .find("Git LFS pointer"),
+            std::string::npos);
+  EXPECT_NE(refusal(std::string("\xff\xfe"
+                                "a\0:\0",
+                                6))
+                .find("UTF-16"),
+            std::string::npos);
+  EXPECT_NE(refusal(std::string("a: 1\nb: \0\n", 10)).find("a.yaml:2: a zero byte"),
+            std::string::npos);
+  EXPECT_NE(refusal("a: !include b.yaml\n").find("the tag !include"), std::string::npos);
+  EXPECT_NE(refusal("a: &x {k: 1}\nb: {<<: *x}\n").find("<< merges nothing"), std::string::npos);
+  const Value marked = parse_yaml(
+      "\xef\xbb\xbf"
+      "a: 1\r\nb: ~\r\nc:\r\n",
+      "a.yaml");
+  EXPECT_EQ(scalar(marked, {"a"}), "1");
+  EXPECT_EQ(marked.find("b")->nulled, "~");
+  EXPECT_EQ(marked.find("c")->nulled, "");
+  const auto tab = error_of([] { parse_yaml("learn:\n\tbatch: 8\n", "a.yaml"); });
+  ASSERT_TRUE(tab);
+  EXPECT_NE(tab->hint().find("line 2 is indented with a tab"), std::string::npos) << tab->full();
+  TemporaryFolder folder;
+  for (const std::string& path :
+       {folder.path(), folder.path("absent.yaml"), folder.path(std::string(5000, 'x')),
+        std::string("/dev/null/x")}) {
+    const auto e = error_of([&] { load_config(path); });
+    ASSERT_TRUE(e) << path;
+    EXPECT_EQ(e->kind(), ErrorKind::input);
+  }
+}
+
+TEST(Yaml, CoreTagsMeanWhatTheyMean) {
+  const Value v = parse_yaml("a: !!str 12\nb: !!int 3\nc: !!map {d: 1}\ne: !!seq [1]\n", "a");
+  EXPECT_EQ(to_json(v).dump(), R"({"a":"12","b":3,"c":{"d":1},"e":[1]})");
+}
+
+// Paths may hold any bytes; a run's recorded config must lead to the same places.
+TEST(RoundTrip, BytesThatAreNoUtf8ComeBack) {
+  Value v = Value::make_map();
+  v.set("path", Value::make_scalar("caf\xe9/\xff\xfe # x: \"q\" \\ \x01\n'"));
+  v.set("bytes_0_", Value::make_scalar("bytes_1_"));
+  v.set("both", from_json(nlohmann::ordered_json{"naïve", "\xe9", "0.5"}));
+  const Value back = parse_yaml(to_yaml(v), "back.yaml");
+  EXPECT_EQ(scalar(back, {"path"}), scalar(v, {"path"})) << to_yaml(v);
+  EXPECT_EQ(scalar(back, {"bytes_0_"}), "bytes_1_");
+  EXPECT_EQ(back.find("both")->list[1].scalar, "\xe9");
+  EXPECT_EQ(to_yaml(back), to_yaml(v));
+}
+
 TEST(RoundTrip, YamlReadsBackToTheSameTree) {
   Value v = Value::make_map();
   const char* texts[] = {"plain",
