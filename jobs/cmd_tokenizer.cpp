@@ -5,6 +5,7 @@
 #include "command.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 #include "text/tokenizer_config.h"
 
 namespace straq::jobs {
@@ -28,6 +29,7 @@ Table describe(const std::string& path, const text::Tokenizer& tokenizer) {
   table.add({"tokens", tokenizer.vocab_size()});
   table.add({"beginning of text", value_or_none(tokenizer.bos())});
   table.add({"end of text", value_or_none(tokenizer.eos())});
+  table.add({"texts begin with it", tokenizer.bos() && tokenizer.adds_bos() ? "yes" : "no"});
   return table;
 }
 
@@ -60,9 +62,11 @@ int encode(const Options& o, const Common& common) {
   for (long number = 1; std::getline(std::cin, line); ++number) {
     std::string sample = line;
     if (o.input == "json") {
-      const auto json = nlohmann::json::parse(line, nullptr, false);
-      if (!json.is_string()) {
-        fail_input(at_line("standard input", number, "not a JSON string"),
+      nlohmann::json json;
+      std::string reason = try_parse_json(line, json);
+      if (reason.empty() && !json.is_string()) reason = "not a JSON string";
+      if (!reason.empty()) {
+        fail_input(at_line("standard input", number, reason),
                    "with --input json each line is a text in quotes");
       }
       sample = json.get<std::string>();

@@ -18,6 +18,17 @@ std::string shown(const std::vector<TokenId>& ids) {
   return out + "]";
 }
 
+// The config with what the tokenizer decides where the config leaves it open, so that fingerprints
+// and planner files hold what was done.
+PromptConfig settled(PromptConfig config, const text::Tokenizer& tokenizer) {
+  if (config.bos.value_or(false) && !tokenizer.bos()) {
+    fail_input("prompt.bos is true, but tokenizer " + tokenizer.fingerprint() + " has no BOS token",
+               "leave prompt.bos out, or name bos_token in the tokenizer's tokenizer_config.json");
+  }
+  if (!config.bos) config.bos = tokenizer.bos() && tokenizer.adds_bos();
+  return config;
+}
+
 }  // namespace
 
 PromptBuilder::PromptBuilder(const PromptConfig& config, const dialogue::StrategySet& strategies,
@@ -28,8 +39,9 @@ PromptBuilder::PromptBuilder(const PromptConfig& config, const dialogue::Strateg
 PromptBuilder::PromptBuilder(const PromptConfig& config, Template pieces, const std::string& source,
                              const dialogue::StrategySet& strategies,
                              const text::Tokenizer& tokenizer)
-    : text_(config, std::move(pieces), source, strategies), tokenizer_(tokenizer) {
-  if (text_.config().bos && tokenizer_.bos()) header_.push_back(*tokenizer_.bos());
+    : text_(settled(config, tokenizer), std::move(pieces), source, strategies),
+      tokenizer_(tokenizer) {
+  if (*text_.config().bos) header_.push_back(*tokenizer_.bos());
   for (const auto& s : text_.header()) append(header_, tokenizer_.encode(s));
   for (const auto& s : text_.probe()) append(probe_, tokenizer_.encode(s));
   find_option_ids();
@@ -164,7 +176,7 @@ std::vector<TokenId> PromptBuilder::full_prompt(const dialogue::Episode& episode
   const int query = query_turn(episode, turn);
   for (int first = 0;; ++first) {
     std::vector<TokenId> ids;
-    if (text_.config().bos && tokenizer_.bos()) ids.push_back(*tokenizer_.bos());
+    if (*text_.config().bos) ids.push_back(*tokenizer_.bos());
     for (const auto& s : trunk_segments(episode, first, turn)) append(ids, tokenizer_.encode(s));
     for (const auto& s : text_.probe()) append(ids, tokenizer_.encode(s));
     if (ids.size() <= static_cast<std::size_t>(text_.config().window)) return ids;

@@ -4,6 +4,7 @@
 // borders (sentencepiece puts its dummy prefix on every segment: the same segment everywhere).
 //
 // Segments, in order:
+// (BOS where the tokenizer's own convention or prompt.bos asks for it)
 //   layout comb    trunk [BOS | instruction | options | question | situation | turn 0 | turn 1 | …]
 //                  probe [answer's lead]
 //   layout paper   trunk [BOS | instruction | situation | turn 0 | turn 1 | …]
@@ -27,7 +28,9 @@ class PromptBuilder {
  public:
   // Loads the config's template and encodes what every dialogue shares. Keeps references to the
   // tokenizer and the strategies. Throws Error(input) for a bad template, for more strategies than
-  // there are option labels (9 digits, 26 letters), and where option_ids does.
+  // there are option labels (9 digits, 26 letters), for prompt.bos true with a tokenizer that has
+  // no BOS, and where option_ids does. In config() bos is set: where it was left out, by the
+  // tokenizer.
   PromptBuilder(const PromptConfig& config, const dialogue::StrategySet& strategies,
                 const text::Tokenizer& tokenizer);
   // With pieces that are already in memory; `source` names them in errors.

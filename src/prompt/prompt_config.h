@@ -3,6 +3,7 @@
 // template fingerprint (the window is kept beside it).
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "config/fields.h"
@@ -46,14 +47,15 @@ struct PromptConfig {
   int window = 2048;          // tokens of a state with its question, at most
   bool show_strategy = true;  // supporter turns of the history show their strategy
   bool problem_type = false;  // the situation names the problem's type
-  bool bos = true;            // begin with the tokenizer's BOS token, where it has one
+  // Begin with the tokenizer's BOS token; when left out, as the tokenizer's own files say.
+  std::optional<bool> bos;
   Chat chat = Chat::none;
   OptionsConfig options;
 
   void fields(config::Fields& f) {
     f("template", template_path);
     f.choice<Layout>("layout", layout, {{"comb", Layout::comb}, {"paper", Layout::paper}});
-    f("window", window, config::at_least(16));
+    f("window", window, config::between(16, 1 << 24));
     f("show_strategy", show_strategy);
     f("problem_type", problem_type);
     f("bos", bos);

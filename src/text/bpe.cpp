@@ -7,6 +7,7 @@
 #include <queue>
 
 #include "core/error.h"
+#include "text/unicode.h"
 
 namespace straq::text {
 namespace {
@@ -43,6 +44,17 @@ std::uint64_t hash_bytes(const char* data, std::size_t size) {
     word |= static_cast<std::uint64_t>(static_cast<unsigned char>(data[i])) << (8 * i);
   }
   return mix(h ^ word, k0);
+}
+
+int byte_of_token(std::string_view token) {
+  if (token.size() != 6 || !token.starts_with("<0x") || token[5] != '>') return -1;
+  int value = 0;
+  for (const char c : token.substr(3, 2)) {
+    const auto at = std::string_view("0123456789ABCDEF").find(c);
+    if (at == std::string_view::npos) return -1;
+    value = value * 16 + static_cast<int>(at);
+  }
+  return value;
 }
 
 PieceMap::PieceMap(std::size_t expected) : slots_(slots_for(expected)), mask_(slots_.size() - 1) {}
@@ -139,20 +151,34 @@ void PairMap::insert(TokenId left, TokenId right, Merge merge) {
   ++size_;
 }
 
-void BytePairEncoder::find_bytes(const std::vector<std::string>& tokens, const std::string& where) {
+void BytePairEncoder::find_symbols(const std::vector<std::string>& tokens) {
   byte_ids_.fill(-1);
   for (std::size_t id = 0; id < tokens.size(); ++id) {
-    if (tokens[id].size() != 1) continue;
-    TokenId& slot = byte_ids_[static_cast<unsigned char>(tokens[id][0])];
-    if (slot < 0) slot = static_cast<TokenId>(id);
+    const std::string& token = tokens[id];
+    if (token.empty()) continue;
+    const auto value = static_cast<TokenId>(id);
+    int byte = -1;
+    if (!symbols_.characters) {
+      if (token.size() == 1) byte = static_cast<unsigned char>(token[0]);
+    } else {
+      if (symbols_.byte_fallback) byte = byte_of_token(token);
+      const Decoded d = decode_utf8(token.data());
+      if (d.bytes == token.size()) character_ids_.emplace(d.code, value);
+    }
+    if (byte < 0) continue;
+    TokenId& slot = byte_ids_[static_cast<std::size_t>(byte)];
+    if (slot < 0) slot = value;
   }
+}
+
+bool BytePairEncoder::complete() const {
+  if (symbols_.characters && !symbols_.byte_fallback) return false;
   for (int b = 0; b < 256; ++b) {
-    if (byte_ids_[static_cast<std::size_t>(b)] >= 0) continue;
-    char hex[8];
-    std::snprintf(hex, sizeof hex, "0x%02X", b);
-    fail_input(where + ": byte " + hex + " has no token of its own",
-               "a byte-level vocabulary needs a token for each of the 256 bytes");
+    // Valid UTF-8 has none of these.
+    if (b == 0xC0 || b == 0xC1 || b >= 0xF5) continue;
+    if (byte_ids_[static_cast<std::size_t>(b)] < 0) return false;
   }
+  return true;
 }
 
 void BytePairEncoder::keep_whole(const std::vector<std::string>& tokens) {
@@ -166,7 +192,15 @@ void BytePairEncoder::keep_whole(const std::vector<std::string>& tokens) {
 BytePairEncoder BytePairEncoder::from_ranks(const std::vector<std::string>& tokens,
                                             const std::string& where) {
   BytePairEncoder out;
-  out.find_bytes(tokens, where);
+  out.symbols_.whole_pieces = true;
+  out.find_symbols(tokens);
+  for (int b = 0; b < 256; ++b) {
+    if (out.byte_ids_[static_cast<std::size_t>(b)] >= 0) continue;
+    char hex[8];
+    std::snprintf(hex, sizeof hex, "0x%02X", b);
+    fail_input(where + ": byte " + hex + " has no token of its own",
+               "a table of ranks needs a token for each of the 256 bytes");
+  }
   out.keep_whole(tokens);
   // Every way to put a token together from two others, so that merging needs ids only.
   out.pairs_ = PairMap(tokens.size() * 4);
@@ -190,10 +224,11 @@ BytePairEncoder BytePairEncoder::from_ranks(const std::vector<std::string>& toke
 
 BytePairEncoder BytePairEncoder::from_merges(const std::vector<std::string>& tokens,
                                              const std::vector<MergeRule>& merges,
-                                             bool whole_pieces, const std::string& where) {
+                                             const Symbols& symbols) {
   BytePairEncoder out;
-  out.find_bytes(tokens, where);
-  if (whole_pieces) out.keep_whole(tokens);
+  out.symbols_ = symbols;
+  out.find_symbols(tokens);
+  if (symbols.whole_pieces) out.keep_whole(tokens);
   out.pairs_ = PairMap(merges.size());
   for (std::size_t rank = 0; rank < merges.size(); ++rank) {
     const MergeRule& m = merges[rank];
@@ -204,31 +239,82 @@ BytePairEncoder BytePairEncoder::from_merges(const std::vector<std::string>& tok
 
 void BytePairEncoder::append(std::string_view piece, PieceMap* memory,
                              std::vector<TokenId>& ids) const {
-  if (piece.size() == 1) {
-    ids.push_back(byte_ids_[static_cast<unsigned char>(piece[0])]);
-    return;
+  if (piece.size() == 1 && !symbols_.characters) {
+    if (const TokenId id = byte_ids_[static_cast<unsigned char>(piece[0])]; id >= 0) {
+      ids.push_back(id);
+      return;
+    }
   }
   const std::uint64_t hash = hash_bytes(piece.data(), piece.size());
   if (whole_.find(piece, hash, ids)) return;
   const bool remember = memory != nullptr && piece.size() <= remembered_bytes;
   if (remember && memory->find(piece, hash, ids)) return;
   const std::size_t start = ids.size();
-  if (piece.size() <= short_piece) {
-    merge_short(piece, ids);
-  } else {
-    merge_long(piece, ids);
-  }
+  merge(piece, ids);
   if (remember) {
     if (memory->size() >= remembered_pieces) memory->clear();
     memory->insert(piece, hash, ids.data() + start, ids.size() - start);
   }
 }
 
-void BytePairEncoder::merge_short(std::string_view piece, std::vector<TokenId>& ids) const {
+bool BytePairEncoder::makes(std::string_view bytes, TokenId id) const {
+  std::vector<TokenId> ids;
+  merge(bytes, ids);
+  return ids.size() == 1 && ids[0] == id && symbols_.unknown != id;
+}
+
+// What the reference's merge_word does: an unknown symbol waits until it is known whether the next
+// one is unknown too. One that waits when bytes are spelled out comes after them there.
+void BytePairEncoder::begin(std::string_view piece, std::vector<TokenId>& symbols) const {
+  symbols.clear();
+  TokenId waiting = -1;
+  const auto known = [&](TokenId id) {
+    if (waiting >= 0) symbols.push_back(waiting);
+    waiting = -1;
+    symbols.push_back(id);
+  };
+  const auto unknown = [&] {
+    if (!symbols_.unknown) return;
+    if (waiting >= 0 && !symbols_.fuse_unknown) symbols.push_back(waiting);
+    waiting = *symbols_.unknown;
+  };
+  if (!symbols_.characters) {
+    for (const char c : piece) {
+      const TokenId id = byte_ids_[static_cast<unsigned char>(c)];
+      id >= 0 ? known(id) : unknown();
+    }
+  } else {
+    for (std::size_t i = 0; i < piece.size();) {
+      const Decoded d = decode_utf8(piece.data() + i);
+      const std::string_view bytes = piece.substr(i, d.bytes);
+      i += d.bytes;
+      if (const auto it = character_ids_.find(d.code); it != character_ids_.end()) {
+        known(it->second);
+        continue;
+      }
+      const auto has_token = [&](char c) { return byte_ids_[static_cast<unsigned char>(c)] >= 0; };
+      if (symbols_.byte_fallback && std::all_of(bytes.begin(), bytes.end(), has_token)) {
+        for (const char c : bytes) symbols.push_back(byte_ids_[static_cast<unsigned char>(c)]);
+      } else {
+        unknown();
+      }
+    }
+  }
+  if (waiting >= 0) symbols.push_back(waiting);
+}
+
+void BytePairEncoder::merge(std::string_view piece, std::vector<TokenId>& ids) const {
+  thread_local std::vector<TokenId> symbols;
+  begin(piece, symbols);
+  symbols.size() <= short_piece ? merge_short(symbols, ids) : merge_long(symbols, ids);
+}
+
+void BytePairEncoder::merge_short(const std::vector<TokenId>& symbols,
+                                  std::vector<TokenId>& ids) const {
   std::array<TokenId, short_piece> token;
   std::array<PairMap::Merge, short_piece> merge;  // of token i with token i + 1
-  std::size_t n = piece.size();
-  for (std::size_t i = 0; i < n; ++i) token[i] = byte_ids_[static_cast<unsigned char>(piece[i])];
+  std::size_t n = symbols.size();
+  std::copy(symbols.begin(), symbols.end(), token.begin());
   for (std::size_t i = 0; i + 1 < n; ++i) merge[i] = pairs_.find(token[i], token[i + 1]);
   while (n > 1) {
     std::size_t best = 0;
@@ -248,14 +334,15 @@ void BytePairEncoder::merge_short(std::string_view piece, std::vector<TokenId>& 
   ids.insert(ids.end(), token.begin(), token.begin() + static_cast<std::ptrdiff_t>(n));
 }
 
-void BytePairEncoder::merge_long(std::string_view piece, std::vector<TokenId>& ids) const {
+void BytePairEncoder::merge_long(const std::vector<TokenId>& symbols,
+                                 std::vector<TokenId>& ids) const {
   struct Node {
     TokenId token;
     std::int64_t before, after;  // -1: none
     PairMap::Merge merge;        // with the node after
   };
-  const auto n = static_cast<std::int64_t>(piece.size());
-  std::vector<Node> nodes(piece.size());
+  const auto n = static_cast<std::int64_t>(symbols.size());
+  std::vector<Node> nodes(symbols.size());
   using Entry = std::pair<std::uint32_t, std::int64_t>;  // rank, node: the leftmost wins ties
   std::priority_queue<Entry, std::vector<Entry>, std::greater<>> queue;
   const auto at = [&](std::int64_t i) -> Node& { return nodes[static_cast<std::size_t>(i)]; };
@@ -265,10 +352,7 @@ void BytePairEncoder::merge_long(std::string_view piece, std::vector<TokenId>& i
     if (node.merge.rank != PairMap::no_rank) queue.emplace(node.merge.rank, i);
   };
   for (std::int64_t i = 0; i < n; ++i) {
-    at(i) = {byte_ids_[static_cast<unsigned char>(piece[static_cast<std::size_t>(i)])],
-             i - 1,
-             i + 1 < n ? i + 1 : -1,
-             {}};
+    at(i) = {symbols[static_cast<std::size_t>(i)], i - 1, i + 1 < n ? i + 1 : -1, {}};
   }
   for (std::int64_t i = 0; i < n; ++i) look(i);
   while (!queue.empty()) {

@@ -4,8 +4,10 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "text/tokenizer.h"
@@ -13,6 +15,9 @@
 namespace straq::text {
 
 std::uint64_t hash_bytes(const char* data, std::size_t size);
+
+// The byte that a token "<0x0A>" stands for; -1 for any other spelling.
+int byte_of_token(std::string_view token);
 
 // Byte strings to lists of ids. Entries of 16 bytes, four to a cache line.
 class PieceMap {
@@ -88,26 +93,44 @@ class BytePairEncoder {
   // token; `where` names the file.
   static BytePairEncoder from_ranks(const std::vector<std::string>& tokens,
                                     const std::string& where);
-  // By a list of merges in order, as Hugging Face does it. `whole_pieces` (its ignore_merges) keeps
-  // a piece whole that is a token. `tokens[id]` are bytes; empty ones are not part of the merging.
+
   struct MergeRule {
     TokenId left, right, result;
   };
+  // How a piece becomes symbols before anything merges, and what happens to a symbol that has no
+  // token: it is spelled as bytes, or stands as the unknown token, or else is left out, and its
+  // neighbours merge as if it had not been there.
+  struct Symbols {
+    bool characters = false;     // a symbol is a character; else a byte
+    bool byte_fallback = false;  // characters: tokens "<0x00>" to "<0xFF>" spell what has no token
+    std::optional<TokenId> unknown;
+    bool fuse_unknown = false;  // neighbours that are unknown are one token
+    bool whole_pieces = false;  // a piece that is a token stays whole (ignore_merges)
+  };
+  // By a list of merges in order, as Hugging Face does it. `tokens[id]` are bytes, or text where
+  // symbols are characters; empty ones are not part of the merging.
   static BytePairEncoder from_merges(const std::vector<std::string>& tokens,
-                                     const std::vector<MergeRule>& merges, bool whole_pieces,
-                                     const std::string& where);
+                                     const std::vector<MergeRule>& merges, const Symbols& symbols);
 
-  // Appends the ids of a piece. `memory` holds results of earlier pieces of this encoder and may be
-  // null.
+  // Appends the ids of a piece (valid UTF-8 where symbols are characters). `memory` holds results
+  // of earlier pieces of this encoder and may be null.
   void append(std::string_view piece, PieceMap* memory, std::vector<TokenId>& ids) const;
+  // True when merging alone makes `id` of these bytes: then ordinary text holds that token.
+  bool makes(std::string_view bytes, TokenId id) const;
+  // True when every byte, or every byte of a character without a token, has a token.
+  bool complete() const;
 
  private:
-  void find_bytes(const std::vector<std::string>& tokens, const std::string& where);
+  void find_symbols(const std::vector<std::string>& tokens);
   void keep_whole(const std::vector<std::string>& tokens);
-  void merge_short(std::string_view piece, std::vector<TokenId>& ids) const;
-  void merge_long(std::string_view piece, std::vector<TokenId>& ids) const;
+  void begin(std::string_view piece, std::vector<TokenId>& symbols) const;
+  void merge(std::string_view piece, std::vector<TokenId>& ids) const;
+  void merge_short(const std::vector<TokenId>& symbols, std::vector<TokenId>& ids) const;
+  void merge_long(const std::vector<TokenId>& symbols, std::vector<TokenId>& ids) const;
 
-  std::array<TokenId, 256> byte_ids_{};
+  Symbols symbols_;
+  std::array<TokenId, 256> byte_ids_{};  // of bytes, or of "<0x00>" to "<0xFF>"; -1: none
+  std::unordered_map<char32_t, TokenId> character_ids_;
   PieceMap whole_;
   PairMap pairs_;
 };

@@ -1,6 +1,8 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "text/split.h"
 
@@ -15,9 +17,10 @@ constexpr const char* non_space_members =
     R"(\x{200b}-\x{2027}\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{10ffff})";
 
 [[noreturn]] void refuse(const std::string& pattern, std::size_t at, const std::string& why) {
-  fail_input("split pattern \"" + pattern + "\", character " + std::to_string(at) + ": " + why,
-             "use the model's tiktoken or sentencepiece file, or a tokenizer.json of the GPT-2 or "
-             "Llama 3 type");
+  fail_input(
+      "split pattern \"" + pattern + "\", character " + std::to_string(at) + ": " + why,
+      "use the model's sentencepiece file where it has one, or a tokenizer.json of the GPT-2 or "
+      "Llama 3 type");
 }
 
 }  // namespace
@@ -63,7 +66,20 @@ struct RegexSplitter::State {
   ~State() { pcre2_code_free(code); }
 };
 
-RegexSplitter::RegexSplitter(const std::string& pattern) : state_(std::make_unique<State>()) {
+RegexSplitter::RegexSplitter() : state_(std::make_unique<State>()) {}
+
+RegexSplitter RegexSplitter::literal(const std::string& text) {
+  RegexSplitter out;
+  int error = 0;
+  PCRE2_SIZE at = 0;
+  out.state_->code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(),
+                                   PCRE2_UTF | PCRE2_LITERAL, &error, &at, nullptr);
+  if (out.state_->code == nullptr) refuse(text, at, "it can't be searched for");
+  pcre2_jit_compile(out.state_->code, PCRE2_JIT_COMPLETE);
+  return out;
+}
+
+RegexSplitter::RegexSplitter(const std::string& pattern) : RegexSplitter() {
   const std::string translated = pattern_for_pcre2(pattern);
   pcre2_compile_context* context = pcre2_compile_context_create(nullptr);
   pcre2_set_newline(context, PCRE2_NEWLINE_LF);
@@ -85,13 +101,20 @@ RegexSplitter::~RegexSplitter() = default;
 RegexSplitter::RegexSplitter(RegexSplitter&&) noexcept = default;
 RegexSplitter& RegexSplitter::operator=(RegexSplitter&&) noexcept = default;
 
-void RegexSplitter::split(std::string_view text, bool keep_gaps,
+void RegexSplitter::split(std::string_view text, SplitBehavior behavior, bool invert,
                           std::vector<std::string_view>& pieces) const {
   using MatchData = std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)>;
   const MatchData match(pcre2_match_data_create_from_pattern(state_->code, nullptr),
                         &pcre2_match_data_free);
   const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
-  std::size_t done = 0;    // the text before it is in `pieces` or dropped
+  // Matches and the stretches between them, in order; together they are the whole text.
+  struct Part {
+    std::size_t begin, end;
+    bool match;
+  };
+  thread_local std::vector<Part> parts;
+  parts.clear();
+  std::size_t done = 0;    // the text before it is in `parts`
   std::size_t search = 0;  // where the next match may start
   while (search <= text.size()) {
     const int found = pcre2_match(state_->code, subject, text.size(), search, PCRE2_NO_UTF_CHECK,
@@ -104,8 +127,8 @@ void RegexSplitter::split(std::string_view text, bool keep_gaps,
                    std::to_string(text.size()) + " bytes: " + message);
     }
     const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(match.get());
-    if (keep_gaps && ends[0] > done) pieces.push_back(text.substr(done, ends[0] - done));
-    if (ends[1] > ends[0]) pieces.push_back(text.substr(ends[0], ends[1] - ends[0]));
+    if (ends[0] > done) parts.push_back({done, ends[0], invert});
+    parts.push_back({ends[0], ends[1], !invert});
     done = ends[1];
     search = done;
     if (ends[1] == ends[0]) {
@@ -113,7 +136,54 @@ void RegexSplitter::split(std::string_view text, bool keep_gaps,
       search += search < text.size() ? decode_utf8(text.data() + search).bytes : 1;
     }
   }
-  if (keep_gaps && done < text.size()) pieces.push_back(text.substr(done));
+  if (done < text.size()) parts.push_back({done, text.size(), invert});
+
+  const auto put = [&](std::size_t begin, std::size_t end) {
+    if (end > begin) pieces.push_back(text.substr(begin, end - begin));
+  };
+  std::size_t begin = 0, end = 0;  // the piece that may still grow
+  bool before = false;
+  switch (behavior) {
+    case SplitBehavior::isolated:
+      for (const Part& p : parts) put(p.begin, p.end);
+      return;
+    case SplitBehavior::removed:
+    case SplitBehavior::kept:
+      for (const Part& p : parts) {
+        if (p.match == (behavior == SplitBehavior::kept)) put(p.begin, p.end);
+      }
+      return;
+    case SplitBehavior::contiguous:
+    case SplitBehavior::merged_with_previous:
+      for (const Part& p : parts) {
+        const bool join =
+            behavior == SplitBehavior::contiguous ? p.match == before : p.match && !before;
+        if (!join) {
+          put(begin, end);
+          begin = p.begin;
+        }
+        end = p.end;
+        before = p.match;
+      }
+      put(begin, end);
+      return;
+    case SplitBehavior::merged_with_next: {
+      // The reference goes from the end to the start.
+      const std::size_t first = pieces.size();
+      begin = end = text.size();
+      for (auto p = parts.rbegin(); p != parts.rend(); ++p) {
+        if (!(p->match && !before)) {
+          put(begin, end);
+          end = p->end;
+        }
+        begin = p->begin;
+        before = p->match;
+      }
+      put(begin, end);
+      std::reverse(pieces.begin() + static_cast<std::ptrdiff_t>(first), pieces.end());
+      return;
+    }
+  }
 }
 
 }  // namespace straq::text

@@ -14,12 +14,22 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "text/beside.h"
 #include "text/tokenizer.h"
 
 namespace straq::text {
 
-// Throws Error(input) when the file is no sentencepiece model.
-std::unique_ptr<Tokenizer> open_sentencepiece(const std::string& path);
+// Tokens that the files beside the model add are found in text before the model sees it, and the
+// text behind one gets no dummy prefix, as transformers does it. A text that begins with BOS does
+// so with the model's own, unless those files say otherwise.
+//
+// Throws Error(input) when the file is no sentencepiece model, and for what settle() refuses.
+std::unique_ptr<Tokenizer> open_sentencepiece(const std::string& path, const Beside& beside);
+
+// The model's pieces by id, as they are spelled there; for comparing it with other files. Throws
+// Error(input) when the file is no sentencepiece model.
+std::vector<std::string> pieces_of_sentencepiece(const std::string& path);
 
 }  // namespace straq::text

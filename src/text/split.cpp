@@ -1,5 +1,7 @@
 #include "text/split.h"
 
+#include <algorithm>
+
 namespace straq::text {
 
 const std::string_view gpt2_pattern =
@@ -168,46 +170,89 @@ void split_digits(std::string_view text, bool individual, std::vector<std::strin
   }
 }
 
-void PreTokenizer::add_pattern(const std::string& pattern, bool keep_gaps) {
-  // Both known patterns match every character, so there are no gaps to keep or drop.
-  if (pattern == gpt2_pattern) {
-    stages_.push_back({Kind::gpt2, false, nullptr});
-  } else if (pattern == llama3_pattern) {
-    stages_.push_back({Kind::llama3, false, nullptr});
+void PreTokenizer::add_pattern(const std::string& pattern, SplitBehavior behavior, bool invert) {
+  // Both known patterns match every character: all is matches, or with `invert` all is gaps.
+  const bool whole = behavior == SplitBehavior::isolated ||
+                     (behavior == SplitBehavior::removed && invert) ||
+                     (behavior == SplitBehavior::kept && !invert);
+  if (whole && pattern == gpt2_pattern) {
+    stages_.push_back({Kind::gpt2, false, behavior, nullptr, {}});
+  } else if (whole && pattern == llama3_pattern) {
+    stages_.push_back({Kind::llama3, false, behavior, nullptr, {}});
   } else {
-    stages_.push_back({Kind::regex, keep_gaps, std::make_shared<RegexSplitter>(pattern)});
+    stages_.push_back(
+        {Kind::regex, invert, behavior, std::make_shared<RegexSplitter>(pattern), {}});
   }
 }
 
-void PreTokenizer::add_digits(bool individual) {
-  stages_.push_back({Kind::digits, individual, nullptr});
+void PreTokenizer::add_literal(const std::string& text, SplitBehavior behavior, bool invert) {
+  auto splitter = std::make_shared<RegexSplitter>(RegexSplitter::literal(text));
+  stages_.push_back({Kind::regex, invert, behavior, std::move(splitter), {}});
 }
 
-void PreTokenizer::run(const Stage& stage, std::string_view text,
-                       std::vector<std::string_view>& out) {
+void PreTokenizer::add_digits(bool individual) {
+  stages_.push_back({Kind::digits, individual, SplitBehavior::isolated, nullptr, {}});
+}
+
+void PreTokenizer::add_metaspace(Metaspace metaspace) {
+  stages_.push_back(
+      {Kind::metaspace, false, SplitBehavior::isolated, nullptr, std::move(metaspace)});
+}
+
+namespace {
+
+void split_metaspace(const Metaspace& how, std::string_view text, bool at_start,
+                     std::deque<std::string>& store, std::vector<std::string_view>& out) {
+  const std::string& sign = how.replacement;
+  std::string& made = store.emplace_back();
+  const bool wanted = how.prepend == Metaspace::Prepend::always ||
+                      (how.prepend == Metaspace::Prepend::first && at_start);
+  if (wanted && !text.starts_with(' ') && !text.starts_with(sign)) made += sign;
+  for (const char c : text) c == ' ' ? void(made += sign) : made.push_back(c);
+  const std::string_view whole = made;
+  if (!how.split) {
+    out.push_back(whole);
+    return;
+  }
+  for (std::size_t begin = 0; begin < whole.size();) {
+    const std::size_t end = std::min(whole.find(sign, begin + 1), whole.size());
+    out.push_back(whole.substr(begin, end - begin));
+    begin = end;
+  }
+}
+
+}  // namespace
+
+void PreTokenizer::run(const Stage& stage, std::string_view text, bool at_start,
+                       std::deque<std::string>& store, std::vector<std::string_view>& out) {
   switch (stage.kind) {
     case Kind::gpt2:
       return split_gpt2(text, out);
     case Kind::llama3:
       return split_llama3(text, out);
     case Kind::regex:
-      return stage.regex->split(text, stage.flag, out);
+      return stage.regex->split(text, stage.behavior, stage.flag, out);
     case Kind::digits:
       return split_digits(text, stage.flag, out);
+    case Kind::metaspace:
+      return split_metaspace(stage.metaspace, text, at_start, store, out);
   }
 }
 
-void PreTokenizer::split(std::string_view text, std::vector<std::string_view>& pieces) const {
+void PreTokenizer::split(std::string_view text, bool at_start, std::deque<std::string>& store,
+                         std::vector<std::string_view>& pieces) const {
   pieces.clear();
   if (text.empty()) return;
   if (stages_.empty()) {
     pieces.push_back(text);
     return;
   }
-  run(stages_[0], text, pieces);
+  run(stages_[0], text, at_start, store, pieces);
   for (std::size_t i = 1; i < stages_.size(); ++i) {
     std::vector<std::string_view> finer;
-    for (const auto piece : pieces) run(stages_[i], piece, finer);
+    for (const auto piece : pieces) {
+      run(stages_[i], piece, at_start && piece.data() == text.data(), store, finer);
+    }
     pieces.swap(finer);
   }
 }

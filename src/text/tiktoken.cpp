@@ -4,7 +4,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/hash.h"
-#include "text/byte_bpe.h"
+#include "text/bpe_tokenizer.h"
 
 namespace straq::text {
 namespace {
@@ -66,6 +66,7 @@ std::vector<std::string> read_ranks(const std::string& path, std::string_view by
     if (parsed.ec != std::errc{} || parsed.ptr != last || rank >= 10'000'000) {
       fail("the rank is not a number");
     }
+    if (rank > bytes.size()) fail("rank " + std::to_string(rank) + " is beyond all lines");
     if (rank >= tokens.size()) tokens.resize(rank + 1);
     if (!tokens[rank].empty()) fail("rank " + std::to_string(rank) + " for the second time");
     tokens[rank] = std::move(*token);
@@ -77,6 +78,16 @@ std::vector<std::string> read_ranks(const std::string& path, std::string_view by
     }
   }
   return tokens;
+}
+
+// SHA-256 over Llama 3's tokens in the order of their ranks, each with its length.
+constexpr std::string_view llama3_ranks =
+    "350d88675e8fcd827021491c120e78949746440e80215af9291ced959938f504";
+
+std::string hash_of(const std::vector<std::string>& tokens) {
+  Sha256 hash;
+  for (const auto& token : tokens) hash.update(std::to_string(token.size()) + ":").update(token);
+  return hash.hex();
 }
 
 // The names of Llama 3's 256 special tokens, in order.
@@ -94,19 +105,19 @@ std::vector<std::string> llama3_specials() {
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> open_tiktoken(const std::string& path) {
+std::unique_ptr<Tokenizer> open_tiktoken(const std::string& path, const Beside& beside) {
   const std::string bytes = read_file(path);
-  ByteBpeParts parts;
+  BpeParts parts;
   parts.tokens = read_ranks(path, bytes);
   const std::size_t ranks = parts.tokens.size();
-  // Rank files of OpenAI's encodings look the same but go with other patterns and special tokens;
-  // taken for Llama 3's they would give wrong ids without a word.
-  for (const std::size_t other : {50256, 50280, 100256, 199998}) {
-    if (ranks == other) {
-      fail_input(path + ": " + std::to_string(ranks) +
-                     " ranks: an encoding of OpenAI, not Llama 3's (128000 ranks)",
-                 "give GPT-2 as vocab.json and merges.txt, others as tokenizer.json");
-    }
+  // Rank files of all families look the same, but each goes with a split pattern and special tokens
+  // of its own that no line of the file tells; taken for Llama 3's they would give wrong ids
+  // without a word.
+  if (hash_of(parts.tokens) != llama3_ranks) {
+    fail_input(path + ": a table of " + std::to_string(ranks) +
+                   " ranks that is not Llama 3's (128000 ranks), the only one whose split pattern "
+                   "and special tokens are known",
+               "give the model's tokenizer.json; GPT-2 also as vocab.json and merges.txt");
   }
   parts.encoder = BytePairEncoder::from_ranks(parts.tokens, path);
   parts.pre_tokenizer.add_pattern(std::string(llama3_pattern));
@@ -118,10 +129,31 @@ std::unique_ptr<Tokenizer> open_tiktoken(const std::string& path) {
   parts.specials["<|finetune_right_pad_id|>"] = at(4);
   parts.specials["<|eom_id|>"] = at(8);
   parts.specials["<|python_tag|>"] = at(10);
-  parts.bos = at(0);
-  parts.eos = at(1);
-  parts.fingerprint = "tiktoken:" + sha256_hex(bytes);
-  return std::make_unique<ByteBpeTokenizer>(std::move(parts));
+  // Tokens of the files beside it must be the table's own; others would lie behind it.
+  const auto require = [&](const std::string& name, std::optional<TokenId> id,
+                           const std::string& where) {
+    const auto it = parts.specials.find(name);
+    if (it != parts.specials.end() && (!id || it->second == *id)) return;
+    fail_input(where + ": \"" + name + "\" is no special token of Llama 3's with this id",
+               "give the model's tokenizer.json");
+  };
+  for (const auto& added : beside.added) require(added.token.text, added.token.id, added.where);
+  for (const auto& [name, where] : beside.special_names) {
+    if (!where.empty()) require(name, std::nullopt, where);
+  }
+  const Conventions own{at(0), at(1), true};
+  const auto id_of = [&](const std::string& name) {
+    const auto it = parts.specials.find(name);
+    return it == parts.specials.end() ? std::nullopt : std::optional<TokenId>(it->second);
+  };
+  const Conventions settled =
+      settle(beside, own, false, id_of, static_cast<TokenId>(parts.tokens.size()));
+  parts.bos = settled.bos;
+  parts.eos = settled.eos;
+  parts.adds_bos = settled.adds_bos;
+  parts.fingerprint =
+      fingerprint_of("tiktoken", sha256_hex(bytes), facts_of(own, {}), facts_of(settled, {}));
+  return std::make_unique<BpeTokenizer>(std::move(parts));
 }
 
 }  // namespace straq::text

@@ -28,14 +28,25 @@ class Tokenizer {
   virtual std::optional<TokenId> special(std::string_view token) const = 0;
   virtual std::optional<TokenId> bos() const = 0;
   virtual std::optional<TokenId> eos() const = 0;
-  // "sentencepiece:<hash>", "tiktoken:<hash>", …: the kind and the SHA-256 of the vocabulary, as it
-  // is written into shards and checked when they are used.
+  // Whether the model's own texts begin with bos(): what the tokenizer's files say
+  // (docs/formats.md, "Tokenizers"). encode() never puts it there.
+  virtual bool adds_bos() const { return bos().has_value(); }
+  // "sentencepiece:<hash>", "tiktoken:<hash>", …: the kind and a SHA-256 over all that decides on
+  // ids, as it is written into shards and checked when they are used. It is the hash of the
+  // tokenizer's own file, or, where files beside that change what it says, a hash over both.
   virtual std::string fingerprint() const = 0;
 };
 
-// Opens a tokenizer by what `path` is: a sentencepiece model, a tiktoken rank file (Llama 3's
-// tokenizer.model), a Hugging Face tokenizer.json, or a folder that holds one of these or
-// vocab.json with merges.txt. Throws Error(input) naming the file and what was expected.
+// Opens a tokenizer by what `path` is: a sentencepiece model, Llama 3's tiktoken rank file
+// (tokenizer.model), a Hugging Face tokenizer.json, or a folder that holds one of these or
+// vocab.json with merges.txt. In a folder with several, tokenizer.model is taken before
+// tokenizer.json (but tokenizer.json before a rank file) and both before vocab.json, and they must
+// hold the same vocabulary. tokenizer_config.json, special_tokens_map.json, added_tokens.json and
+// generation_config.json beside it are read too. Throws Error(input) naming the file and what was
+// expected.
 std::unique_ptr<Tokenizer> open_tokenizer(const std::string& path);
+
+// The files that open_tokenizer(path) reads or may read: what has to be copied along.
+std::vector<std::string> files_of_tokenizer(const std::string& path);
 
 }  // namespace straq::text

@@ -17,7 +17,7 @@ void TrainOptions::fields(config::Fields& f) {
   f("dummy_prefix", dummy_prefix);
   f("split_digits", split_digits);
   f("character_coverage", character_coverage, config::between(0.9, 1));
-  f("threads", threads, config::at_least(1));
+  f("threads", threads, config::between(1, 1024));
 }
 
 const char* tokenizer_file_name(TokenizerKind kind) {

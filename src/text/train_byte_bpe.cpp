@@ -228,13 +228,27 @@ std::string train_byte_bpe(const std::vector<std::string>& texts, const TrainOpt
                                           {"add_prefix_space", false},
                                           {"trim_offsets", true},
                                           {"use_regex", false}};
+  // Texts begin with "<s>"; the file says so itself, so that other readers do the same.
+  const nlohmann::ordered_json bos = {{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}};
+  const auto sequence = [](const char* name, int type) {
+    return nlohmann::ordered_json{{"Sequence", {{"id", name}, {"type_id", type}}}};
+  };
+  const nlohmann::ordered_json post_processor = {
+      {"type", "TemplateProcessing"},
+      {"single", nlohmann::ordered_json::array({bos, sequence("A", 0)})},
+      {"pair", nlohmann::ordered_json::array({bos, sequence("A", 0), sequence("B", 1)})},
+      {"special_tokens",
+       {{"<s>",
+         {{"id", "<s>"},
+          {"ids", nlohmann::ordered_json::array({tokens.size()})},
+          {"tokens", nlohmann::ordered_json::array({"<s>"})}}}}}};
   const nlohmann::ordered_json root = {{"version", "1.0"},
                                        {"truncation", nullptr},
                                        {"padding", nullptr},
                                        {"added_tokens", added},
                                        {"normalizer", nullptr},
                                        {"pre_tokenizer", pre_tokenizer_json(options.split)},
-                                       {"post_processor", nullptr},
+                                       {"post_processor", post_processor},
                                        {"decoder", decoder},
                                        {"model",
                                         {{"type", "BPE"},

@@ -1,7 +1,6 @@
 #include "text/unigram.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "text/unicode.h"
 
@@ -9,14 +8,6 @@ namespace straq::text {
 namespace {
 
 using Type = SentencePieceModel::Type;
-
-// The byte that a piece "<0x0A>" stands for; -1 for any other spelling.
-int byte_of(std::string_view piece) {
-  if (piece.size() != 6 || !piece.starts_with("<0x") || piece[5] != '>') return -1;
-  int value = -1;
-  const auto parsed = std::from_chars(piece.data() + 3, piece.data() + 5, value, 16);
-  return parsed.ec == std::errc{} && parsed.ptr == piece.data() + 5 ? value : -1;
-}
 
 }  // namespace
 
@@ -35,7 +26,7 @@ std::optional<UnigramEncoder> UnigramEncoder::make(const SentencePieceModel& mod
     const auto& piece = model.pieces[id];
     out.scores_.push_back(piece.score);
     if (piece.type == Type::byte) {
-      if (const int b = byte_of(piece.text); b >= 0) {
+      if (const int b = byte_of_token(piece.text); b >= 0) {
         out.byte_ids_[static_cast<std::size_t>(b)] = static_cast<TokenId>(id);
       }
     }

@@ -14,6 +14,7 @@ import sentencepiece
 import tokenizers
 
 import references as ref
+import tokenizer_shapes
 
 failures = 0
 
@@ -95,6 +96,33 @@ def sentencepiece_replaces(program, path, processor):
             complain(f"{path}: {line!r} reference {processor.encode(line)} program {ids}")
 
 
+def every_shape(program, scratch):
+    """What tokenizer.json files of public models are made of, on texts that hold its words."""
+    folder = scratch / "shapes"
+    folder.mkdir()
+    texts = tokenizer_shapes.texts()
+    for name, path in tokenizer_shapes.write_all(folder):
+        tokenizer = tokenizers.Tokenizer.from_file(str(path))
+        # Special tokens that only the library finds in text.
+        special = [t["content"] for t in json.loads(path.read_text(encoding="utf-8"))["added_tokens"]
+                   if t["special"] and t["content"].startswith("<")]
+        plain = [t for t in texts if not any(s in t for s in special)]
+        compare(f"shape {name}", program, path, hugging_face(tokenizer), {"texts of shapes": plain})
+
+
+def normal_forms(program, scratch):
+    """Every character, alone and among marks, as the library normalizes it: one token a byte."""
+    alphabet = ref.byte_alphabet()
+    texts = ref.every_character()
+    texts += [f"a\u0315{c}\u0300\u0323{c}\u05b0{c}\u0334\u1161\u11a8" for c in map(chr, range(0x3100))]
+    for form in ("NFC", "NFD"):
+        path = scratch / f"{form}.json"
+        tokenizer_shapes.write(path, {c: b for b, c in alphabet.items()}, [], normalizer={"type": form},
+                               pre_tokenizer=tokenizer_shapes.byte_level())
+        compare(f"{form} / tokenizers", program, path,
+                hugging_face(tokenizers.Tokenizer.from_file(str(path))), {"every character": texts})
+
+
 def main():
     program = Program(sys.argv[1])
     data = ref.data_folder()
@@ -148,6 +176,9 @@ def main():
                     lambda texts: [processor.encode(t) for t in texts], corpora)
             sentencepiece_replaces(program, llama2, processor)
 
+        every_shape(program, scratch)
+        normal_forms(program, scratch)
+
         # Trained here: on the corpus when it is there, else on the hard strings.
         train = scratch / "train.txt"
         texts = ref.esconv_texts(["train.txt"]) or ref.random_texts() * 2
@@ -164,8 +195,11 @@ def main():
                 complain(f"{path}: tokenizers reads {tokenizer.get_vocab_size()} tokens, "
                          f"<pad> as {tokenizer.token_to_id('<pad>')}")
             for text in ref.HARD:
+                # A trained tokenizer's own convention begins a text with BOS.
                 ids = tokenizer.encode(text).ids
-                if tokenizer.decode(ids, skip_special_tokens=False) != text:
+                if ids[:1] != [tokenizer.token_to_id("<s>")]:
+                    complain(f"{path}: the library puts no BOS before {text[:40]!r}")
+                elif tokenizer.decode(ids[1:], skip_special_tokens=False) != text:
                     complain(f"{path}: {text[:40]!r} does not survive")
         for model in ("bpe", "unigram"):
             path = program.train(scratch, [train], "--kind", "sentencepiece", "--vocab",

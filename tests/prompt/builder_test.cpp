@@ -282,6 +282,46 @@ TEST(Builder, ATokenizerWithoutBosStartsWithTheText) {
   EXPECT_EQ(builder.build_comb(episode()).trunks[0].tokens.front(), 'Y');
 }
 
+// Llama's texts begin with BOS, SmolLM2's and GPT-2's do not: what the model has never seen at the
+// start of a text must not stand there.
+TEST(Builder, BeginsWithBosAsTheTokenizerDoesUnlessTheConfigDecides) {
+  const ByteTokenizer adds, leaves({}, false, true, false);
+  const auto begin = [](std::optional<bool> bos, const ByteTokenizer& tokenizer) {
+    PromptConfig c = config();
+    c.bos = bos;
+    const PromptBuilder builder(c, strategies(), tokenizer);
+    const auto comb = builder.build_comb(episode());
+    const TokenId first = comb.trunks[0].tokens.front();
+    EXPECT_EQ(builder.full_prompt(episode(), 1).front(), first);
+    EXPECT_EQ(builder.config().bos, first == 256);
+    return std::pair(first, builder.fingerprint());
+  };
+  EXPECT_EQ(begin(std::nullopt, adds).first, 256);
+  EXPECT_EQ(begin(std::nullopt, leaves).first, 'Y');
+  EXPECT_EQ(begin(false, adds).first, 'Y');
+  EXPECT_EQ(begin(true, leaves).first, 256);
+  // The fingerprint is of what is done, not of who decided it.
+  EXPECT_EQ(begin(std::nullopt, adds).second, begin(true, leaves).second);
+  EXPECT_EQ(begin(std::nullopt, leaves).second, begin(false, adds).second);
+  EXPECT_NE(begin(true, adds).second, begin(false, adds).second);
+}
+
+TEST(Builder, BosThatTheTokenizerDoesNotHaveCanNotBeAskedFor) {
+  const ByteTokenizer tokenizer({}, false, false);
+  PromptConfig c = config();
+  c.bos = true;
+  const auto e = straq::testing::error_of([&] { PromptBuilder(c, strategies(), tokenizer); });
+  ASSERT_TRUE(e);
+  EXPECT_EQ(e->kind(), ErrorKind::input);
+  EXPECT_NE(std::string(e->what()).find("prompt.bos is true"), std::string::npos);
+  const auto read = [](const std::string& yaml) {
+    return config::read<PromptConfig>(config::parse_yaml(yaml, "test.yaml")).bos;
+  };
+  EXPECT_EQ(read("window: 64"), std::nullopt);
+  EXPECT_EQ(read("bos: null"), std::nullopt);
+  EXPECT_EQ(read("bos: false"), false);
+}
+
 TEST(Builder, AsksInLayoutCombWithTheAnswersLeadAlone) {
   // The probe is paid for at every decision of every dialogue, forward and backward.
   const ByteTokenizer tokenizer;
@@ -338,7 +378,8 @@ class DigitBlind : public ByteTokenizer {
 
 TEST(OptionIds, AreRefusedWhenTwoOptionsShareAToken) {
   const DigitBlind tokenizer;
-  const auto e = testing::error_of([&] { PromptBuilder(config(), strategies(), tokenizer); });
+  const auto e =
+      straq::testing::error_of([&] { PromptBuilder(config(), strategies(), tokenizer); });
   ASSERT_TRUE(e);
   EXPECT_NE(std::string(e->what()).find("same token 0"), std::string::npos) << e->what();
 }

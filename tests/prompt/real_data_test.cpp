@@ -111,7 +111,7 @@ TEST_P(WholeText, IsEncodedAsItsSegmentsAre) {
         text += s;
       }
       std::vector<TokenId> whole = tokenizer->encode(text);
-      if (const auto bos = tokenizer->bos()) whole.insert(whole.begin(), *bos);
+      if (tokenizer->adds_bos()) whole.insert(whole.begin(), *tokenizer->bos());
       differing += whole != builder.full_prompt(episode, static_cast<int>(episode.turns.size()));
     }
     EXPECT_EQ(differing, 0);

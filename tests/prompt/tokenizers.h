@@ -15,8 +15,8 @@ namespace straq::testing {
 class ByteTokenizer : public text::Tokenizer {
  public:
   explicit ByteTokenizer(std::vector<std::string> merges = {}, bool prefix = false,
-                         bool has_bos = true)
-      : merges_(std::move(merges)), prefix_(prefix), has_bos_(has_bos) {}
+                         bool has_bos = true, bool adds_bos = true)
+      : merges_(std::move(merges)), prefix_(prefix), has_bos_(has_bos), adds_bos_(adds_bos) {}
 
   std::vector<text::TokenId> encode(std::string_view s) const override {
     std::vector<text::TokenId> ids;
@@ -53,13 +53,14 @@ class ByteTokenizer : public text::Tokenizer {
     return has_bos_ ? std::optional<text::TokenId>(256) : std::nullopt;
   }
   std::optional<text::TokenId> eos() const override { return std::nullopt; }
+  bool adds_bos() const override { return has_bos_ && adds_bos_; }
   std::string fingerprint() const override {
     return "test:" + std::to_string(merges_.size()) + (prefix_ ? "p" : "");
   }
 
  private:
   std::vector<std::string> merges_;
-  bool prefix_, has_bos_;
+  bool prefix_, has_bos_, adds_bos_;
 };
 
 }  // namespace straq::testing

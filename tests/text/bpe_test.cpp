@@ -76,8 +76,10 @@ TEST(BytePair, WholePiecesAreAnOptionOfMergeLists) {
   tokens.emplace_back("ab");   // 256, made by a merge
   tokens.emplace_back("xyz");  // 257, made by none
   const std::vector<BytePairEncoder::MergeRule> merges = {{'a', 'b', 256}};
-  const auto plain = BytePairEncoder::from_merges(tokens, merges, false, "test");
-  const auto whole = BytePairEncoder::from_merges(tokens, merges, true, "test");
+  const auto plain = BytePairEncoder::from_merges(tokens, merges, {});
+  BytePairEncoder::Symbols symbols;
+  symbols.whole_pieces = true;
+  const auto whole = BytePairEncoder::from_merges(tokens, merges, symbols);
   EXPECT_EQ(encoded(plain, "xyz"), (std::vector<TokenId>{'x', 'y', 'z'}));
   EXPECT_EQ(encoded(whole, "xyz"), (std::vector<TokenId>{257}));
   EXPECT_EQ(encoded(plain, "abab"), (std::vector<TokenId>{256, 256}));
