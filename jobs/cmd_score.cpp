@@ -4,6 +4,7 @@
 
 #include "command.h"
 #include "core/error.h"
+#include "core/json.h"
 #include "metrics/response_report.h"
 
 namespace straq::jobs {
@@ -58,6 +59,9 @@ Table overall_table(const ResponseReport& report, bool dialogues_known) {
              ? "dialogues"
              : "single replies, too narrow if several are of one dialogue: give \"dialogue\""));
   }
+  if (report.bootstrap && !all.intervals) {
+    table.notes.push_back("without intervals: all replies are of one dialogue");
+  }
   if (all.empty > 0) table.notes.push_back(std::to_string(all.empty) + " replies are empty");
   return table;
 }
@@ -92,7 +96,7 @@ void print_pairs(const std::vector<ResponsePair>& pairs, const ResponseOptions& 
     row["rouge_l"] = sums[i].rouge_l;
     row["cider"] = sums[i].cider;
     row["f1"] = sums[i].f1;
-    std::cout << row.dump() << "\n";
+    std::cout << dump_json(row) << "\n";
   }
 }
 
@@ -122,10 +126,12 @@ int score(const Options& o, const Common& common) {
 Command make_score(CLI::App& app, Common& common) {
   auto o = std::make_shared<Options>();
   auto* c = app.add_subcommand("score", "BLEU, ROUGE-L, Dist-n, CIDEr and F1 of replies");
-  c->add_option("--hyp", o->hypotheses, "replies, one a line, or .jsonl rows with ids")->required();
+  c->add_option("--hyp", o->hypotheses,
+                "replies: text, one a line, or JSON rows with ids, told by what the file holds")
+      ->required();
   c->add_option("--ref", o->references,
                 "references in the same form (repeatable: several references a reply); not needed "
-                "where the .jsonl rows of --hyp have their own");
+                "where the JSON rows of --hyp have their own");
   c->add_option("--tokenize", o->tokenize, "nltk: lower case, sentences, NLTK's word rules")
       ->check(CLI::IsMember({"nltk", "whitespace"}));
   c->add_option("--bleu", o->bleu, "nltk's smoothing method 3, or pycocoevalcap's BLEU")

@@ -1,26 +1,11 @@
 #include "dialogue/data_config.h"
 
-#include <cstdlib>
-
 #include "core/error.h"
 #include "core/log.h"
 #include "dialogue/turns.h"
 
 namespace straq::dialogue {
 namespace {
-
-// The place of the `}` that closes the `${` before `i`.
-std::size_t closing_brace(const std::string& text, std::size_t i) {
-  int depth = 1;
-  for (; i < text.size(); ++i) {
-    if (text.compare(i, 2, "${") == 0) {
-      ++depth;
-    } else if (text[i] == '}' && --depth == 0) {
-      return i;
-    }
-  }
-  return std::string::npos;
-}
 
 void keep_first(std::vector<Dialogue>& dialogues, std::int64_t limit) {
   if (limit > 0 && dialogues.size() > static_cast<std::size_t>(limit)) {
@@ -46,8 +31,7 @@ Splits load_official(const DataConfig& config, const StrategySet& strategies) {
     if (path->empty()) continue;
     Split split;
     split.name = name;
-    split.corpus = read_corpus(expand_variables(*path, std::string("data.") + name), config.format,
-                               strategies);
+    split.corpus = read_corpus(*path, config.format, strategies);
     split.corpus.name = config.name;
     keep_first(split.corpus.dialogues, config.limit);
     split.episodes = build_episodes(split.corpus.dialogues, config.merge_label);
@@ -66,9 +50,7 @@ Splits load_drawn(const DataConfig& config, const StrategySet& strategies) {
                "set data.source: [file, …], or use split: official with data.train, data.valid and "
                "data.test");
   }
-  std::vector<std::string> paths;
-  for (const auto& p : config.source) paths.push_back(expand_variables(p, "data.source"));
-  Corpus all = read_corpora(paths, config.format, strategies);
+  Corpus all = read_corpora(config.source, config.format, strategies);
   all.name = config.name;
 
   const Shares shares = {
@@ -125,35 +107,6 @@ void DataConfig::fields(config::Fields& f) {
   f("limit", limit, config::at_least(0));
 }
 
-std::string expand_variables(const std::string& text, const std::string& where) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size();) {
-    if (text.compare(i, 2, "${") != 0) {
-      out += text[i++];
-      continue;
-    }
-    const std::size_t end = closing_brace(text, i + 2);
-    if (end == std::string::npos) {
-      fail_input(where + ": \"${\" without its \"}\" in \"" + text + "\"",
-                 "write ${NAME} or ${NAME:-default}");
-    }
-    const std::string inside = text.substr(i + 2, end - i - 2);
-    const std::size_t mark = inside.find(":-");
-    const std::string name = inside.substr(0, mark);
-    const char* value = std::getenv(name.c_str());
-    if (value != nullptr && *value != '\0') {
-      out += value;
-    } else if (mark != std::string::npos) {
-      out += expand_variables(inside.substr(mark + 2), where);
-    } else {
-      fail_input(where + ": the environment variable " + name + " is not set",
-                 "set it, or give a default as in ${" + name + ":-folder}");
-    }
-    i = end + 1;
-  }
-  return out;
-}
-
 const Split* Splits::find(const std::string& name) const {
   for (const Split& s : splits) {
     if (s.name == name) return &s;
@@ -162,7 +115,7 @@ const Split* Splits::find(const std::string& name) const {
 }
 
 StrategySet load_strategies(const DataConfig& config) {
-  return StrategySet::load(expand_variables(config.strategies, "data.strategies"));
+  return StrategySet::load(config.strategies);
 }
 
 Splits load_splits(const DataConfig& config) {

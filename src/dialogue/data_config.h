@@ -35,7 +35,7 @@ struct DataConfig {
   Format format = Format::automatic;
   SplitMode split = SplitMode::official;
   // Official splits: a file each; an empty one is no split. Paths are relative to the current
-  // folder and may hold ${NAME} or ${NAME:-default}.
+  // folder; variables in them were replaced when the config was read.
   std::string train, valid, test;
   std::vector<std::string> source;  // files that the other two modes split
   RatioConfig ratios;
@@ -46,11 +46,6 @@ struct DataConfig {
 
   void fields(config::Fields& f);
 };
-
-// Replaces ${NAME} by the environment variable, ${NAME:-default} by the default where it is unset
-// or empty (defaults may hold variables themselves). Throws Error(input), naming `where`, for an
-// unset variable without a default and for a brace that is not closed.
-std::string expand_variables(const std::string& text, const std::string& where);
 
 struct Split {
   std::string name;               // train, valid, test

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/hash.h"
+#include "core/text_file.h"
 #include "dialogue/readers_internal.h"
 #include "dialogue/utf8.h"
 
@@ -31,27 +32,33 @@ Format detect(std::string_view bytes, const std::string& path) {
   if (i == bytes.size()) fail_input(path + ": the file is empty", "expected dialogues");
   if (bytes[i] == '[') return Format::esconv_json;
   if (bytes[i] == '{') return Format::esconv_jsonl;
-  const std::string_view head = bytes.substr(i, bytes.find('\n', i) - i);
-  if (head.find("conv_id") != head.npos && head.find(',') != head.npos) {
+  // A first line of spreadsheets, before the columns.
+  if (bytes.substr(i, 4) == "sep=" || bytes.substr(i, 5) == "\"sep=") {
+    i = std::min(bytes.find_first_of("\r\n", i), bytes.size());
+    while (i < bytes.size() && is_space(static_cast<unsigned char>(bytes[i]))) ++i;
+  }
+  const std::string_view head = bytes.substr(i, bytes.find_first_of("\r\n", i) - i);
+  if (head.find("conv_id") != head.npos && head.find_first_of(",;\t|") != head.npos) {
     return Format::empathetic_csv;
   }
-  fail_input(at_line(path, 1, "the format is not recognised"),
-             "expected a JSON list, one JSON object a line, or EmpatheticDialogues' CSV columns");
+  fail_input(at_line(path, 1, "the format is not recognised"), internal::kFormsHint);
 }
 
 Corpus parse_named(std::string_view bytes, const std::string& path, Format format,
                    const StrategySet& strategies, const OnProblem& on_problem) {
-  internal::Source source{bytes, path, stem_of(path), strategies, on_problem};
+  const DecodedText decoded = decode_text(bytes);
+  internal::Source source{decoded.text, path, stem_of(path), strategies, on_problem};
   Corpus corpus;
   corpus.name = source.stem;
   corpus.sha256 = sha256_hex(bytes);
 
-  if (const auto offset = first_invalid_utf8(bytes)) {
+  if (!decoded.reason.empty()) {
+    source.problem(decoded.line, decoded.reason, decoded.hint);
+  } else if (const auto offset = first_invalid_utf8(source.bytes)) {
     // Whatever stands around it cannot be trusted, so nothing of the file is used.
     source.problem(source.line_of(*offset), "the text is not valid UTF-8",
                    "convert the file, for instance with iconv -f latin1 -t utf-8");
   } else {
-    if (source.bytes.substr(0, 3) == "\xEF\xBB\xBF") source.bytes.remove_prefix(3);
     if (format == Format::automatic) format = detect(source.bytes, path);
     switch (format) {
       case Format::esconv_json:
@@ -77,14 +84,20 @@ Corpus parse_named(std::string_view bytes, const std::string& path, Format forma
 
 namespace internal {
 
+const char* const kFormsHint =
+    "expected a JSON list of dialogues, one dialogue as a JSON object a line, or "
+    "EmpatheticDialogues' CSV columns";
+
 void Source::problem(long line, const std::string& message, const std::string& hint) {
   reported = true;
-  if (!on_problem) fail_input(at_line(path, line, message), hint);
+  if (!on_problem)
+    fail_input(line > 0 ? at_line(path, line, message) : path + ": " + message, hint);
   on_problem({path, line, message, hint});
 }
 
 long Source::line_of(std::size_t offset) const {
-  return 1 + std::count(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(offset), '\n');
+  const char end = bytes.find('\n') == bytes.npos ? '\r' : '\n';
+  return 1 + std::count(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(offset), end);
 }
 
 std::string Source::id_of(std::size_t index) const {

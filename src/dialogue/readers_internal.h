@@ -24,6 +24,9 @@ struct Source {
   std::string id_of(std::size_t index) const;
 };
 
+// The forms that are read, as a hint.
+extern const char* const kFormsHint;
+
 std::vector<Dialogue> read_json_list(Source& source);
 std::vector<Dialogue> read_json_lines(Source& source);
 std::vector<Dialogue> read_empathetic_csv(Source& source);

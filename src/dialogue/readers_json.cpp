@@ -1,10 +1,15 @@
 // ESConv's two forms: one JSON list of dialogues, or one JSON object a line. Both are cut into
 // records first, so that every message has a line and one bad dialogue doesn't hide the others.
 #include <algorithm>
-#include <charconv>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "core/csv.h"
+#include "core/json.h"
+#include "core/json_number.h"
+#include "core/json_records.h"
+#include "core/text_file.h"
 #include "dialogue/readers_internal.h"
 #include "dialogue/utf8.h"
 
@@ -14,47 +19,73 @@ namespace {
 
 using Json = nlohmann::json;
 
-bool is_json_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
+using Record = JsonRecord;
 
-struct Record {
-  std::string_view text;
-  long line = 0;
-  std::size_t index = 0;
+// Where in a record its JSON breaks, and why. The parser counts lines from the record's start and
+// says so in front of its reason: "malformed JSON: parse error at line 2, column 1: …".
+struct Fault {
+  long lines_further = 0;
+  std::string reason;
 };
 
-// nlohmann's message without its own code and line, which count from the record's start.
-std::string reason_of(const Json::parse_error& e) {
-  const std::string what = e.what();
-  const std::size_t column = what.find("column");
-  const std::size_t colon = column == what.npos ? what.npos : what.find(": ", column);
-  return colon == what.npos ? what : what.substr(colon + 2);
+Fault fault_of(const std::string& reason) {
+  const std::size_t line = reason.find("at line "), column = reason.find("column");
+  const std::size_t colon = column == reason.npos ? reason.npos : reason.find(": ", column);
+  if (line == reason.npos || colon == reason.npos) return {0, reason};
+  return {std::strtol(reason.c_str() + line + 8, nullptr, 10) - 1,
+          "malformed JSON: " + reason.substr(colon + 2)};
 }
 
-// A score from 1 to 5, written as a number or a string; 0 when there is none.
-int score_of(const Json& object, const char* key,
-             const std::function<void(std::string)>& complain) {
+std::string shown(const Json& value) {
+  return shortened_text(dump_json(value));
+}
+
+using Complain = std::function<void(std::string, std::string)>;
+
+// A score from 1 to 5, written as a number (4 or 4.0: tables that hold gaps know no whole numbers)
+// or, as the official files have it, as a text; 0 when there is none.
+int score_of(const Json& object, const char* key, const Complain& complain) {
   const auto it = object.find(key);
   if (it == object.end() || it->is_null()) return 0;
-  std::int64_t value = 0;
-  if (it->is_number_integer()) {
-    value = it->get<std::int64_t>();
-  } else if (it->is_string()) {
+  std::optional<std::int64_t> value = whole_number(*it);
+  if (it->is_string()) {
     const std::string text = normalise_space(it->get_ref<const std::string&>());
     if (text.empty()) return 0;
-    const auto r = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (r.ec != std::errc() || r.ptr != text.data() + text.size()) value = 0;
+    Json number;
+    if (is_plain_number(text) && try_parse_json(text, number).empty()) value = whole_number(number);
   }
-  if (value >= 1 && value <= 5) return static_cast<int>(value);
-  complain(std::string(key) + ": expected a score from 1 to 5, found " + it->dump());
+  if (value && *value >= 1 && *value <= 5) return static_cast<int>(*value);
+  const bool fraction = !value && it->is_number();
+  complain(
+      std::string(key) + ": expected a " + (fraction ? "whole " : "") +
+          "score from 1 to 5, found " + shown(*it),
+      fraction ? "a mean of several ratings is no rating: give one of them, or leave it out" : "");
   return 0;
 }
 
-std::string text_of(const Json& object, const char* key) {
+// An optional text; complains of anything else than a text or null.
+std::string text_of(const Json& object, const char* key, const Complain& complain) {
   const auto it = object.find(key);
-  if (it == object.end() || !it->is_string()) return {};
-  return normalise_space(it->get_ref<const std::string&>());
+  if (it == object.end() || it->is_null()) return {};
+  if (!it->is_string()) {
+    complain(std::string(key) + ": expected text, found " + shown(*it), "write it in quotes");
+    return {};
+  }
+  const auto& text = it->get_ref<const std::string&>();
+  if (text.find('\0') != text.npos) {
+    complain(std::string(key) + ": the text holds a NUL character", "remove it");
+    return {};
+  }
+  return normalise_space(text);
+}
+
+// An optional object; complains of anything else than an object or null.
+const Json* object_of(const Json& object, const char* key, const Complain& complain) {
+  const auto it = object.find(key);
+  if (it == object.end() || it->is_null()) return nullptr;
+  if (it->is_object()) return &*it;
+  complain(std::string(key) + ": expected an object, found " + shown(*it), "");
+  return nullptr;
 }
 
 std::optional<Speaker> speaker_of(const std::string& word) {
@@ -64,8 +95,7 @@ std::optional<Speaker> speaker_of(const std::string& word) {
 }
 
 // A label's index; complains with the nearest known name when there is none.
-int strategy_of(const StrategySet& strategies, const std::string& label,
-                const std::function<void(std::string, std::string)>& complain) {
+int strategy_of(const StrategySet& strategies, const std::string& label, const Complain& complain) {
   if (const auto index = strategies.find(label)) return *index;
   const std::string near = strategies.nearest(label);
   std::string known;
@@ -80,15 +110,15 @@ std::optional<Utterance> read_utterance(Source& source, const Record& record, st
                                         const Json& json) {
   const std::string place =
       "dialogue " + std::to_string(record.index) + ", utterance " + std::to_string(number) + ": ";
-  const auto complain = [&](const std::string& message, const std::string& hint = {}) {
+  const Complain complain = [&](const std::string& message, const std::string& hint) {
     source.problem(record.line, place + message, hint);
   };
   if (!json.is_object()) {
-    complain("expected an object with speaker and text, found " + json.dump().substr(0, 60));
+    complain("expected an object with speaker and text, found " + shown(json), "");
     return std::nullopt;
   }
   Utterance u;
-  const std::string word = to_lower(text_of(json, "speaker"));
+  const std::string word = to_lower(text_of(json, "speaker", complain));
   const auto speaker = speaker_of(word);
   if (!speaker) {
     complain(word.empty() ? "the speaker is missing" : "unknown speaker \"" + word + "\"",
@@ -96,16 +126,18 @@ std::optional<Utterance> read_utterance(Source& source, const Record& record, st
     return std::nullopt;
   }
   u.speaker = *speaker;
-  u.text = text_of(json, json.contains("text") ? "text" : "content");
+  const auto text = json.find("text");
+  const bool has_text = text != json.end() && !(text->is_null() && json.contains("content"));
+  u.text = text_of(json, has_text ? "text" : "content", complain);
   if (u.text.empty()) {
     complain("the utterance has no text", "remove the utterance or fill `text` (or `content`)");
     return std::nullopt;
   }
   // The list form keeps labels in `annotation`, the line form beside the text.
-  const auto annotation = json.find("annotation");
-  const Json& notes = annotation != json.end() && annotation->is_object() ? *annotation : json;
-  u.feedback = score_of(notes, "feedback", [&](std::string message) { complain(message); });
-  if (const std::string label = text_of(notes, "strategy"); !label.empty()) {
+  const Json* annotation = object_of(json, "annotation", complain);
+  const Json& notes = annotation != nullptr ? *annotation : json;
+  u.feedback = score_of(notes, "feedback", complain);
+  if (const std::string label = text_of(notes, "strategy", complain); !label.empty()) {
     if (u.speaker == Speaker::seeker) {
       complain("a seeker's utterance has the strategy \"" + label + "\"",
                "only supporters use strategies; are the speakers swapped?");
@@ -118,13 +150,13 @@ std::optional<Utterance> read_utterance(Source& source, const Record& record, st
 
 std::optional<Dialogue> read_dialogue(Source& source, const Record& record) {
   const std::string place = "dialogue " + std::to_string(record.index) + ": ";
+  const Complain complain = [&](const std::string& message, const std::string& hint) {
+    source.problem(record.line, place + message, hint);
+  };
   Json json;
-  try {
-    json = Json::parse(record.text.begin(), record.text.end());
-  } catch (const Json::parse_error& e) {
-    const std::string_view before = record.text.substr(0, e.byte > 0 ? e.byte - 1 : 0);
-    source.problem(record.line + std::count(before.begin(), before.end(), '\n'),
-                   place + "malformed JSON: " + reason_of(e), "");
+  if (const std::string reason = try_parse_json(record.text, json); !reason.empty()) {
+    const Fault fault = fault_of(reason);
+    source.problem(record.line + fault.lines_further, place + fault.reason, "");
     return std::nullopt;
   }
   const auto list = json.is_object() ? json.find("dialog") : json.end();
@@ -137,16 +169,14 @@ std::optional<Dialogue> read_dialogue(Source& source, const Record& record) {
   Dialogue d;
   d.id = source.id_of(record.index);
   d.line = record.line;
-  d.emotion = text_of(json, "emotion_type");
-  d.problem = text_of(json, "problem_type");
-  d.situation = text_of(json, "situation");
-  if (const auto survey = json.find("survey_score"); survey != json.end() && survey->is_object() &&
-                                                     survey->contains("seeker") &&
-                                                     (*survey)["seeker"].is_object()) {
-    const auto complain = [&](std::string m) { source.problem(record.line, place + m, ""); };
-    const Json& seeker = (*survey)["seeker"];
-    d.initial_intensity = score_of(seeker, "initial_emotion_intensity", complain);
-    d.final_intensity = score_of(seeker, "final_emotion_intensity", complain);
+  d.emotion = text_of(json, "emotion_type", complain);
+  d.problem = text_of(json, "problem_type", complain);
+  d.situation = text_of(json, "situation", complain);
+  if (const Json* survey = object_of(json, "survey_score", complain)) {
+    if (const Json* seeker = object_of(*survey, "seeker", complain)) {
+      d.initial_intensity = score_of(*seeker, "initial_emotion_intensity", complain);
+      d.final_intensity = score_of(*seeker, "final_emotion_intensity", complain);
+    }
   }
   for (std::size_t i = 0; i < list->size(); ++i) {
     if (auto u = read_utterance(source, record, i, (*list)[i])) {
@@ -163,9 +193,14 @@ std::optional<Dialogue> read_dialogue(Source& source, const Record& record) {
   for (std::size_t i = 0; labelled && i < list->size(); ++i) {
     const Json& u = (*list)[i];
     if (!u.is_object()) continue;
-    if (speaker_of(to_lower(text_of(u, "speaker"))) != Speaker::supporter) continue;
-    const auto notes = u.find("annotation");
-    if (text_of(notes != u.end() && notes->is_object() ? *notes : u, "strategy").empty()) {
+    // What is no text was complained of where it was read.
+    const Complain silent = [](const std::string&, const std::string&) {};
+    if (speaker_of(to_lower(text_of(u, "speaker", silent))) != Speaker::supporter) continue;
+    const Json* notes = object_of(u, "annotation", silent);
+    const Json& label = notes != nullptr ? *notes : u;
+    const bool odd = label.contains("strategy") && !label["strategy"].is_null() &&
+                     !label["strategy"].is_string();
+    if (!odd && text_of(label, "strategy", silent).empty()) {
       source.problem(record.line,
                      "dialogue " + std::to_string(record.index) + ", utterance " +
                          std::to_string(i) + ": the supporter's utterance has no strategy",
@@ -175,74 +210,18 @@ std::optional<Dialogue> read_dialogue(Source& source, const Record& record) {
   return d;
 }
 
-// Cuts a JSON list at the commas of its top level. Strings are skipped; whether a piece is valid
-// JSON is found when it is parsed.
-std::vector<Record> cut_list(Source& source) {
-  const std::string_view s = source.bytes;
-  std::vector<Record> out;
-  std::size_t i = 0;
-  const auto skip_space = [&] {
-    while (i < s.size() && is_json_space(s[i])) ++i;
-  };
-  skip_space();
-  if (i == s.size() || s[i] != '[') {
-    source.problem(source.line_of(i), "expected a JSON list of dialogues",
-                   "for one dialogue a line use the format esconv_jsonl");
-    return out;
-  }
-  ++i;
-  long line = source.line_of(i);
-  std::size_t counted = i;  // line numbers are counted once, from record to record
-  skip_space();
-  if (i < s.size() && s[i] == ']') return out;
-  for (;;) {
-    skip_space();
-    line += std::count(s.begin() + static_cast<std::ptrdiff_t>(counted),
-                       s.begin() + static_cast<std::ptrdiff_t>(i), '\n');
-    counted = i;
-    const std::size_t start = i;
-    int depth = 0;
-    bool in_string = false;
-    for (; i < s.size(); ++i) {
-      const char c = s[i];
-      if (in_string) {
-        if (c == '\\') {
-          ++i;
-        } else if (c == '"') {
-          in_string = false;
-        }
-      } else if (c == '"') {
-        in_string = true;
-      } else if (c == '{' || c == '[') {
-        ++depth;
-      } else if (depth == 0 && (c == ',' || c == ']')) {
-        break;
-      } else if (c == '}' || c == ']') {
-        --depth;
-      }
-    }
-    if (i >= s.size()) {
-      source.problem(line,
-                     "the list of dialogues is not closed: the file ends inside dialogue " +
-                         std::to_string(out.size()),
-                     "is the file truncated? the dialogue starts at this line");
-      return out;
-    }
-    out.push_back({s.substr(start, i - start), line, out.size()});
-    if (s[i++] == ']') break;
-  }
-  skip_space();
-  if (i < s.size()) {
-    source.problem(source.line_of(i), "text follows the end of the list of dialogues", "");
-  }
-  return out;
-}
-
 }  // namespace
 
 std::vector<Dialogue> read_json_list(Source& source) {
   std::vector<Dialogue> out;
-  for (const Record& record : cut_list(source)) {
+  if (json_form(source.bytes) != JsonForm::list) {
+    source.problem(1, "expected a JSON list of dialogues",
+                   "for one dialogue a line use the format esconv_jsonl");
+    return out;
+  }
+  const JsonRecords list = cut_json_list(source.bytes, "dialogue");
+  if (!list.reason.empty()) source.problem(list.line, list.reason, list.hint);
+  for (const Record& record : list.records) {
     if (auto d = read_dialogue(source, record)) out.push_back(std::move(*d));
   }
   return out;
@@ -250,15 +229,18 @@ std::vector<Dialogue> read_json_list(Source& source) {
 
 std::vector<Dialogue> read_json_lines(Source& source) {
   std::vector<Dialogue> out;
-  Record record;
-  for (std::size_t start = 0; start < source.bytes.size();) {
-    const std::size_t end = std::min(source.bytes.find('\n', start), source.bytes.size());
-    record.text = source.bytes.substr(start, end - start);
-    start = end + 1;
-    ++record.line;
-    if (std::all_of(record.text.begin(), record.text.end(), is_json_space)) continue;
+  const JsonForm form = json_form(source.bytes);
+  if (form == JsonForm::object) {
+    source.problem(1, kJsonObjectMessage, kFormsHint);
+    return out;
+  }
+  if (form == JsonForm::list) {
+    source.problem(1, "expected one dialogue a line, found a JSON list",
+                   "for a list of dialogues use the format esconv_json");
+    return out;
+  }
+  for (const Record& record : cut_json_lines(source.bytes)) {
     if (auto d = read_dialogue(source, record)) out.push_back(std::move(*d));
-    ++record.index;
   }
   return out;
 }
@@ -287,7 +269,7 @@ std::string to_jsonl(const Dialogue& dialogue, const StrategySet& strategies) {
     if (u.feedback > 0) item["feedback"] = std::to_string(u.feedback);
     json["dialog"].push_back(std::move(item));
   }
-  return json.dump();
+  return dump_json(json);
 }
 
 }  // namespace straq::dialogue

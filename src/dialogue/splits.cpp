@@ -81,6 +81,13 @@ std::vector<SplitPlan> plan_sample_level(const std::vector<Episode>& episodes, c
   std::size_t next = 0, shared = 0;
   for (std::size_t d = 0; d < episodes.size(); ++d) {
     const std::size_t n = episodes[d].decisions.size();
+    // Without decisions there is nothing to deal out or to give away: its text is for training.
+    if (n == 0) {
+      const auto first = std::find_if(shares.begin(), shares.end(),
+                                      [](const auto& share) { return share.second > 0; });
+      plans[static_cast<std::size_t>(first - shares.begin())].members.push_back({d, {}});
+      continue;
+    }
     std::size_t owners = 0;
     for (std::size_t s = 0; s < plans.size(); ++s) {
       std::vector<std::uint8_t> owned(n);

@@ -42,7 +42,7 @@ std::vector<SplitPlan> plan_ratio(std::size_t dialogues, const Shares& shares, s
 // Single decisions to splits, as some published preprocessing does. A dialogue then appears in
 // several splits, and where the history shows earlier strategies a later decision of one split
 // reveals the answer of an earlier decision in another. Logs a warning that says so, with the
-// number of dialogues shared.
+// number of dialogues shared. Dialogues without decisions go whole to the first split with a share.
 std::vector<SplitPlan> plan_sample_level(const std::vector<Episode>& episodes, const Shares& shares,
                                          std::uint64_t seed);
 

@@ -14,7 +14,7 @@ struct StrategyFile {
 };
 
 std::string key_of(const std::string& label) {
-  return to_lower(normalise_space(label));
+  return fold_case(normalise_space(label));
 }
 
 // Every spelling that stands for a strategy, its own name first.

@@ -1,7 +1,40 @@
 #include "dialogue/utf8.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+
+#include "core/text_file.h"
+
 namespace straq::dialogue {
 namespace {
+
+// Letters first, first + step … last, whose lower case lies `shift` further.
+struct LowerRange {
+  char32_t first, last;
+  char32_t step;
+  std::int32_t shift;
+};
+
+struct Range {
+  char32_t first, last;
+};
+
+// What a letter becomes for comparison, where that is not its lower case.
+struct Fold {
+  char32_t from;
+  const char32_t* to;
+};
+
+#include "dialogue/case_tables.inc"
+
+// The range of an ascending table that holds `c`, by its ends.
+template <class R, std::size_t n>
+const R* find_range(const R (&ranges)[n], char32_t c) {
+  const R* it = std::lower_bound(std::begin(ranges), std::end(ranges), c,
+                                 [](const R& r, char32_t x) { return r.last < x; });
+  return it != std::end(ranges) && it->first <= c ? it : nullptr;
+}
 
 // Reads the sequence at `i`; returns its length, or 0 when it is ill-formed.
 std::size_t sequence_at(std::string_view s, std::size_t i, char32_t& out) {
@@ -32,20 +65,6 @@ std::size_t sequence_at(std::string_view s, std::size_t i, char32_t& out) {
   return length;
 }
 
-void append(std::string& out, char32_t c) {
-  const auto put = [&](char32_t b) { out += static_cast<char>(b); };
-  if (c < 0x80) {
-    put(c);
-  } else if (c < 0x800) {
-    put(0xC0 | (c >> 6)), put(0x80 | (c & 0x3F));
-  } else if (c < 0x10000) {
-    put(0xE0 | (c >> 12)), put(0x80 | ((c >> 6) & 0x3F)), put(0x80 | (c & 0x3F));
-  } else {
-    put(0xF0 | (c >> 18)), put(0x80 | ((c >> 12) & 0x3F));
-    put(0x80 | ((c >> 6) & 0x3F)), put(0x80 | (c & 0x3F));
-  }
-}
-
 // The end of the run of ASCII bytes above `least` that begins at `i`. Nearly all text is such runs,
 // and nothing need be decoded in them.
 std::size_t ascii_end(std::string_view s, std::size_t i, unsigned char least) {
@@ -55,6 +74,25 @@ std::size_t ascii_end(std::string_view s, std::size_t i, unsigned char least) {
   };
   while (i < s.size() && plain(s[i])) ++i;
   return i;
+}
+
+std::string ascii_lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = static_cast<char>(to_lower(static_cast<char32_t>(c)));
+  return out;
+}
+
+// Unicode's Final_Sigma: a cased letter before it and none after it, marks and signs that no word
+// ends at (apostrophes, points within, accents) passed over.
+bool ends_word(const std::u32string& s, std::size_t at) {
+  const auto cased = [&](std::size_t i) { return find_range(kCasedRanges, s[i]) != nullptr; };
+  const auto passed = [&](std::size_t i) { return find_range(kIgnorableRanges, s[i]) != nullptr; };
+  std::size_t before = at;
+  while (before > 0 && passed(before - 1)) --before;
+  if (before == 0 || !cased(before - 1)) return false;
+  std::size_t after = at + 1;
+  while (after < s.size() && passed(after)) ++after;
+  return after == s.size() || !cased(after);
 }
 
 }  // namespace
@@ -88,7 +126,7 @@ std::u32string decode_utf8(std::string_view text) {
 std::string encode_utf8(std::u32string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (char32_t c : text) append(out, c);
+  for (char32_t c : text) append_utf8(out, c);
   return out;
 }
 
@@ -124,26 +162,42 @@ std::string normalise_space(std::string_view text) {
 
 char32_t to_lower(char32_t c) {
   if (c < 0x80) return c >= 'A' && c <= 'Z' ? c + 32 : c;
-  if (c >= 0xC0 && c <= 0xDE && c != 0xD7) return c + 32;
-  if (c >= 0x100 && c <= 0x137) return c == 0x130 ? U'i' : c | 1;
-  if ((c >= 0x139 && c <= 0x148) || (c >= 0x179 && c <= 0x17E)) return c % 2 == 1 ? c + 1 : c;
-  if (c >= 0x14A && c <= 0x177) return c | 1;
-  if (c == 0x178) return 0xFF;
-  if (c >= 0x391 && c <= 0x3A9 && c != 0x3A2) return c + 32;
-  if (c >= 0x410 && c <= 0x42F) return c + 32;
-  if (c >= 0x400 && c <= 0x40F) return c + 80;
-  return c;
+  const auto* range = find_range(kLowerRanges, c);
+  if (range == nullptr || (c - range->first) % range->step != 0) return c;
+  return static_cast<char32_t>(static_cast<std::int32_t>(c) + range->shift);
 }
 
 std::string to_lower(std::string_view text) {
-  if (ascii_end(text, 0, 0) == text.size()) {
-    std::string out(text);
-    for (char& c : out) c = static_cast<char>(to_lower(static_cast<char32_t>(c)));
-    return out;
+  if (ascii_end(text, 0, 0) == text.size()) return ascii_lower(text);
+  const std::u32string points = decode_utf8(text);
+  std::u32string out;
+  out.reserve(points.size());
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const char32_t c = points[i];
+    if (c == 0x130) {  // I with a dot: the one letter whose lower case is two characters
+      out += U"i\u0307";
+    } else if (c == 0x3A3) {
+      out += ends_word(points, i) ? 0x3C2 : 0x3C3;
+    } else {
+      out += to_lower(c);
+    }
   }
-  std::u32string points = decode_utf8(text);
-  for (char32_t& c : points) c = to_lower(c);
-  return encode_utf8(points);
+  return encode_utf8(out);
+}
+
+std::string fold_case(std::string_view text) {
+  if (ascii_end(text, 0, 0) == text.size()) return ascii_lower(text);
+  std::u32string out;
+  for (const char32_t c : decode_utf8(text)) {
+    const auto* fold = std::lower_bound(std::begin(kFolds), std::end(kFolds), c,
+                                        [](const Fold& f, char32_t x) { return f.from < x; });
+    if (fold != std::end(kFolds) && fold->from == c) {
+      out += fold->to;
+    } else {
+      out += to_lower(c);
+    }
+  }
+  return encode_utf8(out);
 }
 
 }  // namespace straq::dialogue

@@ -25,9 +25,14 @@ bool is_space(char32_t c);
 // Runs of white space become one blank, none is left at the ends.
 std::string normalise_space(std::string_view text);
 
-// Lower case of ASCII, Latin-1, Latin Extended-A, Greek and Cyrillic letters, one code point to
-// one code point; other scripts stay as they are.
+// Lower case of every letter of Unicode that has one, one code point to one.
 char32_t to_lower(char32_t c);
+// Lower case of a text as Python's str.lower() has it: as above, but for the dotted capital I,
+// which becomes two characters, and for a sigma at a word's end.
 std::string to_lower(std::string_view text);
+
+// A text for comparison without regard to case, as Python's str.casefold(): ß is ss, and both small
+// sigmas are one.
+std::string fold_case(std::string_view text);
 
 }  // namespace straq::dialogue

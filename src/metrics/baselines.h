@@ -13,7 +13,8 @@ namespace straq::metrics {
 enum class Baseline {
   majority,     // the evaluated split's own most frequent strategy: the best constant there is
   repeat_last,  // the supporter's strategy before, Question where there was none
-  markov1,      // the strategy that most often followed the one before in train and valid
+  markov1,      // the strategy that most often followed the one before in what a planner may know:
+                // train, and of the split test also valid
 };
 
 inline constexpr Baseline kBaselines[] = {Baseline::majority, Baseline::repeat_last,

@@ -1,8 +1,7 @@
 #include "metrics/evaluation.h"
 
-#include <algorithm>
-
 #include "core/files.h"
+#include "core/json.h"
 #include "metrics/json_fields.h"
 
 namespace straq::metrics {
@@ -12,7 +11,9 @@ using nlohmann::ordered_json;
 constexpr int kFormat = 1;
 
 ordered_json to_json(const StrategyIntervals& i) {
-  const auto pair = [](const Interval& x) { return ordered_json::array({x.low, x.high}); };
+  const auto pair = [](const std::optional<Interval>& x) {
+    return x ? ordered_json::array({x->low, x->high}) : ordered_json(nullptr);
+  };
   ordered_json j;
   j["acc"] = pair(i.acc);
   j["q"] = pair(i.q);
@@ -27,18 +28,20 @@ ordered_json to_json(const StrategyIntervals& i) {
 StrategyIntervals intervals_from_json(const ordered_json& json, const std::string& where) {
   const JsonFields in(json, where);
   StrategyIntervals out;
-  const auto take = [&](const char* key, Interval& x) {
-    std::vector<double> pair;
-    in.get(key, pair, 2);
-    x = {pair[0], pair[1]};
-  };
-  take("acc", out.acc);
-  take("q", out.q);
-  take("b", out.b);
   in.get("level", out.level);
   in.get("replicates", out.replicates);
   in.get("seed", out.seed);
   in.get("dialogues", out.clusters);
+  const auto take = [&](const char* key, std::optional<Interval>& x) {
+    if (in.at(key).is_null()) return;
+    std::vector<double> pair;
+    in.get(key, pair, 2);
+    // Earlier versions wrote an interval of width 0 where there is one dialogue.
+    if (out.clusters > 1) x = {pair[0], pair[1]};
+  };
+  take("acc", out.acc);
+  take("q", out.q);
+  take("b", out.b);
   return out;
 }
 
@@ -131,6 +134,9 @@ Evaluation Evaluation::from_json(const ordered_json& json, const std::string& wh
       label.get("abbreviation", l.abbreviation);
       e.strategies.push_back(std::move(l));
     }
+    if (e.strategies.size() > kMostStrategies) {
+      in.fail("strategies", "names more than " + std::to_string(kMostStrategies));
+    }
   }
   if (!in.at("splits").is_object()) in.fail("splits", "must be an object");
   for (const auto& [split, s] : in.at("splits").items()) {
@@ -171,22 +177,12 @@ Evaluation Evaluation::from_json(const ordered_json& json, const std::string& wh
 }
 
 Evaluation read_evaluation(const std::string& path) {
-  const std::string text = read_file(path);
-  ordered_json json;
-  try {
-    json = ordered_json::parse(text);
-  } catch (const nlohmann::json::parse_error& error) {
-    const auto end = text.begin() + static_cast<std::ptrdiff_t>(std::min(error.byte, text.size()));
-    fail_input(at_line(path, 1 + std::count(text.begin(), end, '\n'), "this is not valid JSON"),
-               "the file may be half-written: evaluate the run again");
-  }
-  return Evaluation::from_json(json, path);
+  return Evaluation::from_json(
+      read_json_of(path, "the file may be half-written: evaluate the run again"), path);
 }
 
 void write_evaluation(const std::string& path, const Evaluation& evaluation) {
-  write_file_atomic(
-      path,
-      evaluation.to_json().dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  write_file_atomic(path, dump_json(evaluation.to_json(), 1) + "\n");
 }
 
 }  // namespace straq::metrics

@@ -12,8 +12,8 @@
 //    "baselines": {"test": {"majority": {…StrategyReport…, "intervals": {…}},
 //                           "repeat_last": {…}, "markov1": {…}}}}
 //
-// "value" is absent for methods without Q values. Fractions, not percent. Keys that are not listed
-// are ignored when reading.
+// Intervals are null where there is one dialogue. "value" is absent for methods without Q values.
+// Fractions, not percent. Keys that are not listed are ignored when reading.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -59,7 +59,8 @@ SplitEvaluation evaluate_predictions(std::span<const Prediction> rows,
                                      const EvaluationOptions& options);
 
 // The three trivial planners on the decisions of `rows` (their choices and Q are not read), fitted
-// on `fit`: gold_rows of the train and the valid split. An empty `fit` leaves markov1 out: a split
+// on `fit`: gold_rows of the train split (which for `train` itself is what the planner was trained
+// on, too), and for `test` of train and valid. An empty `fit` leaves markov1 out: a split
 // that stands alone is still evaluated.
 std::vector<BaselineEvaluation> baseline_reports(std::span<const Prediction> fit,
                                                  std::span<const Prediction> rows,

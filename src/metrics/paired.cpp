@@ -73,7 +73,8 @@ std::vector<PairedDifference> paired_differences(std::span<const Sums> a, std::s
     out[j].p_holm = out[j].p;
     out[j].exact = exact;
   }
-  if (options.bootstrap.replicates < 1) return out;
+  // One dialogue says nothing of how dialogues differ.
+  if (options.bootstrap.replicates < 1 || n < 2) return out;
 
   std::vector<std::vector<double>> replicates(m);
   cluster_bootstrap(n, options.bootstrap, [&](std::span<const std::uint32_t> drawn) {

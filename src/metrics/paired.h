@@ -28,8 +28,8 @@ struct PairedDifference {
   std::string metric;
   double a = 0, b = 0;
   double difference = 0;             // a - b
-  std::optional<Interval> interval;  // bootstrap over dialogues of the difference
-  double p = 1;                      // two-sided approximate randomisation
+  std::optional<Interval> interval;  // bootstrap over dialogues of the difference; none of one
+  double p = 1;                      // two-sided approximate randomisation; 1 of one dialogue
   double p_holm = 1;                 // after holm_adjust; until then p
   bool exact = false;                // every arrangement was looked at
   std::int64_t clusters = 0;         // dialogues

@@ -8,6 +8,9 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
+#include "core/json_number.h"
+#include "core/text_file.h"
 
 namespace straq::metrics {
 namespace {
@@ -32,8 +35,9 @@ class LineReader {
   }
   int integer(const char* key, int low, int high) const {
     const json& v = get(key);
-    if (!v.is_number_integer()) fail(std::string("\"") + key + "\" must be a whole number");
-    const auto x = v.get<long long>();
+    const auto whole = whole_number(v);
+    if (!whole) fail(std::string("\"") + key + "\" must be a whole number");
+    const std::int64_t x = *whole;
     if (x < low || x > high) {
       fail(std::string("\"") + key + "\" is " + std::to_string(x) + ", expected " +
            std::to_string(low) + " to " + std::to_string(high));
@@ -59,11 +63,18 @@ class LineReader {
 
 Prediction parse_row(const std::string& file, long line, std::string_view text, int strategies,
                      bool ends_with_newline) {
-  const json object = json::parse(text, nullptr, false);
+  json object;
+  const std::string reason = try_parse_json(text, object);
+  // A line that lacks its end and is an object is whole: editors leave files so.
+  if (!reason.empty() && !ends_with_newline) {
+    fail_input(at_line(file, line, "the last line is incomplete (no newline at its end)"), kHint);
+  }
   if (!object.is_object()) {
     fail_input(at_line(file, line,
-                       ends_with_newline ? "expected one JSON object a line"
-                                         : "the last line is incomplete (no newline at its end)"),
+                       "expected one JSON object a line" +
+                           (reason.empty() || reason.find("parse error") != std::string::npos
+                                ? ""
+                                : " (" + reason + ")")),
                kHint);
   }
   const LineReader in(file, line, object);
@@ -112,20 +123,15 @@ std::vector<Prediction> gold_rows(const std::vector<dialogue::Episode>& episodes
 }
 
 std::vector<Prediction> read_predictions(const std::string& path, int strategies) {
-  const std::string bytes = read_file(path);
+  const std::string bytes = read_text_file(path);
   std::vector<Prediction> rows;
   std::unordered_set<std::string> seen;
-  long line = 0;
-  for (std::size_t at = 0; at < bytes.size();) {
-    const std::size_t end = bytes.find('\n', at);
-    const bool newline = end != std::string::npos;
-    const std::string_view text(bytes.data() + at, (newline ? end : bytes.size()) - at);
-    at = newline ? end + 1 : bytes.size();
-    ++line;
-    if (text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    rows.push_back(parse_row(path, line, text, strategies, newline));
+  for (const TextLine& line : lines_of(bytes)) {
+    if (is_blank_line(line.text)) continue;
+    rows.push_back(parse_row(path, line.number, line.text, strategies, line.ended));
     if (!seen.insert(rows.back().id()).second) {
-      fail_input(at_line(path, line, "decision " + rows.back().id() + " comes twice"), kHint);
+      fail_input(at_line(path, line.number, "decision " + rows.back().id() + " comes twice"),
+                 kHint);
     }
   }
   return rows;
@@ -145,7 +151,7 @@ void write_predictions(const std::string& path, std::span<const Prediction> rows
     j["chosen"] = row.chosen;
     j["q"] = row.q;  // nlohmann writes non-finite numbers as null
     if (row.mc_return) j["return"] = *row.mc_return;
-    out += j.dump(-1, ' ', false, json::error_handler_t::replace);
+    out += dump_json(j);
     out += '\n';
   }
   write_file_atomic(path, out);

@@ -1,11 +1,18 @@
 #include "metrics/response_pairs.h"
 
+#include <algorithm>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
+#include "core/csv.h"
 #include "core/error.h"
-#include "core/files.h"
+#include "core/json.h"
+#include "core/json_number.h"
+#include "core/json_records.h"
+#include "core/text_file.h"
 #include "dialogue/utf8.h"
 
 namespace straq::metrics {
@@ -22,27 +29,157 @@ bool is_blank(std::string_view text) {
   return dialogue::normalise_space(text).empty();
 }
 
-// The file's lines without their ends. A byte order mark would become part of the first word.
-std::vector<Line> read_lines(const std::string& path) {
-  const std::string bytes = read_file(path);
-  std::vector<Line> lines;
-  std::size_t at = bytes.starts_with("\xEF\xBB\xBF") ? 3 : 0;
-  while (at < bytes.size()) {
-    std::size_t end = bytes.find('\n', at);
-    if (end == std::string::npos) end = bytes.size();
-    std::string text = bytes.substr(at, end - at);
-    if (text.ends_with('\r')) text.pop_back();
-    const long number = static_cast<long>(lines.size()) + 1;
-    if (const auto bad = dialogue::first_invalid_utf8(text)) {
-      fail_input(
-          at_line(path, number, "byte " + std::to_string(*bad) + " of the line is not valid UTF-8"),
-          "convert the file to UTF-8, for example with iconv");
+// A file of replies, told by what it holds.
+struct Replies {
+  enum class Form { text, rows };
+  Form form = Form::text;
+  std::vector<Line> lines;  // of rows: the records, without blank lines
+};
+
+const char* const kForms =
+    "replies are read as text, one a line, or as JSON rows, one object a line (or a list of "
+    "them), each with an \"id\"";
+
+void require_utf8(const std::string& path, const std::vector<TextLine>& lines) {
+  for (const TextLine& line : lines) {
+    if (const auto bad = dialogue::first_invalid_utf8(line.text)) {
+      fail_input(at_line(path, line.number,
+                         "byte " + std::to_string(*bad) + " of the line is not valid UTF-8"),
+                 "convert the file to UTF-8, for example with iconv");
     }
-    lines.push_back({number, std::move(text)});
-    at = end + 1;
   }
-  return lines;
 }
+
+bool ends_with_any(const std::string& path, std::initializer_list<const char*> endings) {
+  const std::string name = dialogue::to_lower(path);
+  return std::any_of(endings.begin(), endings.end(),
+                     [&](const char* ending) { return name.ends_with(ending); });
+}
+
+// Whether the first line names the columns of a table: no reply consists of such words.
+bool is_table_head(std::string_view line) {
+  const CsvFile head = read_csv(line, 0);
+  if (head.rows.empty() || head.rows[0].fields.size() < 2) return false;
+  const auto has = [&](std::initializer_list<const char*> names) {
+    return std::any_of(
+        head.rows[0].fields.begin(), head.rows[0].fields.end(), [&](const std::string& field) {
+          const std::string word = dialogue::to_lower(dialogue::normalise_space(field));
+          return std::find(names.begin(), names.end(), word) != names.end();
+        });
+  };
+  const bool text =
+      has({"text", "hypothesis", "reference", "reply", "response", "prediction", "utterance"});
+  return text && (has({"id", "dialogue", "strategy", "emotion"}) ||
+                  (has({"hypothesis", "prediction"}) && has({"reference"})));
+}
+
+// How a text's lines read as JSON, each by itself.
+struct JsonLines {
+  std::size_t objects = 0, lists = 0, texts = 0, all = 0;  // of the lines that are not blank
+};
+
+JsonLines json_lines_of(const std::vector<TextLine>& lines) {
+  JsonLines out;
+  for (const TextLine& line : lines) {
+    if (is_blank_line(line.text)) continue;
+    ++out.all;
+    const char first = line.text[line.text.find_first_not_of(" \t\r")];
+    json value;
+    if (std::string_view("{[\"").find(first) == std::string_view::npos ||
+        !try_parse_json(line.text, value).empty()) {
+      continue;
+    }
+    out.objects += value.is_object();
+    out.lists += value.is_array();
+    out.texts += value.is_string();
+  }
+  return out;
+}
+
+class ReplyFileReader {
+ public:
+  explicit ReplyFileReader(const std::string& path)
+      : path_(path), text_(read_text_file(path)), lines_(lines_of(text_)) {
+    require_utf8(path, lines_);
+  }
+
+  Replies read() const {
+    if (ends_with_any(path_, {".csv", ".tsv", ".xlsx", ".parquet"}) ||
+        (!lines_.empty() && is_table_head(lines_[0].text))) {
+      refuse("this is a table (CSV or TSV), which is not read as replies");
+    }
+    const JsonLines found = json_lines_of(lines_);
+    const bool named_rows = ends_with_any(path_, {".jsonl", ".ndjson"});
+    const bool named_json = named_rows || ends_with_any(path_, {".json"});
+    json value;
+    const std::string reason = try_parse_json(text_, value);
+    if (reason.empty() && value.is_array() && !(named_rows && found.all == 1)) {
+      return rows_of_list(value);
+    }
+    if (reason.empty() && value.is_object() && found.all > 1) refuse(kJsonObjectMessage);
+    // Rows with a broken one among them are rows: the error then names the line.
+    if (found.objects > 0 && 2 * found.objects >= found.all) return rows_of_lines();
+    if (!named_rows && found.all > 0 && found.lists + found.texts == found.all &&
+        found.all + found.lists > 1) {
+      refuse("each line is a JSON text or list, whose quotes are no words");
+    }
+    refuse_broken_json(named_json, reason);
+    if (named_rows) return rows_of_lines();
+    if (named_json && found.all > 0) refuse("its name says JSON, its content is none");
+    Replies out;
+    for (const TextLine& line : lines_) out.lines.push_back({line.number, std::string(line.text)});
+    return out;
+  }
+
+ private:
+  [[noreturn]] void refuse(const std::string& message) const {
+    fail_input(path_ + ": " + message, kForms);
+  }
+
+  Replies rows_of_lines() const {
+    Replies out;
+    out.form = Replies::Form::rows;
+    for (const TextLine& line : lines_) {
+      if (!is_blank(line.text)) out.lines.push_back({line.number, std::string(line.text)});
+    }
+    return out;
+  }
+
+  Replies rows_of_list(const json& list) const {
+    if (list.empty() ||
+        !std::all_of(list.begin(), list.end(), [](const json& row) { return row.is_object(); })) {
+      refuse("this is a JSON list of something else than rows");
+    }
+    Replies out;
+    out.form = Replies::Form::rows;
+    for (const auto& r : cut_json_list(text_).records) {
+      out.lines.push_back({r.line, std::string(r.text)});
+    }
+    return out;
+  }
+
+  // What begins as JSON and is none. A reply may begin so, too ("[laughs] Well."), so that without
+  // the file's name more than the first sign must speak for it.
+  void refuse_broken_json(bool named_json, const std::string& reason) const {
+    const JsonForm form = json_form(text_);
+    if (form == JsonForm::object && (named_json || text_.find("\":") != std::string::npos)) {
+      refuse(kJsonObjectMessage);
+    }
+    if (form != JsonForm::list || reason.empty()) return;
+    const std::size_t first = text_.find_first_not_of(" \t\r\n", text_.find('[') + 1);
+    const bool values = first != std::string::npos && (text_[first] == '{' || text_[first] == '"');
+    if (values && (named_json || lines_.size() > 1)) {
+      const JsonRecords list = cut_json_list(text_);
+      fail_input(
+          list.reason.empty() ? path_ + ": " + reason : at_line(path_, list.line, list.reason),
+          kForms);
+    }
+  }
+
+  std::string path_;
+  std::string text_;
+  std::vector<TextLine> lines_;
+};
 
 [[noreturn]] void fail_empty_file(const std::string& path) {
   fail_input(path + ": there is nothing to score in it", "expected one reply a line");
@@ -53,22 +190,20 @@ std::vector<Line> read_lines(const std::string& path) {
              "nothing can match an empty reference: leave the pair out of all files");
 }
 
-bool is_json_lines(const std::string& path) {
-  return path.ends_with(".jsonl");
-}
+using File = std::pair<std::string, Replies>;  // with its path
 
-std::vector<ResponsePair> pair_lines(const std::string& hypotheses,
-                                     const std::vector<std::string>& references) {
+std::vector<ResponsePair> pair_lines(File& replies, std::vector<File>& references) {
+  const std::string& hypotheses = replies.first;
   std::vector<ResponsePair> pairs;
-  for (Line& line : read_lines(hypotheses)) {
+  for (Line& line : replies.second.lines) {
     ResponsePair pair;
     pair.id = std::to_string(line.number);
     pair.hypothesis = std::move(line.text);
     pairs.push_back(std::move(pair));
   }
   if (pairs.empty()) fail_empty_file(hypotheses);
-  for (const std::string& path : references) {
-    auto lines = read_lines(path);
+  for (auto& [path, file] : references) {
+    auto& lines = file.lines;
     if (lines.empty()) fail_empty_file(path);
     if (lines.size() != pairs.size()) {
       const bool more = lines.size() > pairs.size();
@@ -99,9 +234,11 @@ struct Row {
 
 class RowReader {
  public:
-  RowReader(const std::string& path, const Line& line)
-      : path_(path), line_(line.number), object_(json::parse(line.text, nullptr, false)) {
-    if (!object_.is_object()) fail("expected one JSON object a line");
+  RowReader(const std::string& path, const Line& line) : path_(path), line_(line.number) {
+    const std::string reason = try_parse_json(line.text, object_);
+    if (object_.is_object()) return;
+    const bool said = reason.empty() || reason.find("parse error") != std::string::npos;
+    fail("expected one JSON object a line" + (said ? "" : " (" + reason + ")"));
   }
 
   Row hypothesis() const {
@@ -166,11 +303,8 @@ class RowReader {
     row.line = line_;
     if (!has("id")) fail("the key \"id\" is missing");
     const json& id = object_.at("id");
-    if (id.is_number_integer()) {
-      row.id = id.dump();
-    } else {
-      row.id = text("id");
-    }
+    const auto number = whole_number(id);
+    row.id = number ? std::to_string(*number) : text("id");
     row.dialogue = optional("dialogue");
     row.strategy = optional("strategy");
     row.emotion = optional("emotion");
@@ -200,11 +334,10 @@ IndexOfId index_by_id(const std::string& path, const Rows& rows) {
 }
 
 template <class Read>
-Rows read_rows(const std::string& path, Read&& read) {
+Rows read_rows(const File& file, Read&& read) {
+  const auto& [path, replies] = file;
   Rows rows;
-  for (const Line& line : read_lines(path)) {
-    if (!is_blank(line.text)) rows.push_back(read(RowReader(path, line)));
-  }
+  for (const Line& line : replies.lines) rows.push_back(read(RowReader(path, line)));
   if (rows.empty()) fail_empty_file(path);
   return rows;
 }
@@ -226,17 +359,17 @@ void require_partners(const std::string& path, const Rows& rows, const std::stri
              "score the same replies on both sides: a method that skips some is not comparable");
 }
 
-std::vector<ResponsePair> pair_rows(const std::string& hypotheses,
-                                    const std::vector<std::string>& references) {
-  const Rows rows =
-      read_rows(hypotheses, [](const RowReader& reader) { return reader.hypothesis(); });
+std::vector<ResponsePair> pair_rows(const File& replies, const std::vector<File>& references) {
+  const std::string& hypotheses = replies.first;
+  const Rows rows = read_rows(replies, [](const RowReader& reader) { return reader.hypothesis(); });
   const IndexOfId ids = index_by_id(hypotheses, rows);
   std::vector<ResponsePair> pairs;
   for (const Row& row : rows) {
     pairs.push_back({row.id, row.text[0], row.references, row.dialogue, row.strategy, row.emotion});
   }
-  for (const std::string& path : references) {
-    Rows added = read_rows(path, [](const RowReader& reader) { return reader.reference(); });
+  for (const File& file : references) {
+    const std::string& path = file.first;
+    Rows added = read_rows(file, [](const RowReader& reader) { return reader.reference(); });
     require_partners(path, added, hypotheses, ids);
     require_partners(hypotheses, rows, path, index_by_id(path, added));
     for (Row& row : added) {
@@ -269,18 +402,22 @@ std::vector<ResponsePair> pair_rows(const std::string& hypotheses,
 
 std::vector<ResponsePair> read_responses(const std::string& hypotheses,
                                          const std::vector<std::string>& references) {
-  const bool rows = is_json_lines(hypotheses);
+  File replies{hypotheses, ReplyFileReader(hypotheses).read()};
+  const bool rows = replies.second.form == Replies::Form::rows;
+  if (!rows && references.empty()) {
+    fail_input(hypotheses + ": no references were named", "name a file with --ref");
+  }
+  std::vector<File> others;
   for (const auto& path : references) {
-    if (is_json_lines(path) != rows) {
-      fail_input(hypotheses + " and " + path + " have different forms",
+    others.emplace_back(path, ReplyFileReader(path).read());
+    const bool empty = others.back().second.lines.empty();
+    if (!empty && (others.back().second.form == Replies::Form::rows) != rows) {
+      fail_input(hypotheses + " and " + path + " have different forms: " +
+                     (rows ? "JSON rows and text" : "text and JSON rows"),
                  "give both as text, one reply a line, or both as .jsonl with ids");
     }
   }
-  if (rows) return pair_rows(hypotheses, references);
-  if (references.empty()) {
-    fail_input(hypotheses + ": no references were named", "name a file with --ref");
-  }
-  return pair_lines(hypotheses, references);
+  return rows ? pair_rows(replies, others) : pair_lines(replies, others);
 }
 
 }  // namespace straq::metrics

@@ -2,9 +2,12 @@
 // more references (what the human supporter said there), and the files that they come from. Kept
 // apart from the metrics so that anyone's files can be scored, with or without a run of ours.
 //
-// Two forms, told by the file's name; all files of one call have the same form.
+// Two forms, told by what a file holds; all files of one call have the same form. Tables, JSON that
+// is printed over many lines and lists of anything but rows are refused by name, never taken for
+// prose.
 //  - text: one reply a line, line i of the hypotheses belongs to line i of every reference file.
-//  - *.jsonl: one object a line with "id" (text or whole number); the reply is "hypothesis" or
+//  - rows: JSON, one object a line (*.jsonl) or one list of objects, each with "id" (text or whole
+//  number); the reply is "hypothesis" or
 //    "text" in a hypothesis file, and "reference", "references" (a list) or "text" in a reference
 //    file. A hypothesis row may hold its own "reference" or "references": a file of its own is then
 //    not needed. "dialogue", "strategy" and "emotion" are optional; where both files have one, the

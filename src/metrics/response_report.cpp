@@ -189,7 +189,8 @@ ResponseScores scores_from_json(const ordered_json& json, const std::string& whe
   in.get("clusters", out.clusters);
   in.get("empty", out.empty);
   for (const M m : kMetrics) in.get(to_word(m), out.values[m]);
-  if (in.has("intervals")) {
+  // Of one dialogue there is none, whatever a file says.
+  if (in.has("intervals") && out.clusters > 1) {
     const JsonFields intervals(in.at("intervals"), where + ".intervals");
     out.intervals.emplace();
     for (const M m : kMetrics) {

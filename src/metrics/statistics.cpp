@@ -122,8 +122,15 @@ Interval percentile_interval(std::vector<double> replicates, double level) {
 
 StrategyIntervals bootstrap_strategy(std::span<const CountMatrix> by_dialogue,
                                      const BootstrapOptions& options, MacroLabels macro) {
+  StrategyIntervals out;
+  out.replicates = options.replicates;
+  out.seed = options.seed;
+  out.level = options.level;
+  out.clusters = static_cast<std::int64_t>(by_dialogue.size());
+  require_clusters(by_dialogue.size(), options.replicates);
+  if (by_dialogue.size() < 2) return out;
   std::vector<double> acc, q, b;
-  CountMatrix sum(by_dialogue.empty() ? 1 : by_dialogue[0].k);
+  CountMatrix sum(by_dialogue[0].k);
   for_each_draw(by_dialogue.size(), options, [&](auto drawn) {
     std::fill(sum.cells.begin(), sum.cells.end(), 0);
     for (std::uint32_t d : drawn) sum += by_dialogue[d];
@@ -132,14 +139,9 @@ StrategyIntervals bootstrap_strategy(std::span<const CountMatrix> by_dialogue,
     q.push_back(s.q);
     b.push_back(s.b);
   });
-  StrategyIntervals out;
   out.acc = percentile_interval(std::move(acc), options.level);
   out.q = percentile_interval(std::move(q), options.level);
   out.b = percentile_interval(std::move(b), options.level);
-  out.replicates = options.replicates;
-  out.seed = options.seed;
-  out.level = options.level;
-  out.clusters = static_cast<std::int64_t>(by_dialogue.size());
   return out;
 }
 

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <random>
 #include <span>
 #include <vector>
@@ -45,9 +46,10 @@ std::vector<double> cluster_bootstrap(
 Interval percentile_interval(std::vector<double> replicates, double level = 0.95);
 
 // Intervals of Acc, Q and B by dialogue. B's bootstrap mean is biased upward: show the point
-// estimate with this interval, never the mean of the replicates.
+// estimate with this interval, never the mean of the replicates. Below two dialogues there is none:
+// one dialogue says nothing of how dialogues differ.
 struct StrategyIntervals {
-  Interval acc, q, b;
+  std::optional<Interval> acc, q, b;
   int replicates = 0;
   std::uint64_t seed = 0;
   double level = 0.95;

@@ -4,8 +4,10 @@
 #include <filesystem>
 #include <set>
 
+#include "core/csv.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
 #include "core/rng.h"
 #include "report/annotate_form.h"
 #include "report/annotate_sources.h"
@@ -80,17 +82,6 @@ void require_raters(const ExportOptions& options) {
                    std::to_string(options.raters.size()) + " are named",
                "name more raters, or lower --per-decision");
   }
-}
-
-std::string csv_field(std::string text) {
-  // A spreadsheet would take these for the beginning of a formula.
-  if (!text.empty() && std::string_view("=+-@").find(text[0]) != std::string_view::npos) {
-    text.insert(0, " ");
-  }
-  if (text.find_first_of(",\"\n\r;") == std::string::npos) return text;
-  std::string out = "\"";
-  for (char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
 }
 
 std::string guide() {
@@ -211,8 +202,8 @@ std::string rating_sheet(const RatingPlan& plan, const std::string& rater) {
   out += ",comment\n";
   for (const auto& code : plan.assigned.at(rater)) {
     const RatingItem& item = plan.items.at(code);
-    out += csv_field(rater) + "," + code + "," + csv_field(item.context) + "," +
-           csv_field(item.strategy) + "," + csv_field(item.reply);
+    out += csv_text(rater) + "," + code + "," + csv_text(item.context) + "," +
+           csv_text(item.strategy) + "," + csv_text(item.reply);
     for (std::size_t s = 0; s < rating_scales().size(); ++s) out += ",";
     out += ",\n";
   }
@@ -234,7 +225,7 @@ std::string rating_form(const RatingPlan& plan) {
         {{"key", s.key}, {"title", s.title}, {"question", s.question}, {"points", s.points}});
   }
   // Inside a script element only this sign could end the data.
-  std::string json = data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::string json = dump_json(data);
   for (std::size_t at = 0; (at = json.find('<', at)) != std::string::npos; at += 6) {
     json.replace(at, 1, "\\u003c");
   }
@@ -255,7 +246,7 @@ void write_rating_files(const RatingPlan& plan, const std::string& out) {
   write_file_atomic((folder / "form.html").string(), rating_form(plan));
   write_file_atomic((folder / "guide.md").string(), guide());
   // Last: a folder with a key is whole.
-  write_file_atomic((folder / "key.json").string(), key_json(plan).dump(1) + "\n");
+  write_file_atomic((folder / "key.json").string(), dump_json(key_json(plan), 1) + "\n");
 }
 
 }  // namespace straq::report

@@ -180,10 +180,20 @@ inline constexpr char kFormTail[] = R"html(</script>
     at = Math.max(0, Math.min(pages.length - 1, to));
     show();
   };
+  // What a spreadsheet may take for a formula: its signs, also behind blanks and quotes and in
+  // their full-width forms, and what begins with a tab or a line end.
+  var before = "[\\s\"'`\u00ab\u00bb\u00ad\u0085\u200b-\u200f\u2018-\u201f" +
+      "\u202a-\u202e\u2060-\u2064]*";
+  var signs = "[=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u207c\u207a]";
+  var dressed = new RegExp("^" + before + signs);
+  var formula = function (text) { return /^[\t\r\n]/.test(text) || dressed.test(text); };
+  var plain = function (text) {
+    text = text.trim();
+    return text[0] === "'" && formula(text.slice(1)) ? text.slice(1) : text;
+  };
   var cell = function (text) {
-    // No formula for a spreadsheet.
-    if (/^[=+\-@]/.test(text)) text = " " + text;
-    return /[",\n\r;]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text;
+    if (formula(text)) text = "'" + text;
+    return /[",\n\r\t;]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text;
   };
   var sheet = function () {
     var head = ["rater", "item"].concat(data.scales.map(function (s) { return s.key; }), "comment");
@@ -210,15 +220,15 @@ inline constexpr char kFormTail[] = R"html(</script>
   };
   var take = function (text) {
     var rows = fields(text + "\n"), head = rows[0] || [];
-    var who = rows[1] ? rows[1][head.indexOf("rater")] : "";
+    var who = rows[1] ? plain(rows[1][head.indexOf("rater")] || "") : "";
     if (!data.raters[who]) return "This file is no sheet of this form.";
     rater = who;
     by("rater").value = who;
     rows.slice(1).forEach(function (row) {
-      var code = row[head.indexOf("item")];
+      var code = plain(row[head.indexOf("item")] || "");
       if (data.raters[who].indexOf(code) < 0) return;
       head.forEach(function (name, i) {
-        if (name !== "rater" && name !== "item" && row[i]) mine(code)[name] = row[i].trim();
+        if (name !== "rater" && name !== "item" && row[i]) mine(code)[name] = plain(row[i]);
       });
     });
     keep();

@@ -5,11 +5,14 @@
 #include <optional>
 #include <set>
 
+#include "core/csv.h"
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
+#include "core/text_file.h"
+#include "dialogue/utf8.h"
 #include "metrics/json_fields.h"
 #include "report/annotate.h"
-#include "report/csv.h"
 #include "report/scales.h"
 
 namespace straq::report {
@@ -31,7 +34,7 @@ struct Key {
 };
 
 Key parse_key(const std::string& path) {
-  const auto json = nlohmann::ordered_json::parse(read_file(path), nullptr, false);
+  const auto json = parse_ordered_json(read_text_file(path), path);
   const metrics::JsonFields in(json, path);
   int format = 0;
   in.get("format", format);
@@ -40,6 +43,7 @@ Key parse_key(const std::string& path) {
   }
   Key key;
   in.get("seed", key.seed);
+  if (!in.at("sources").is_array()) in.fail("sources", "must be a list");
   for (const auto& s : in.at("sources")) {
     const metrics::JsonFields f(s, path + ": sources");
     RatingSource source;
@@ -58,6 +62,9 @@ Key parse_key(const std::string& path) {
     }
     key.sources.push_back(std::move(source));
   }
+  for (const char* name : {"items", "raters"}) {
+    if (!in.at(name).is_object()) in.fail(name, "must be an object");
+  }
   for (const auto& [code, i] : in.at("items").items()) {
     const metrics::JsonFields f(i, path + ": items: " + code);
     KeyItem item;
@@ -71,7 +78,7 @@ Key parse_key(const std::string& path) {
   for (const auto& [rater, codes] : in.at("raters").items()) {
     for (const auto& code : codes) {
       if (!code.is_string() || key.items.count(code.get<std::string>()) == 0) {
-        fail_input(path + ": raters: " + rater + ": " + code.dump() + " is no item");
+        fail_input(path + ": raters: " + rater + ": " + dump_json(code) + " is no item");
       }
       key.raters[rater].push_back(code.get<std::string>());
     }
@@ -89,6 +96,14 @@ Key read_key(const std::string& path) {
 
 using Scores = std::map<std::string, int>;
 
+// A score from 1 to 5; a spreadsheet may show 4 as 4.0, or as 4,0. 0 for anything else.
+int score_of(const std::string& text) {
+  if (text.empty() || text[0] < '1' || text[0] > '5') return 0;
+  const bool zeros = text.size() > 2 && (text[1] == '.' || text[1] == ',') &&
+                     text.find_first_not_of('0', 2) == std::string::npos;
+  return text.size() == 1 || zeros ? text[0] - '0' : 0;
+}
+
 // One sheet against the key. Problems are collected: a rater who mistyped three cells should hear
 // of three.
 class Sheet {
@@ -100,14 +115,30 @@ class Sheet {
   std::map<std::string, Scores> scores;  // by item
 
   void read() {
-    const std::string text = read_file(path_);
-    const std::string_view head = std::string_view(text).substr(0, text.find('\n'));
-    // Spreadsheets of some countries write semicolons.
-    const char separator =
-        std::count(head.begin(), head.end(), ';') > std::count(head.begin(), head.end(), ',') ? ';'
-                                                                                              : ',';
-    const auto rows = parse_csv(text, separator);
-    if (rows.empty() || !find_columns(rows[0])) return;
+    // What spreadsheets save: any separator, with or without a line that names it, any line ends,
+    // UTF-8 or UTF-16.
+    const DecodedText decoded = decode_text(read_file(path_));
+    if (!decoded.reason.empty()) {
+      complain(std::max(decoded.line, 1L), decoded.reason + "; " + decoded.hint);
+      return;
+    }
+    if (const auto bad = dialogue::first_invalid_utf8(decoded.text)) {
+      const auto end = decoded.text.begin() + static_cast<std::ptrdiff_t>(*bad);
+      complain(1 + std::count(decoded.text.begin(), end, '\n'),
+               "the encoding is not UTF-8; save the sheet as CSV in UTF-8");
+      return;
+    }
+    const CsvFile csv = read_csv(decoded.text, 0);
+    const auto& rows = csv.rows;
+    if (rows.empty()) {
+      complain(1, csv.reason.empty() ? "the sheet is empty" : csv.reason);
+      return;
+    }
+    if (!find_columns(rows[0], csv.separator)) return;
+    if (!csv.reason.empty()) {
+      complain(csv.line, csv.reason);
+      return;
+    }
     for (std::size_t i = 1; i < rows.size(); ++i) take(rows[i], rows[0].fields.size());
     if (rater.empty()) {
       complain(1, "the sheet has no row");
@@ -129,11 +160,22 @@ class Sheet {
     problems_.push_back(at_line(path_, line, message));
   }
 
-  bool find_columns(const CsvRow& head) {
+  bool find_columns(const CsvRow& head, char separator) {
+    std::vector<std::string> names;
+    for (const auto& field : head.fields) {
+      names.push_back(dialogue::to_lower(dialogue::normalise_space(field)));
+    }
+    if (names.size() == 1) {
+      complain(head.line,
+               "the first line has one column; cells are parted by " +
+                   std::string(separator == '\t' ? "tabs" : "commas, semicolons or tabs") +
+                   ", and the line names the columns");
+      return false;
+    }
     const auto at = [&](const std::string& name) -> std::optional<std::size_t> {
-      const auto it = std::find(head.fields.begin(), head.fields.end(), name);
-      if (it != head.fields.end()) {
-        return static_cast<std::size_t>(it - head.fields.begin());
+      const auto it = std::find(names.begin(), names.end(), name);
+      if (it != names.end()) {
+        return static_cast<std::size_t>(it - names.begin());
       }
       complain(head.line, "the column \"" + name + "\" is missing");
       return std::nullopt;
@@ -154,16 +196,18 @@ class Sheet {
 
   void take(const CsvRow& row, std::size_t width) {
     const auto field = [&](std::size_t c) {
-      std::string f = c < row.fields.size() ? row.fields[c] : "";
-      while (!f.empty() && (f.back() == ' ' || f.back() == '\t')) f.pop_back();
-      f.erase(0, std::min(f.find_first_not_of(" \t"), f.size()));
-      return f;
+      if (c >= row.fields.size()) return std::string();
+      // Without what the export put before a formula's sign.
+      return csv_text_read(dialogue::normalise_space(row.fields[c]));
     };
     const bool blank = std::all_of(row.fields.begin(), row.fields.end(),
                                    [](const std::string& f) { return f.empty(); });
     if (blank) return;
-    // Spreadsheets drop empty cells at a row's end; more cells than columns are a broken quote.
-    if (row.fields.size() > width) {
+    // Spreadsheets drop empty cells at a row's end, or add some; text beyond the columns is a
+    // broken quote.
+    if (row.fields.size() > width &&
+        std::any_of(row.fields.begin() + static_cast<std::ptrdiff_t>(width), row.fields.end(),
+                    [](const std::string& f) { return !f.empty(); })) {
       complain(row.line,
                std::to_string(row.fields.size()) + " cells, expected " + std::to_string(width));
       return;
@@ -201,12 +245,13 @@ class Sheet {
         if (asked) empty += (empty.empty() ? "" : ", ") + std::string(scale->key);
         continue;
       }
-      if (text.size() != 1 || text[0] < '1' || text[0] > '5') {
-        complain(row.line, "the item " + code + ": " + scale->key + " is \"" + text +
-                               "\", expected a whole number from 1 to 5");
+      const int score = score_of(text);
+      if (score == 0) {
+        complain(row.line, "the item " + code + ": " + scale->key + " is \"" +
+                               shortened_text(text) + "\", expected a whole number from 1 to 5");
         continue;
       }
-      if (asked) scores[code][scale->key] = text[0] - '0';
+      if (asked) scores[code][scale->key] = score;
     }
     if (!empty.empty()) {
       complain(row.line, "the item " + code + " is unfinished, no score for: " + empty);
@@ -289,7 +334,7 @@ ImportResult import_ratings(const ImportOptions& options) {
         row["rater"] = rater;
         if (!item.strategy.empty()) row["strategy"] = item.strategy;
         row["scores"] = it->second;
-        rows += row.dump() + "\n";
+        rows += dump_json(row) + "\n";
         ++out.ratings;
       }
     }
@@ -302,7 +347,8 @@ ImportResult import_ratings(const ImportOptions& options) {
     about["export_seed"] = key.seed;
     about["raters"] = by_rater.size();
     // The rows last: without them the rest is not read.
-    write_file_atomic(fs::path(paths[s]).replace_extension(".json").string(), about.dump(1) + "\n");
+    write_file_atomic(fs::path(paths[s]).replace_extension(".json").string(),
+                      dump_json(about, 1) + "\n");
     write_file_atomic(paths[s].string(), rows);
     out.files.push_back(
         (fs::path(source.run) / "human" / (source.name + ".jsonl")).generic_string());

@@ -4,6 +4,9 @@
 #include <array>
 #include <vector>
 
+#include "core/json.h"
+#include "core/markup.h"
+
 namespace straq::report {
 namespace {
 
@@ -37,7 +40,7 @@ Cell part_of(const Cell& cell, const char* part) {
   if (!is_estimate(cell) || !cell.value.contains(part)) return Cell::missing("");
   Cell out;
   out.value = cell.value[part];
-  out.text = out.value.is_string() ? out.value.get<std::string>() : out.value.dump();
+  out.text = out.value.is_string() ? out.value.get<std::string>() : dump_json(out.value);
   out.numeric = !out.value.is_string();
   return out;
 }
@@ -88,8 +91,8 @@ Cell paper_cell(const std::optional<std::string>& text, bool doubtful) {
   if (!text) return Cell::missing();
   Cell c(*text);
   c.numeric = true;
-  const auto number = ordered_json::parse(*text, nullptr, false);
-  if (number.is_number()) c.value = number;
+  ordered_json number;
+  if (try_parse_json(*text, number).empty() && number.is_number()) c.value = number;
   if (doubtful) c.text += "†";
   return c;
 }
@@ -145,37 +148,13 @@ Table flatten_cells(const Table& table) {
   return out;
 }
 
-std::string escape_markdown(const std::string& text) {
-  std::string out;
-  for (char c : text) {
-    if (c == '<') {
-      out += "&lt;";
-    } else if (c == '&') {
-      out += "&amp;";
-    } else if (c == '*' || c == '_' || c == '`') {
-      // straQ* and run_names would else begin emphasis.
-      out += std::string("\\") + c;
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 std::string to_markdown(const Table& table) {
-  Table t = table;
-  t.title = escape_markdown(t.title);
-  for (auto& column : t.columns) column = escape_markdown(column);
-  for (auto& row : t.rows) {
-    for (auto& cell : row) {
-      cell.text = escape_markdown(cell.text);
-      const Emphasis e = emphasis_of(cell);
-      if (e == Emphasis::best) cell.text = "**" + cell.text + "**";
-      if (e == Emphasis::second) cell.text = "<u>" + cell.text + "</u>";
-    }
-  }
-  for (auto& note : t.notes) note = escape_markdown(note);
-  return t.to_markdown();
+  return markdown_of(table, [](const Cell& cell, std::string escaped) {
+    const Emphasis e = emphasis_of(cell);
+    if (e == Emphasis::best) return "**" + escaped + "**";
+    if (e == Emphasis::second) return "<u>" + escaped + "</u>";
+    return escaped;
+  });
 }
 
 std::string escape_latex(const std::string& text) {
@@ -213,9 +192,14 @@ std::string escape_latex(const std::string& text) {
     if (u >= 0x80) {
       // A letter of Latin-1 or Latin Extended-A, which inputenc knows; any other sign would stop
       // LaTeX, so a question mark stands for it.
-      std::size_t length = u >= 0xF0 ? 4 : u >= 0xE0 ? 3 : 2;
-      length = std::min(length, text.size() - i);
-      out += u >= 0xC3 && u <= 0xC5 ? text.substr(i, length) : "?";
+      std::size_t length = 1;
+      const std::size_t most = u >= 0xF0 ? 4 : u >= 0xE0 ? 3 : u >= 0xC0 ? 2 : 1;
+      // What does not belong to the letter (the bytes may be no UTF-8) is not taken with it.
+      while (length < most && i + length < text.size() &&
+             (static_cast<unsigned char>(text[i + length]) & 0xC0) == 0x80) {
+        ++length;
+      }
+      out += u >= 0xC3 && u <= 0xC5 && length == 2 ? text.substr(i, length) : "?";
       i += length;
       continue;
     }
@@ -254,6 +238,10 @@ std::string escape_latex(const std::string& text) {
       case ']':
         // A bracket after a row's end would be read as an option.
         out += std::string("{") + c + "}";
+        break;
+      case '*':
+        // So would a star there, which asks for no page break.
+        out += out.empty() ? "{*}" : "*";
         break;
       default:
         out += u < 0x20 || u == 0x7F ? ' ' : c;

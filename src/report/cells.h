@@ -46,7 +46,7 @@ Cell missing_cell(const std::string& why = "missing");
 Table flatten_cells(const Table& table);
 
 // Markdown with emphasis: best in bold, second underlined. Text of the table stays text, whatever
-// markup it contains.
+// markup it contains (core/markup.h).
 std::string to_markdown(const Table& table);
 
 // A LaTeX table with booktabs rules, complete but for a document around it; `label` for \ref.
@@ -55,8 +55,5 @@ std::string to_latex(const Table& table, const std::string& label);
 
 // Text for LaTeX: its special characters and the signs that our tables use.
 std::string escape_latex(const std::string& text);
-
-// Text for Markdown: markup characters of HTML escaped.
-std::string escape_markdown(const std::string& text);
 
 }  // namespace straq::report

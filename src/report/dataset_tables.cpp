@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "dialogue/utf8.h"
 #include "report/paper_tables.h"
 #include "report/words.h"
 
@@ -16,11 +17,6 @@ const Table* find_table(const Results& results, const std::string& id, std::stri
     }
   }
   return nullptr;
-}
-
-std::string lower(std::string s) {
-  for (char& c : s) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return s;
 }
 
 // A dataset table with the paper's column after each of ours that it has one for: `pairs` names
@@ -58,7 +54,7 @@ Table beside_paper(const Results& results, const PaperReference& paper, const st
   std::vector<std::string> follows(ours->columns.size());
   for (const auto& [column, key] : pairs) {
     for (std::size_t c = ours->columns.size(); c-- > 1;) {
-      if (!column.empty() && lower(ours->columns[c]).rfind(column, 0) != 0) continue;
+      if (!column.empty() && dialogue::to_lower(ours->columns[c]).rfind(column, 0) != 0) continue;
       follows[c] = key;
       break;
     }

@@ -26,7 +26,7 @@ std::string script_of(const std::string& id, const std::string& title, int width
   // A PDF's size is in inches; 96 pixels of the other pictures are one.
   char inches[64];
   std::snprintf(inches, sizeof inches, "%.3fin,%.3fin", width / 96.0, height / 96.0);
-  return "# " + title + "\n# Draw it again with: gnuplot " + id + ".gp\n" +
+  return "# " + one_line(title) + "\n# Draw it again with: gnuplot " + id + ".gp\n" +
          "set encoding utf8\n"
          "data = '" +
          id +

@@ -127,9 +127,11 @@ std::vector<std::optional<double>> column(const std::vector<Step>& steps, Get ge
 }
 
 // Mean of `value` over rows with an interval whose error counts dialogues, not rows: the ratio
-// estimator's, from each dialogue's sum of deviations.
+// estimator's, from each dialogue's sum of deviations. One dialogue says nothing of how dialogues
+// differ: then there is no interval.
 struct ClusterMean {
-  double mean = 0, half_width = 0;
+  double mean = 0;
+  std::optional<double> half_width;
   std::int64_t n = 0;
 };
 ClusterMean cluster_mean(const std::vector<const Prediction*>& rows,
@@ -140,6 +142,7 @@ ClusterMean cluster_mean(const std::vector<const Prediction*>& rows,
   for (const auto* r : rows) out.mean += value(*r) / static_cast<double>(rows.size());
   std::map<std::string, double> deviation;
   for (const auto* r : rows) deviation[r->dialogue] += value(*r) - out.mean;
+  if (deviation.size() < 2) return out;
   double squares = 0;
   for (const auto& [dialogue, d] : deviation) squares += d * d;
   out.half_width = 1.959963984540054 * std::sqrt(squares) / static_cast<double>(rows.size());
@@ -173,11 +176,13 @@ std::optional<Figure> calibration(const Run& run, const std::string& split,
     g.push_back(*r->mc_return);
   }
   const std::size_t bins = std::min<std::size_t>(kBins, usable.size());
+  bool without = false;  // a group of one dialogue, which has no interval
   for (std::size_t b = 0; b < bins; ++b) {
     const auto first = static_cast<std::ptrdiff_t>(b * usable.size() / bins);
     const auto last = static_cast<std::ptrdiff_t>((b + 1) * usable.size() / bins);
     const std::vector<const Prediction*> part(usable.begin() + first, usable.begin() + last);
     const auto returns = cluster_mean(part, [](const Prediction& r) { return *r.mc_return; });
+    without = without || !returns.half_width;
     f.data += number(cluster_mean(part, q_of).mean) + " " + number(returns.mean) + " " +
               number(returns.half_width) + " " + std::to_string(returns.n) + "\n";
   }
@@ -187,7 +192,9 @@ std::optional<Figure> calibration(const Run& run, const std::string& split,
               std::to_string(dialogues_of(rows)) + " dialogues): mean return of " +
               std::to_string(bins) +
               " equal groups of decisions by the Q of the chosen strategy; bars are 95 % intervals "
-              "by dialogue; on the dashed line Q is the return. Spearman over decisions: " +
+              "by dialogue" +
+              std::string(without ? ", which groups of one dialogue have not" : "") +
+              "; on the dashed line Q is the return. Spearman over decisions: " +
               (std::isfinite(rho) ? Cell::real(rho, 3).text : "none, one side is constant") + ".";
   if (run.parameter("learn.reward.kind").value_or("") == "imitation") {
     f.caption +=
@@ -205,7 +212,11 @@ std::optional<Figure> calibration(const Run& run, const std::string& split,
           "  plot x with lines dashtype 2 linecolor rgb '#7f7f7f' title "
           "'Q = return', \\\n"
           "    data using 1:2:3 with yerrorbars linewidth 1.5 pointtype 7 "
-          "pointsize 0.9 linecolor rgb '#0072B2' title 'decisions by Q'\n");
+          "pointsize 0.9 linecolor rgb '#0072B2' title 'decisions by Q'" +
+          std::string(without ? ", \\\n    data using 1:2 with points pointtype 7 pointsize 0.9 "
+                                "linecolor rgb '#0072B2' notitle"
+                              : "") +
+          "\n");
   return f;
 }
 

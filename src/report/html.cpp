@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/json.h"
 #include "report/cells.h"
 #include "report/html_assets.h"
 #include "report/methods.h"
@@ -15,9 +16,9 @@ namespace {
 std::string sort_value(const Cell& cell) {
   const auto& v = cell.value;
   if (v.is_null()) return cell.numeric ? "" : cell.text;
-  if (v.is_array() && !v.empty()) return v[0].dump();
-  if (v.is_object()) return v.contains("value") ? v["value"].dump() : "";
-  return v.is_string() ? v.get<std::string>() : v.dump();
+  if (v.is_array() && !v.empty()) return dump_json(v[0]);
+  if (v.is_object()) return v.contains("value") ? dump_json(v["value"]) : "";
+  return v.is_string() ? v.get<std::string>() : dump_json(v);
 }
 
 std::string anchor_of(const Run& run) {
@@ -98,8 +99,7 @@ std::string run_html(const Run& run, const std::vector<HtmlFigure>& figures) {
   out += list_html(files, "files");
   for (const auto& f : run.replies) {
     if (!f.info.about.is_null()) {
-      out += block(("About responses/" + escape_html(f.name)).c_str(),
-                   f.info.about.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+      out += block(("About responses/" + escape_html(f.name)).c_str(), dump_json(f.info.about, 2));
     }
   }
   out += block("Configuration", run.config);

@@ -160,7 +160,7 @@ test cannot tell from it. A number without a mark was not tested.</dd>
 notes say why.</dd>
 <dt>Trivial planners</dt><dd>Majority: the one strategy that would score best on this split. Repeat
 last: the supporter's strategy before. Markov-1: what most often followed the strategy before in the
-train and valid splits.</dd>
+train split, and for the test split in valid too.</dd>
 </dl></section>
 )html";
 

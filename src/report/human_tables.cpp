@@ -253,6 +253,7 @@ Table pairs_table(const std::vector<Rated>& rated) {
     struct Line {
       std::string against;
       int win = 0, tie = 0, lose = 0;
+      bool tested = true;  // false: one dialogue alone
       metrics::PairedDifference d;
     };
     std::vector<Line> lines;
@@ -272,6 +273,7 @@ Table pairs_table(const std::vector<Rated>& rated) {
         both.second += {y->second, 1};
       }
       if (sums.empty()) continue;
+      line.tested = sums.size() > 1;
       std::vector<metrics::MeanSums> left, right;
       for (const auto& [dialogue, both] : sums) {
         left.push_back(both.first);
@@ -283,7 +285,9 @@ Table pairs_table(const std::vector<Rated>& rated) {
       lines.push_back(std::move(line));
     }
     std::vector<metrics::PairedDifference*> family;
-    for (auto& line : lines) family.push_back(&line.d);
+    for (auto& line : lines) {
+      if (line.tested) family.push_back(&line.d);
+    }
     metrics::holm_adjust(family);
     for (const auto& line : lines) {
       const int n = line.win + line.tie + line.lose;
@@ -297,7 +301,9 @@ Table pairs_table(const std::vector<Rated>& rated) {
       }
       t.add({a.full_title(), line.against, s.title, line.win, line.tie, line.lose,
              Cell::real(100.0 * line.win / n, 1), Cell::real(100.0 * line.lose / n, 1), n,
-             Cell::real(line.d.difference, 2), interval, p_cell(line.d.p), p_cell(line.d.p_holm),
+             Cell::real(line.d.difference, 2), interval,
+             line.tested ? p_cell(line.d.p) : Cell::missing(),
+             line.tested ? p_cell(line.d.p_holm) : Cell::missing(),
              Cell(static_cast<long long>(line.d.clusters))});
     }
   }

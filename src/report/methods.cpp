@@ -1,13 +1,15 @@
 #include "report/methods.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <numeric>
 
 #include "core/error.h"
+#include "core/json.h"
+#include "dialogue/utf8.h"
 #include "metrics/baselines.h"
 #include "report/reply_scores.h"
+#include "report/results_files.h"
 #include "report/strategy_intervals.h"
 #include "report/table_notes.h"
 #include "report/words.h"
@@ -27,9 +29,8 @@ const std::pair<ResponseMetric, const char*> kReplyMetrics[] = {
     {ResponseMetric::dist2, "dist2"},
     {ResponseMetric::cider, "cider"}};
 
-std::string lower(std::string s) {
-  for (char& c : s) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return s;
+std::string lower(const std::string& s) {
+  return dialogue::to_lower(s);
 }
 
 // Parameters but the seed, and but those that the method's name already says.
@@ -224,9 +225,9 @@ class Gatherer {
     if (std::find(row.runs.begin(), row.runs.end(), name) == row.runs.end()) {
       row.runs.push_back(name);
     }
-    const auto provenance = nlohmann::json::parse(run.provenance, nullptr, false);
-    if (provenance.is_object() && provenance.contains("version") &&
-        provenance["version"].is_string()) {
+    nlohmann::json provenance;
+    if (try_parse_json(run.provenance, provenance).empty() && provenance.is_object() &&
+        provenance.contains("version") && provenance["version"].is_string()) {
       row.made_with["version"].insert(provenance["version"].get<std::string>());
     }
     for (const char* key : {"data.split", "data.merge_label"}) {
@@ -341,8 +342,9 @@ void Gatherer::replies(MethodRow& row, const std::string& seed, const ReplyScore
   take(row.metrics, report.overall);
   for (const auto& [name, scores] : report.by_strategy) {
     for (std::size_t s = 0; s < row.labels.size(); ++s) {
-      if (lower(name) != lower(row.labels[s].name) &&
-          lower(name) != lower(row.labels[s].abbreviation)) {
+      const std::string key = dialogue::fold_case(name);
+      if (key != dialogue::fold_case(row.labels[s].name) &&
+          key != dialogue::fold_case(row.labels[s].abbreviation)) {
         continue;
       }
       if (row.by_strategy.size() < row.labels.size()) row.by_strategy.resize(row.labels.size());
@@ -385,8 +387,8 @@ void Gatherer::run(const Run& run) {
   const auto guard = [&](auto&& work) {
     try {
       work();
-    } catch (const Error& error) {
-      out_.problems.push_back(error.what());
+    } catch (const std::exception& error) {
+      out_.problems.push_back(failure_words(run.path, error));
     }
   };
   const auto add_planner = [&](std::size_t at, const std::string& s) {
@@ -476,8 +478,8 @@ void Gatherer::read_predictions() {
           if (!rows) continue;
           decisions(at, p->seed, *rows, p->strategies);
           value_intervals(row, p->seed, *rows);
-        } catch (const Error& error) {
-          out_.problems.push_back(error.what());
+        } catch (const std::exception& error) {
+          out_.problems.push_back(failure_words(p->run->path + "/predictions", error));
         }
       }
     }

@@ -134,6 +134,8 @@ std::string responder_title(const std::string& responder);
 // does not keep the others from being tested; `left_out` says why. Of more than kMostRanked rows
 // the settings of sweeps are left out.
 inline constexpr std::size_t kMostRanked = 24;
+// Why rows on one dialogue are not tested: there is nothing to exchange or to draw.
+inline constexpr const char* kOneDialogue = "one dialogue alone, which no test can take";
 struct Ranking {
   std::vector<Emphasis> emphasis;     // one a row
   std::vector<std::string> left_out;  // one a row: why no test took it; empty: tested, or no value

@@ -121,6 +121,11 @@ std::vector<Cell> missing_row(const Shape& shape, const ReferenceTable& referenc
   return cells;
 }
 
+std::optional<metrics::Interval> percent_of(const std::optional<metrics::Interval>& fraction) {
+  if (!fraction) return std::nullopt;
+  return metrics::Interval{100 * fraction->low, 100 * fraction->high};
+}
+
 std::vector<Cell> baseline_row(const Shape& shape, const metrics::BaselineEvaluation& b) {
   std::string title = b.name;
   for (const auto known : metrics::kBaselines) {
@@ -134,10 +139,10 @@ std::vector<Cell> baseline_row(const Shape& shape, const metrics::BaselineEvalua
     e.n = b.strategy.n;
     if (key == "acc") {
       e.value = 100 * b.strategy.acc;
-      e.interval = {100 * b.intervals.acc.low, 100 * b.intervals.acc.high};
+      e.interval = percent_of(b.intervals.acc);
     } else if (key == "q") {
       e.value = 100 * b.strategy.q;
-      e.interval = {100 * b.intervals.q.low, 100 * b.intervals.q.high};
+      e.interval = percent_of(b.intervals.q);
     } else if (key == "b") {
       e.value = b.strategy.b;
       e.interval = b.intervals.b;
@@ -389,7 +394,9 @@ Table tests_table(const Shape& shape, const Rows& rows, const std::string& wante
       for (const std::size_t i : block) {
         if (rows[i] == proposed) continue;
         if (proposed->metrics.count(key) == 0 || rows[i]->metrics.count(key) == 0) continue;
-        if (const auto* d = compared(rows[i], key)) {
+        if (const auto* d = compared(rows[i], key); d != nullptr && !d->interval) {
+          untested.add(names[i], m.title, kOneDialogue);
+        } else if (d != nullptr) {
           found.push_back(*d);
           others.push_back(rows[i]);
         } else {

@@ -41,6 +41,12 @@ std::vector<std::string> ground_of(const MethodRow& row, const std::string& metr
   return out;
 }
 
+std::size_t dialogues_of(const MethodRow& row, const std::string& metric) {
+  return of_choices(metric)   ? row.counts.size()
+         : metric == "reward" ? row.rewards.size()
+                              : row.sums.size();
+}
+
 double value_of(const MethodRow& row, const std::string& metric) {
   return row.metrics.at(metric).estimate().value;
 }
@@ -76,6 +82,10 @@ std::vector<std::size_t> comparable(const std::vector<const MethodRow*>& rows,
       out.left_out[i] = row.unread && of_choices(metric)
                             ? "their predictions were not read: too many runs"
                             : "no data by dialogue";
+      continue;
+    }
+    if (dialogues_of(row, metric) < 2) {
+      out.left_out[i] = kOneDialogue;
       continue;
     }
     const auto at = std::find_if(groups.begin(), groups.end(),

@@ -7,7 +7,11 @@
 #include <set>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/json.h"
+#include "core/json_number.h"
+#include "core/json_records.h"
+#include "core/text_file.h"
+#include "dialogue/utf8.h"
 #include "metrics/json_fields.h"
 
 namespace straq::report {
@@ -23,9 +27,11 @@ constexpr int kFormat = 1;
 class Row {
  public:
   Row(const std::string& path, long line, std::string_view text, bool whole)
-      : path_(path), line_(line), object_(ordered_json::parse(text, nullptr, false)) {
+      : path_(path), line_(line) {
+    const std::string reason = try_parse_json(text, object_);
     if (object_.is_object()) return;
-    fail(whole ? "this is no JSON object" : "the last line is half-written");
+    if (!reason.empty() && !whole) fail("the last line is half-written");
+    fail("this is no JSON object" + (reason.empty() ? "" : ": " + reason));
   }
   [[noreturn]] void fail(const std::string& message) const {
     fail_input(at_line(path_, line_, message), kHint);
@@ -66,28 +72,15 @@ class Row {
 };
 
 void for_each_row(const std::string& path, const std::function<void(const Row&)>& take) {
-  const std::string text = read_file(path);
-  long line = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = text.find('\n', at);
-    const bool whole = end != std::string::npos;
-    const std::string_view row =
-        std::string_view(text).substr(at, (whole ? end : text.size()) - at);
-    at = whole ? end + 1 : text.size();
-    ++line;
-    if (row.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    take(Row(path, line, row, whole));
+  const std::string text = read_text_file(path);
+  const JsonForm form = json_form(text);
+  if (form == JsonForm::object || form == JsonForm::list) {
+    fail_input(path + ": expected one JSON object a line, found " +
+                   (form == JsonForm::list ? "a JSON list" : "an object over many lines"),
+               "write each row on a line of its own, for example with jq -c");
   }
-}
-
-ordered_json read_json(const std::string& path) {
-  const std::string text = read_file(path);
-  try {
-    return ordered_json::parse(text);
-  } catch (const nlohmann::json::parse_error& error) {
-    const auto end = text.begin() + static_cast<std::ptrdiff_t>(std::min(error.byte, text.size()));
-    fail_input(at_line(path, 1 + std::count(text.begin(), end, '\n'), "this is not valid JSON"),
-               kHint);
+  for (const JsonRecord& record : cut_json_lines(text)) {
+    take(Row(path, record.line, record.text, record.ended));
   }
 }
 
@@ -101,7 +94,7 @@ MethodInfo read_info(const std::string& rows_path) {
   info.method = fs::path(rows_path).stem().string();
   std::error_code ec;
   if (!fs::exists(path, ec)) return info;
-  info.about = read_json(path);
+  info.about = metrics::read_json_of(path, kHint);
   const metrics::JsonFields in(info.about, path);
   int format = kFormat;
   if (in.has("format")) in.get("format", format);
@@ -113,8 +106,9 @@ MethodInfo read_info(const std::string& rows_path) {
   const auto take = [&](const char* key, std::string& out) {
     if (!in.has(key)) return;
     const auto& v = in.at(key);
-    if (!v.is_string() && !v.is_number_integer()) in.fail(key, "must be text");
-    out = v.is_string() ? v.get<std::string>() : v.dump();
+    const auto n = whole_number(v);
+    if (!v.is_string() && !n) in.fail(key, "must be text");
+    out = v.is_string() ? v.get<std::string>() : std::to_string(*n);
   };
   take("method", info.method);
   take("responder", info.responder);
@@ -129,6 +123,9 @@ MethodInfo read_info(const std::string& rows_path) {
       label.get("name", l.name);
       if (label.has("abbreviation")) label.get("abbreviation", l.abbreviation);
       info.strategies.push_back(std::move(l));
+    }
+    if (info.strategies.size() > metrics::kMostStrategies) {
+      in.fail("strategies", "names more than " + std::to_string(metrics::kMostStrategies));
     }
   }
   return info;
@@ -167,11 +164,6 @@ void check_score(const ReplyFile& file, const std::string& path) {
   }
 }
 
-std::string lower(std::string s) {
-  for (char& c : s) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return s;
-}
-
 }  // namespace
 
 std::vector<metrics::ResponsePair> ReplyFile::pairs() const {
@@ -187,13 +179,13 @@ std::optional<std::vector<metrics::Prediction>> ReplyFile::choices(
   if (labels.empty() || rows.empty()) return std::nullopt;
   std::map<std::string, int> index;
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    index.emplace(lower(labels[i].name), static_cast<int>(i));
+    index.emplace(dialogue::fold_case(labels[i].name), static_cast<int>(i));
     if (!labels[i].abbreviation.empty()) {
-      index.emplace(lower(labels[i].abbreviation), static_cast<int>(i));
+      index.emplace(dialogue::fold_case(labels[i].abbreviation), static_cast<int>(i));
     }
   }
   const auto find = [&](const std::string& name) {
-    const auto it = index.find(lower(name));
+    const auto it = index.find(dialogue::fold_case(name));
     return it == index.end() ? -1 : it->second;
   };
   std::map<std::string, int> next, previous;
@@ -250,7 +242,7 @@ ReplyFile read_replies(const std::string& path) {
   const std::string score = beside(path, ".score.json");
   std::error_code ec;
   if (fs::exists(score, ec)) {
-    out.score = metrics::ResponseReport::from_json(read_json(score), score);
+    out.score = metrics::ResponseReport::from_json(metrics::read_json_of(score, kHint), score);
     check_score(out, score);
   }
   return out;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <system_error>
 #include <thread>
 
 namespace straq::report {
@@ -69,7 +70,11 @@ ScoredReplies score_replies(const Results& results, const MethodOptions& options
   const std::size_t workers =
       std::min<std::size_t>(files.size(), std::max(1u, std::thread::hardware_concurrency()));
   std::vector<std::jthread> threads;
-  for (std::size_t t = 1; t < workers; ++t) threads.emplace_back(work);
+  try {
+    for (std::size_t t = 1; t < workers; ++t) threads.emplace_back(work);
+  } catch (const std::system_error&) {
+    // No more threads here: those that there are do all of it.
+  }
   work();
   threads.clear();  // joins
   return out;

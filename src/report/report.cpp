@@ -5,12 +5,13 @@
 #include <cstdlib>
 #include <filesystem>
 #include <future>
-#include <nlohmann/json.hpp>
 #include <set>
+#include <system_error>
 #include <thread>
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/markup.h"
 #include "report/case_study.h"
 #include "report/cells.h"
 #include "report/figure_style.h"
@@ -20,14 +21,21 @@
 #include "report/html.h"
 #include "report/methods.h"
 #include "report/paper_tables.h"
+#include "report/report_files.h"
 #include "report/results.h"
+#include "report/results_files.h"
 #include "report/tables.h"
 
 namespace straq::report {
 namespace fs = std::filesystem;
 namespace {
 
-const char* const kManifest = "report.json";
+// A picture's words stand in brackets of Markdown's own.
+std::string picture_text(std::string title) {
+  std::replace(title.begin(), title.end(), '[', '(');
+  std::replace(title.begin(), title.end(), ']', ')');
+  return escape_markdown(title, MarkdownPlace::within);
+}
 
 // Writes files below the output folder and remembers their names.
 class Output {
@@ -36,7 +44,7 @@ class Output {
     require_writable_folder(folder_);
     make_folders(path("tables"));
     make_folders(path("figures"));
-    read_manifest();
+    earlier_ = earlier_report(folder_);
   }
   std::string path(const std::string& name) const { return (fs::path(folder_) / name).string(); }
   void write(const std::string& name, const std::string& text) {
@@ -48,32 +56,12 @@ class Output {
   // Removes what an earlier report wrote here and this one did not, then records this one.
   void finish() {
     for (const auto& name : earlier_) {
-      std::error_code ec;
-      if (written_.count(name) == 0) fs::remove(path(name), ec);
+      if (written_.count(name) == 0) remove_own(fs::path(folder_), name);
     }
-    nlohmann::ordered_json j;
-    j["format"] = 1;
-    j["files"] = written_;
-    write_file_atomic(path(kManifest), j.dump(1) + "\n");
+    write_file_atomic(path(kReportManifest), report_manifest(written_));
   }
 
  private:
-  void read_manifest() {
-    std::error_code ec;
-    if (!fs::exists(path(kManifest), ec)) return;
-    const auto j = nlohmann::json::parse(read_file(path(kManifest)), nullptr, false);
-    if (!j.is_object() || !j.contains("files") || !j["files"].is_array()) return;
-    for (const auto& name : j["files"]) {
-      if (!name.is_string()) continue;
-      // Only names such as this program writes: a manifest must not be able to remove others.
-      const fs::path p = name.get<std::string>();
-      const fs::path parent = p.parent_path();
-      const bool ours = p.is_relative() && p.filename() != ".." &&
-                        (parent.empty() || parent == "tables" || parent == "figures");
-      if (ours) earlier_.insert(p.string());
-    }
-  }
-
   std::string folder_;
   std::set<std::string> written_, earlier_;
 };
@@ -88,16 +76,21 @@ std::vector<std::string> run_all(const std::vector<Figure>& figures, const std::
     for (std::size_t i; (i = next++) < figures.size();) {
       try {
         run_gnuplot(program, folder, figures[i].id + ".gp");
-      } catch (const Error& e) {
+      } catch (const std::exception& e) {
         errors[i] = e.what();
       }
     }
   };
-  std::vector<std::thread> others;
-  const unsigned cores = std::min(4u, std::max(1u, std::thread::hardware_concurrency()));
-  for (unsigned t = 1; t < cores; ++t) others.emplace_back(work);
-  work();
-  for (auto& t : others) t.join();
+  {
+    std::vector<std::jthread> others;
+    const unsigned cores = std::min(4u, std::max(1u, std::thread::hardware_concurrency()));
+    try {
+      for (unsigned t = 1; t < cores; ++t) others.emplace_back(work);
+    } catch (const std::system_error&) {
+      // No more threads here: those that there are do all of it.
+    }
+    work();
+  }
   return errors;
 }
 
@@ -132,7 +125,8 @@ void draw(std::vector<Figure>& figures, const ReportOptions& options, Output& ou
     }
     for (const char* ending : kPictures) {
       const std::string name = "figures/" + f.id + ending;
-      if (!fs::exists(out.path(name))) continue;
+      std::error_code ec;
+      if (!fs::is_regular_file(out.path(name), ec)) continue;
       out.note(name);
       f.drawn = f.drawn || std::string(ending) == ".svg";
     }
@@ -163,8 +157,8 @@ std::vector<Figure> all_figures(const Results& results, const ScoredReplies& sco
       if (const auto rows = read_predictions_of(*run, "test")) {
         for (auto& f : decision_figures(*run, "test", *rows)) own.push_back(std::move(f));
       }
-    } catch (const Error& e) {
-      warnings.push_back(e.what());
+    } catch (const std::exception& e) {
+      warnings.push_back(failure_words(run->path + "/predictions/test.jsonl", e));
     }
     with_figures += !own.empty();
     for (auto& f : own) figures.push_back(std::move(f));
@@ -179,7 +173,8 @@ std::vector<Figure> all_figures(const Results& results, const ScoredReplies& sco
 
 std::string markdown(const Results& results, const ReportResult& report,
                      const std::vector<Figure>& figures) {
-  std::string out = "# straQ* report: " + escape_markdown(results.name) + "\n\n";
+  std::string out =
+      "# straQ* report: " + escape_markdown(results.name, MarkdownPlace::within) + "\n\n";
   for (const auto& w : report.warnings) out += "- " + escape_markdown(w) + "\n";
   for (const auto& p : results.problems) out += "- " + escape_markdown(p) + "\n";
   for (const auto& e : results.experiments) {
@@ -193,14 +188,14 @@ std::string markdown(const Results& results, const ReportResult& report,
   }
   for (const auto& t : report.tables) {
     if (t.id == "strategies" && t.rows.size() > 64) {
-      out += "### " + escape_markdown(t.title) + "\n\nIn `tables/strategies.md` (" +
-             std::to_string(t.rows.size()) + " rows).\n\n";
+      out += "### " + escape_markdown(t.title, MarkdownPlace::within) +
+             "\n\nIn `tables/strategies.md` (" + std::to_string(t.rows.size()) + " rows).\n\n";
       continue;
     }
     out += to_markdown(t) + "\n";
   }
   for (const auto& f : figures) {
-    if (f.drawn) out += "![" + escape_markdown(f.title) + "](figures/" + f.id + ".svg)\n\n";
+    if (f.drawn) out += "![" + picture_text(f.title) + "](figures/" + f.id + ".svg)\n\n";
     out += escape_markdown(f.caption) + "\n\n";
   }
   return out;

@@ -7,9 +7,11 @@
 #include <set>
 
 #include "config/value.h"
+#include "core/csv.h"
 #include "core/error.h"
 #include "core/files.h"
-#include "report/csv.h"
+#include "core/json.h"
+#include "report/report_files.h"
 #include "report/results_files.h"
 
 namespace straq::report {
@@ -39,7 +41,7 @@ std::vector<fs::path> child_folders(const fs::path& folder) {
   for (fs::directory_iterator it(folder, ec), end; !ec && it != end; it.increment(ec)) {
     const std::string name = it->path().filename().string();
     if (name.empty() || name[0] == '.' || !is_folder(it->path())) continue;
-    if (present(it->path() / "report.json")) continue;  // an earlier report inside the results
+    if (is_report_folder(it->path())) continue;  // an earlier report inside the results
     out.push_back(it->path());
   }
   std::sort(out.begin(), out.end());
@@ -90,17 +92,18 @@ void read_run(Run& run) {
     run.config = *text;
     try {
       flatten(config::parse_yaml(*text, file("config.yaml")), "", run.settings);
-    } catch (const Error& e) {
-      run.problems.push_back(e.what());
+    } catch (const std::exception& e) {
+      run.problems.push_back(failure_words(file("config.yaml"), e));
     }
   }
   if (const auto text = text_of(file("provenance.json"), run.problems)) {
-    const auto json = nlohmann::ordered_json::parse(*text, nullptr, false);
-    if (json.is_discarded()) {
-      run.problems.push_back(file("provenance.json") + ": this is not valid JSON");
-      run.provenance = *text;
+    nlohmann::ordered_json json;
+    const std::string reason = try_parse_json(*text, json);
+    if (!reason.empty()) {
+      run.problems.push_back(file("provenance.json") + ": this is not valid JSON: " + reason);
+      run.provenance = first_lines(*text, 20000);
     } else {
-      run.provenance = json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+      run.provenance = dump_json(json, 2);
     }
   }
   if (const auto text = text_of(file("metrics.jsonl"), run.problems)) {
@@ -113,8 +116,8 @@ void read_run(Run& run) {
   if (present(folder / "evaluation.json")) {
     try {
       run.evaluation = metrics::read_evaluation(file("evaluation.json"));
-    } catch (const Error& e) {
-      run.problems.push_back(e.what());
+    } catch (const std::exception& e) {
+      run.problems.push_back(failure_words(file("evaluation.json"), e));
     }
   }
 }
@@ -124,7 +127,14 @@ std::vector<Run> read_index(const fs::path& path, std::vector<std::string>& prob
   std::vector<Run> runs;
   const auto text = text_of(path, problems);
   if (!text) return runs;
-  const auto rows = parse_csv(*text);
+  CsvFile csv = read_csv(*text);
+  auto& rows = csv.rows;
+  for (auto& row : rows) {
+    for (auto& field : row.fields) field = csv_text_read(field);
+  }
+  if (!csv.reason.empty()) {
+    problems.push_back(at_line(path.string(), csv.line, csv.reason + "; the rest is left out"));
+  }
   if (rows.empty() || rows[0].fields.empty() || rows[0].fields[0] != "point") {
     problems.push_back(at_line(path.string(), 1, "the first line must start with \"point\""));
     return runs;

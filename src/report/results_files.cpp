@@ -2,7 +2,9 @@
 
 #include <map>
 
-#include "core/files.h"
+#include "core/json.h"
+#include "core/json_number.h"
+#include "core/text_file.h"
 
 namespace straq::report {
 namespace fs = std::filesystem;
@@ -12,6 +14,13 @@ std::optional<double> number(const nlohmann::json& object, const char* key) {
   const auto it = object.find(key);
   if (it == object.end() || !it->is_number()) return std::nullopt;
   return it->get<double>();
+}
+
+// The whole number that says which step a line is of.
+std::optional<std::int64_t> step_of(const nlohmann::json& object) {
+  if (!object.is_object()) return std::nullopt;
+  const auto it = object.find("step");
+  return it == object.end() ? std::nullopt : whole_number(*it);
 }
 
 }  // namespace
@@ -25,31 +34,33 @@ bool present(const fs::path& path) {
 std::optional<std::string> text_of(const fs::path& path, std::vector<std::string>& problems) {
   if (!present(path)) return std::nullopt;
   try {
-    return read_file(path.string());
-  } catch (const Error& e) {
-    problems.push_back(e.what());
+    return read_text_file(path.string());
+  } catch (const std::exception& e) {
+    problems.push_back(failure_words(path.string(), e));
     return std::nullopt;
   }
+}
+
+std::string failure_words(const std::string& path, const std::exception& failure) {
+  const std::string what = failure.what();
+  return dynamic_cast<const Error*>(&failure) != nullptr ? what : path + ": " + what;
 }
 
 std::vector<Step> read_steps(const std::string& path, std::string_view text,
                              std::vector<std::string>& problems) {
   std::vector<Step> steps;
-  long line = 0, bad = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = text.find('\n', at);
-    const bool newline = end != std::string_view::npos;
-    const std::string_view row = text.substr(at, (newline ? end : text.size()) - at);
-    at = newline ? end + 1 : text.size();
-    ++line;
-    if (row.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const auto object = nlohmann::json::parse(row, nullptr, false);
-    const auto step = object.is_object() ? number(object, "step") : std::nullopt;
+  long bad = 0;
+  for (const TextLine& line : lines_of(text)) {
+    if (is_blank_line(line.text)) continue;
+    nlohmann::json object;
+    const bool read = try_parse_json(line.text, object).empty();
+    const auto step = read ? step_of(object) : std::nullopt;
     if (!step) {
-      if (!newline) {
-        problems.push_back(at_line(path, line, "the last line is half-written and left out"));
+      if (!line.ended && !read) {
+        problems.push_back(
+            at_line(path, line.number, "the last line is half-written and left out"));
       } else if (++bad == 1) {
-        problems.push_back(at_line(path, line, "no JSON object with a \"step\"; left out"));
+        problems.push_back(at_line(path, line.number, "no JSON object with a \"step\"; left out"));
       }
       continue;
     }
@@ -81,14 +92,11 @@ void read_timings(const fs::path& path, std::vector<Step>& steps,
   const auto text = text_of(path, problems);
   if (!text) return;
   std::map<long, double> seconds;
-  for (std::size_t at = 0; at < text->size();) {
-    const std::size_t end = std::min(text->find('\n', at), text->size());
-    const auto object =
-        nlohmann::json::parse(text->begin() + static_cast<std::ptrdiff_t>(at),
-                              text->begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
-    at = end + 1;
-    if (!object.is_object()) continue;
-    const auto step = number(object, "step"), s = number(object, "seconds");
+  for (const TextLine& line : lines_of(*text)) {
+    nlohmann::json object;
+    if (!try_parse_json(line.text, object).empty()) continue;
+    const auto step = step_of(object);
+    const auto s = object.is_object() ? number(object, "seconds") : std::nullopt;
     if (step && s) seconds[static_cast<long>(*step)] = *s;
   }
   // Steps count through the stages, so a number names one line of metrics.jsonl.
@@ -101,7 +109,8 @@ void read_timings(const fs::path& path, std::vector<Step>& steps,
 void read_dataset(const fs::path& path, Results& results) {
   const auto text = text_of(path, results.problems);
   if (!text) return;
-  const auto json = nlohmann::ordered_json::parse(*text, nullptr, false);
+  nlohmann::ordered_json json;
+  const std::string reason = try_parse_json(*text, json);
   DatasetFile file;
   file.path = path.string();
   try {
@@ -119,8 +128,8 @@ void read_dataset(const fs::path& path, Results& results) {
             cells.push_back(Cell::missing());
           } else if (v.is_number_float()) {
             cells.push_back(Cell::real(v.get<double>(), 2));
-          } else if (v.is_number()) {
-            cells.push_back(Cell(v.get<long long>()));
+          } else if (const auto n = whole_number(v)) {
+            cells.push_back(Cell(static_cast<long long>(*n)));
           } else {
             cells.push_back(Cell(v.get<std::string>()));
           }
@@ -135,7 +144,8 @@ void read_dataset(const fs::path& path, Results& results) {
   if (file.tables.empty()) {
     results.problems.push_back(path.string() +
                                ": no list of tables; write it with `straq dataset stats "
-                               "--format json`");
+                               "--format json`" +
+                               (reason.empty() ? "" : " (" + reason + ")"));
     return;
   }
   results.datasets.push_back(std::move(file));

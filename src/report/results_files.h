@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <exception>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -30,6 +31,9 @@ void read_timings(const std::filesystem::path& path, std::vector<Step>& steps,
 // dataset.json, which Table::to_json wrote: a list of tables
 void read_dataset(const std::filesystem::path& path, Results& results);
 
+// What a failure says with the file's name, which errors of other libraries lack.
+std::string failure_words(const std::string& path, const std::exception& failure);
+
 // The *.jsonl of a folder by name, each with `read`, which may throw.
 template <class File>
 std::vector<File> read_folder(const std::filesystem::path& folder, File (*read)(const std::string&),
@@ -45,8 +49,8 @@ std::vector<File> read_folder(const std::filesystem::path& folder, File (*read)(
   for (const auto& path : paths) {
     try {
       out.push_back(read(path));
-    } catch (const Error& e) {
-      problems.push_back(e.what());
+    } catch (const std::exception& e) {
+      problems.push_back(failure_words(path, e));
     }
   }
   return out;

@@ -19,7 +19,9 @@ Cell percent(double fraction) {
   return Cell::real(100 * fraction, 2);
 }
 
-Cell interval(const Interval& i, double scale) {
+Cell interval(const std::optional<Interval>& known, double scale) {
+  if (!known) return Cell::missing();
+  const Interval& i = *known;
   Cell c;
   c.text = Cell::real(scale * i.low, 2).text + "–" + Cell::real(scale * i.high, 2).text;
   c.value = nlohmann::ordered_json::array({scale * i.low, scale * i.high});
@@ -108,7 +110,11 @@ Table results_table(const Results& results, const std::string& split, const Data
         "The trivial baselines are missing: no evaluation.json of these runs has "
         "them.");
   }
-  if (shown != nullptr) {
+  if (shown != nullptr && shown->clusters < 2) {
+    t.notes.push_back(
+        "Without intervals: all decisions are of one dialogue, which says nothing of how dialogues "
+        "differ.");
+  } else if (shown != nullptr) {
     t.notes.push_back("95 % intervals: percentile bootstrap over " +
                       std::to_string(shown->clusters) + " dialogues, " +
                       std::to_string(shown->replicates) +
@@ -249,7 +255,7 @@ Table seeds_table(const Results& results) {
         const int decimals = values == &b ? 3 : 2;
         row.push_back(Cell::real(s.mean, decimals));
         row.push_back(Cell::real(s.sd, decimals));
-        row.push_back(interval({s.mean - s.half_width, s.mean + s.half_width}, 1));
+        row.push_back(interval(Interval{s.mean - s.half_width, s.mean + s.half_width}, 1));
       }
       t.add(std::move(row));
     }

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/hash.h"
+#include "core/json.h"
 #include "core/log.h"
 #include "dialogue/readers.h"
 
@@ -31,7 +32,7 @@ std::string trace_to_jsonl(const SimulatedDialogue& d, const dialogue::StrategyS
   }
   j["outcome"] = name(d.trace.back().next.outcome);
   j["final_intensity"] = d.trace.back().next.intensity;
-  return j.dump();
+  return dump_json(j);
 }
 
 CorpusReport write_corpus(const SimulateConfig& config, const std::string& folder) {
@@ -118,7 +119,7 @@ CorpusReport write_corpus(const SimulateConfig& config, const std::string& folde
   for (Outcome o : {Outcome::settled, Outcome::left, Outcome::out_of_turns}) {
     e["outcomes"][name(o)] = report.exact.outcomes[static_cast<std::size_t>(o)];
   }
-  write_file_atomic((root / "manifest.json").string(), m.dump(2) + "\n");
+  write_file_atomic((root / "manifest.json").string(), dump_json(m, 2) + "\n");
   return report;
 }
 

@@ -1,11 +1,11 @@
 #include "simulate/simulator.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstdio>
 #include <set>
 
 #include "core/error.h"
+#include "dialogue/utf8.h"
 
 namespace straq::simulate {
 namespace {
@@ -21,7 +21,7 @@ PhraseTables load_phrases(const std::vector<std::string>& files) {
 }
 
 std::string decapitalised(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  text = dialogue::to_lower(text);
   if (!text.empty() && text.back() == '.') text.pop_back();
   return text;
 }

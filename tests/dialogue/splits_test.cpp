@@ -1,5 +1,6 @@
 #include "dialogue/splits.h"
 
+#include <algorithm>
 #include <set>
 
 #include "tests/testing.h"
@@ -93,6 +94,21 @@ TEST(Splits, SampleLevelOwnsEveryDecisionOnceAndSharesDialogues) {
     for (int n : o) EXPECT_EQ(n, 1);
   }
   EXPECT_GT(shared.size(), 10u) << "it is the leaking split";
+}
+
+// They have nothing that could be dealt out, but text.
+TEST(Splits, SampleLevelKeepsDialoguesWithoutDecisionsForTraining) {
+  auto episodes = made_episodes(60);
+  episodes[3].decisions.clear();
+  episodes[40].decisions.clear();
+  const auto plans = plan_sample_level(episodes, kShares, 5);
+  for (const auto& plan : plans) {
+    const auto d = dialogues_of(plan);
+    for (const std::size_t i : {std::size_t{3}, std::size_t{40}}) {
+      EXPECT_EQ(std::count(d.begin(), d.end(), i), plan.name == plans.front().name) << plan.name;
+    }
+    EXPECT_TRUE(std::is_sorted(d.begin(), d.end()));
+  }
 }
 
 TEST(Splits, RestrictedEpisodesKeepPreviousAndEndTerminal) {

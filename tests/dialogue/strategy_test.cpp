@@ -72,5 +72,16 @@ TEST(Strategies, RefusesAFileThatIsAmbiguousOrTooSmall) {
   EXPECT_NE(std::string(e->what()).find("did you mean"), std::string::npos) << e->what();
 }
 
+TEST(Strategies, LabelsOfEveryScriptAreComparedWithoutCase) {
+  const testing::TemporaryFolder folder;
+  write_file_atomic(folder.path("s.yaml"),
+                    "strategies:\n  - {name: Ερώτησης, abbreviation: Ερ.}\n"
+                    "  - {name: Größe, abbreviation: Gr.}\n");
+  const auto set = StrategySet::load(folder.path("s.yaml"));
+  EXPECT_EQ(set.find("ΕΡΏΤΗΣΗΣ"), 0);
+  EXPECT_EQ(set.find("GRÖSSE"), 1);
+  EXPECT_EQ(set.find("Grosse"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace straq::dialogue
