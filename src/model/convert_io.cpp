@@ -9,8 +9,11 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
+#include "core/memory.h"
 #include "model/huggingface.h"
 #include "model/llama2c.h"
+#include "model/near_miss.h"
 #include "model/safetensors.h"
 #include "text/tokenizer.h"
 
@@ -61,10 +64,10 @@ Companion find_tokenizer(const std::string& path) {
   Companion found;
   found.tokenizer = text::open_tokenizer(path);
   if (!fs::is_directory(path)) {
-    found.files.emplace_back(path);
-    // vocab.json is half of a tokenizer.
-    const fs::path merges = fs::path(path).parent_path() / "merges.txt";
-    if (fs::path(path).filename() == "vocab.json") found.files.push_back(merges);
+    for (const auto& file : text::files_of_tokenizer(path)) {
+      // The weights bring their own generation_config.json.
+      if (fs::path(file).filename() != "generation_config.json") found.files.emplace_back(file);
+    }
     return found;
   }
   for (const auto& name : tokenizer_files) {
@@ -84,7 +87,7 @@ void require_fit(const Companion& companion, const std::string& path, std::int64
 void require_planners(const Companion& companion, const std::string& path,
                       const fs::path& planner) {
   if (!companion.tokenizer || !fs::exists(planner)) return;
-  const auto json = nlohmann::json::parse(read_file(planner.string()), nullptr, false);
+  const auto json = read_json_file(planner.string(), "copy the run's planner folder again");
   if (!json.is_object() || !json.contains("tokenizer_fingerprint")) return;
   const auto& wanted = json["tokenizer_fingerprint"];
   if (wanted.is_string() && wanted.get<std::string>() != companion.tokenizer->fingerprint()) {
@@ -96,6 +99,10 @@ void require_planners(const Companion& companion, const std::string& path,
 
 std::string millions(std::int64_t n) {
   return Cell::real(static_cast<double>(n) / 1e6, 3).text + " million";
+}
+
+std::string gigabytes(double bytes) {
+  return Cell::real(bytes / 1e9, 1).text + " GB";
 }
 
 void add_rows(Table& table, const WeightsSource& source) {
@@ -183,18 +190,20 @@ std::vector<Table> inspect_file(const std::string& path, bool all_tensors) {
 }  // namespace
 
 std::string find_weights(const std::string& path) {
-  if (!fs::exists(path)) fail_input("\"" + path + "\" does not exist", kinds);
-  if (!fs::is_directory(path)) return path;
+  std::error_code ec;
+  if (!fs::exists(path, ec)) fail_input("\"" + path + "\" does not exist", kinds);
+  if (!fs::is_directory(path, ec)) return path;
   for (const auto& folder : {fs::path(path), fs::path(path) / "planner"}) {
-    if (fs::exists(folder / "config.json")) return folder.string();
+    if (fs::exists(folder / "config.json", ec)) return folder.string();
   }
-  fail_input(path + ": holds neither a config.json nor a run's planner folder", kinds);
+  refuse_folder_without_config(path);
 }
 
 WeightsSource open_weights(const std::string& path) {
   const std::string place = find_weights(path);
   if (fs::is_directory(place)) return open_huggingface(place);
   if (fs::path(place).extension() == ".bin") return open_llama2c(place);
+  refuse_foreign_weights(place);
   fail_input(place + ": no weights of a known kind", kinds);
 }
 
@@ -251,6 +260,18 @@ std::vector<Table> initialise_weights(const std::string& shape_file, const std::
                "give --vocab N or --tokenizer PATH");
   }
   require_fit(companion, options.tokenizer, shape.vocab);
+  try {
+    shape.check();
+  } catch (const Error& e) {
+    fail_input(shape_file + ": " + e.what(), e.hint());
+  }
+  const auto bytes = static_cast<double>(shape.parameter_count()) *
+                     static_cast<double>(at::elementSize(options.dtype));
+  if (const auto free = static_cast<double>(available_memory()); bytes > free) {
+    fail_input(shape_file + ": a model of this shape takes " + gigabytes(bytes) +
+                   " of memory, and " + gigabytes(free) + " are free",
+               "choose a smaller shape or --dtype bf16, or run it where there is more memory");
+  }
 
   Llama model(shape, options.dtype, at::kCPU, /*with_gradients=*/false);
   model.initialise(options.seed, options.std);
@@ -261,7 +282,7 @@ std::vector<Table> initialise_weights(const std::string& shape_file, const std::
   }
   SaveOptions save;
   save.metadata["initialised"] =
-      "seed " + std::to_string(options.seed) + ", std " + nlohmann::json(options.std).dump();
+      "seed " + std::to_string(options.seed) + ", std " + dump_json(nlohmann::json(options.std));
   write_huggingface(source, to, save);
   for (const auto& file : companion.files) copy_beside(file, to);
   return inspect_weights(to, false);
@@ -281,7 +302,7 @@ std::vector<Table> inspect_weights(const std::string& path, bool all_tensors) {
   add_rows(table, source);
   if (source.bos_token_id) table.add({"beginning of text", *source.bos_token_id});
   if (!source.eos_token_ids.empty()) {
-    table.add({"end of text", nlohmann::json(source.eos_token_ids).dump()});
+    table.add({"end of text", dump_json(nlohmann::json(source.eos_token_ids))});
   }
   add_metadata(table, source.metadata);
   std::vector<Row> rows;

@@ -10,18 +10,28 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "core/json.h"
+#include "core/json_number.h"
+#include "core/lfs_pointer.h"
+#include "model/near_miss.h"
 #include "model/safetensors.h"
+#include "model/shape_limits.h"
 
 namespace straq::model {
 namespace fs = std::filesystem;
 namespace {
 
-using Json = nlohmann::ordered_json;
+// Not an ordered one: its look-ups take as long as the object has keys, and foreign ones have many.
+using Json = nlohmann::json;
 
-Json read_json(const std::string& path) {
-  Json json = Json::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) {
-    fail_input(path + ": no JSON object", "the file is damaged; copy or download it again");
+Json read_object(const std::string& path) {
+  const std::string text = read_file(path);
+  if (is_lfs_pointer(text)) fail_input(path + ": " + lfs_pointer_words(text), kLfsHint);
+  Json json;
+  const std::string reason = try_parse_json(text, json);
+  if (!reason.empty() || !json.is_object()) {
+    fail_input(path + ": no JSON object" + (reason.empty() ? "" : " (" + reason + ")"),
+               "the file is damaged; copy or download it again");
   }
   return json;
 }
@@ -38,19 +48,20 @@ class Keys {
     if (!json_[key].is_object()) fail(key, "must be an object");
     return {json_[key], file_, prefix_ + key + "."};
   }
-  std::int64_t integer(const char* key, std::optional<std::int64_t> fallback = {}) const {
+  // From 1 to `most`; it is about to be a size.
+  std::int64_t integer(const char* key, std::int64_t most,
+                       std::optional<std::int64_t> fallback = {}) const {
     if (!has(key) && fallback) return *fallback;
     if (!has(key)) fail(key, "is missing");
-    if (!json_[key].is_number_integer() || json_[key].get<std::int64_t>() < 1) {
-      fail(key, "must be a positive integer");
-    }
-    return json_[key].get<std::int64_t>();
+    if (const auto n = whole_number(json_[key], 1, most)) return *n;
+    fail(key, "is " + shown(key) + ", but must be a positive integer of at most " +
+                  std::to_string(most));
   }
   double number(const char* key, std::optional<double> fallback = {}) const {
     if (!has(key) && fallback) return *fallback;
     if (!has(key)) fail(key, "is missing");
     if (!json_[key].is_number() || json_[key].get<double>() <= 0) {
-      fail(key, "must be a positive number");
+      fail(key, "is " + shown(key) + ", but must be a positive number");
     }
     return json_[key].get<double>();
   }
@@ -64,12 +75,20 @@ class Keys {
     if (!json_[key].is_string()) fail(key, "must be a string");
     return json_[key].get<std::string>();
   }
+  // A value for a message: one of 400 KB would bury it.
+  std::string shown(const char* key) const {
+    std::string text = dump_json(json_[key]);
+    if (text.size() > 60) text = text.substr(0, 60) + " …";
+    return text;
+  }
   [[noreturn]] void fail(const std::string& key, const std::string& what) const {
     fail_input(file_ + ": " + prefix_ + key + " " + what,
                "compare with the config.json that the model was published with");
   }
-  [[noreturn]] void refuse(const std::string& key, const std::string& value) const {
-    fail_input(file_ + ": " + prefix_ + key + " " + value + " is not supported",
+  [[noreturn]] void refuse(const std::string& key, const std::string& value,
+                           const std::string& why = {}) const {
+    fail_input(file_ + ": " + prefix_ + key + " " + value + " is not supported" +
+                   (why.empty() ? "" : ": " + why),
                "use a checkpoint of the plain Llama architecture (Llama 2, Llama 3.x, TinyLlama)");
   }
 
@@ -78,37 +97,71 @@ class Keys {
   std::string file_, prefix_;
 };
 
+std::string in_quotes(const std::string& text) {
+  return "\"" + (text.size() > 60 ? text.substr(0, 60) + "…" : text) + "\"";
+}
+
+// "gptq, 4 bits", as far as the section says it.
+std::string quantisation(const Json& section) {
+  std::string words;
+  const auto add = [&](const char* key, const std::string& unit) {
+    if (!section.is_object() || !section.contains(key)) return;
+    const Json& value = section[key];
+    if (!value.is_string() && !value.is_number()) return;
+    words += (words.empty() ? "" : ", ") +
+             (value.is_string() ? value.get<std::string>().substr(0, 60) : dump_json(value)) + unit;
+  };
+  add("quant_method", "");
+  add("bits", " bits");
+  return words.empty() ? "" : "; it says " + words;
+}
+
 void refuse_unsupported(const Keys& keys) {
   const auto type = keys.text("model_type", "llama");
-  if (type != "llama") keys.refuse("model_type", type);
+  if (type != "llama") {
+    const auto other = difference_from_llama(type);
+    keys.refuse("model_type", in_quotes(type),
+                other.empty() ? "it is another architecture" : "unlike Llama's, " + other);
+  }
   if (keys.has("architectures")) {
     const Json& names = keys.raw("architectures");
     if (!names.is_array()) keys.fail("architectures", "must be a list");
     for (const auto& name : names) {
-      if (name != "LlamaForCausalLM") keys.refuse("architectures", name.dump());
+      if (name == "LlamaForCausalLM") continue;
+      const auto text = name.is_string() ? name.get<std::string>() : dump_json(name);
+      const auto other = difference_from_llama(text);
+      keys.refuse("architectures", in_quotes(text),
+                  other.empty() ? "" : "unlike Llama's, " + other);
     }
   }
   for (const char* key : {"attention_bias", "mlp_bias"}) {
     if (keys.flag(key, false)) keys.refuse(key, "true");
   }
   const auto activation = keys.text("hidden_act", "silu");
-  if (activation != "silu") keys.refuse("hidden_act", activation);
+  if (activation != "silu") keys.refuse("hidden_act", in_quotes(activation));
   if (keys.number("partial_rotary_factor", 1.0) != 1.0) {
-    keys.refuse("partial_rotary_factor", keys.raw("partial_rotary_factor").dump());
+    keys.refuse("partial_rotary_factor", keys.shown("partial_rotary_factor"));
   }
-  if (keys.has("quantization_config")) keys.refuse("quantization_config", "(quantised weights)");
+  // compression_config: compressed-tensors; quantization: MLX.
+  for (const char* key : {"quantization_config", "compression_config", "quantization"}) {
+    if (!keys.has(key)) continue;
+    keys.refuse(key, "(quantised weights)",
+                "only fp32, fp16 and bf16 are read" + quantisation(keys.raw(key)));
+  }
 }
 
 // `keys`: rope_scaling of version 4 or rope_parameters of version 5.
 std::optional<Llama3RopeScaling> read_scaling(const Keys& keys) {
   const auto type = keys.text("rope_type", keys.text("type", "default"));
   if (type == "default") return {};
-  if (type != "llama3") keys.refuse("rope_type", type);
+  if (type != "llama3") {
+    keys.refuse("rope_type", in_quotes(type), "rotary frequencies are read as default or llama3");
+  }
   Llama3RopeScaling s;
   s.factor = keys.number("factor");
   s.low_freq_factor = keys.number("low_freq_factor");
   s.high_freq_factor = keys.number("high_freq_factor");
-  s.original_max_positions = keys.integer("original_max_position_embeddings");
+  s.original_max_positions = keys.integer("original_max_position_embeddings", limits::positions);
   return s;
 }
 
@@ -142,9 +195,15 @@ std::vector<std::int64_t> token_ids(const Keys& keys, const char* key) {
   if (!keys.has(key)) return {};
   const Json& value = keys.raw(key);
   std::vector<std::int64_t> ids;
-  for (const auto& id : value.is_array() ? value : Json::array({value})) {
-    if (!id.is_number_integer()) keys.fail(key, "must be a token id or a list of them");
-    ids.push_back(id.get<std::int64_t>());
+  const auto add = [&](const Json& id) {
+    const auto n = whole_number(id, 0, limits::vocab);
+    if (!n) keys.fail(key, "must be a token id or a list of them");
+    ids.push_back(*n);
+  };
+  if (value.is_array()) {
+    for (const auto& id : value) add(id);
+  } else {
+    add(value);
   }
   return ids;
 }
@@ -158,30 +217,48 @@ std::optional<at::ScalarType> read_dtype(const Keys& keys) {
   return {};
 }
 
+// A name that can only mean a file of the folder itself: an index must not make us open others.
+bool is_plain_name(const std::string& name) {
+  return !name.empty() && name != "." && name != ".." &&
+         std::none_of(name.begin(), name.end(), [](char c) {
+           return c == '/' || c == '\\' || static_cast<unsigned char>(c) < 0x20;
+         });
+}
+
 // The weight files of a folder, by what the index or the plain name says.
 std::vector<std::string> weight_files(const std::string& folder) {
+  std::error_code ec;
   const auto single = fs::path(folder) / "model.safetensors";
-  if (fs::exists(single)) return {single.string()};
+  if (fs::exists(single, ec)) return {single.string()};
   const auto index = fs::path(folder) / "model.safetensors.index.json";
-  if (!fs::exists(index)) {
-    fail_input(folder + ": has neither model.safetensors nor model.safetensors.index.json",
-               "convert older .bin checkpoints to safetensors first");
-  }
-  const Json json = read_json(index.string());
-  if (!json.contains("weight_map") || !json["weight_map"].is_object()) {
+  if (!fs::exists(index, ec)) refuse_folder_without_weights(folder);
+  const Json json = read_object(index.string());
+  const auto map = json.find("weight_map");
+  if (map == json.end() || !map->is_object() || map->empty()) {
     fail_input(index.string() + ": has no weight_map", "copy or download the file again");
   }
-  std::set<std::string> names;
-  for (const auto& [tensor, file] : json["weight_map"].items()) {
+  std::map<std::string, std::string> tensor_in;  // a tensor of each file, for messages
+  for (const auto& [tensor, file] : map->items()) {
     const std::string name = file.is_string() ? file.get<std::string>() : std::string();
-    // Only names inside the folder: an index must not make us open other files.
-    if (name.empty() || fs::path(name).filename() != name) {
+    if (!is_plain_name(name)) {
       fail_input(index.string() + ": " + tensor + " names no file of the folder",
                  "copy or download the index again");
     }
-    names.insert((fs::path(folder) / name).string());
+    tensor_in.emplace(name, tensor);
   }
-  return {names.begin(), names.end()};
+  std::vector<std::string> files;
+  std::string missing;
+  for (const auto& [name, tensor] : tensor_in) {
+    const auto path = fs::path(folder) / name;
+    files.push_back(path.string());
+    if (missing.empty() && !fs::exists(path, ec)) missing = name;
+  }
+  if (!missing.empty()) {
+    fail_input(index.string() + ": names " + missing + " (for " + tensor_in[missing] +
+                   "), which is not in the folder",
+               "the download is incomplete; fetch the missing files");
+  }
+  return files;
 }
 
 // Old checkpoints carry this buffer; it follows from rope_theta.
@@ -189,24 +266,57 @@ bool is_ignored(const std::string& name) {
   return name.ends_with("rotary_emb.inv_freq");
 }
 
+// "tensors a, b, c, d and 12 more".
+std::string listed(const std::string& what, const std::vector<std::string>& names) {
+  constexpr std::size_t most = 4;
+  std::string text = what + (names.size() > 1 ? "s " : " ");
+  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) {
+    text += (i > 0 ? ", " : "") + names[i];
+  }
+  return names.size() > most ? text + " and " + std::to_string(names.size() - most) + " more"
+                             : text;
+}
+
+// What to do about missing tensors, by what is there in their place.
+template <class Map>
+std::string why_missing(const std::vector<std::string>& missing, const Map& there) {
+  if (missing == std::vector<std::string>{"lm_head.weight"}) {
+    return "if the output projection is the embedding, config.json must say tie_word_embeddings: "
+           "true";
+  }
+  constexpr std::string_view embedding = "embed_tokens.weight", ours = "model.";
+  for (const auto& [name, file] : there) {
+    const std::string prefix = name.ends_with(embedding)
+                                   ? name.substr(0, name.size() - embedding.size())
+                                   : std::string(ours);
+    if (prefix == ours) continue;
+    return "the checkpoint's names begin with \"" + prefix.substr(0, 60) +
+           "\" where Hugging Face's Llama has \"model.\"; save it again from the whole model "
+           "(adapters merged, without the wrapper that trained it)";
+  }
+  return "the checkpoint is incomplete, or config.json belongs to another one";
+}
+
 }  // namespace
 
 HuggingFaceConfig read_huggingface_config(const std::string& folder) {
   const std::string file = (fs::path(folder) / "config.json").string();
-  const Json json = read_json(file);
+  std::error_code ec;
+  if (!fs::exists(file, ec)) refuse_folder_without_config(folder);
+  const Json json = read_object(file);
   const Keys keys(json, file);
   refuse_unsupported(keys);
   HuggingFaceConfig config;
   LlamaShape& s = config.shape;
-  s.vocab = keys.integer("vocab_size");
-  s.hidden = keys.integer("hidden_size");
-  s.inner = keys.integer("intermediate_size");
-  s.layers = keys.integer("num_hidden_layers");
-  s.heads = keys.integer("num_attention_heads");
+  s.vocab = keys.integer("vocab_size", limits::vocab);
+  s.hidden = keys.integer("hidden_size", limits::hidden);
+  s.inner = keys.integer("intermediate_size", limits::inner);
+  s.layers = keys.integer("num_hidden_layers", limits::layers);
+  s.heads = keys.integer("num_attention_heads", limits::heads);
   // Absent keys have the defaults of transformers' LlamaConfig.
-  s.kv_heads = keys.integer("num_key_value_heads", s.heads);
-  s.head_dim = keys.integer("head_dim", 0);
-  s.max_positions = keys.integer("max_position_embeddings", 2048);
+  s.kv_heads = keys.integer("num_key_value_heads", limits::heads, s.heads);
+  s.head_dim = keys.integer("head_dim", limits::head_dim, 0);
+  s.max_positions = keys.integer("max_position_embeddings", limits::positions, 2048);
   s.norm_eps = keys.number("rms_norm_eps", 1e-6);
   s.tied = keys.flag("tie_word_embeddings", false);
   read_rope(keys, s);
@@ -254,15 +364,17 @@ WeightsSource open_huggingface(const std::string& folder) {
 
   std::optional<at::ScalarType> widest;
   const auto specs = parameter_specs(config.shape);
+  std::vector<std::string> missing;
+  for (const auto& spec : specs) {
+    if (!where.contains(spec.name)) missing.push_back(spec.name);
+  }
+  if (!missing.empty()) {
+    fail_input(folder + ": " + listed("tensor", missing) +
+                   (missing.size() == 1 ? " is missing" : " are missing"),
+               why_missing(missing, where));
+  }
   for (const auto& spec : specs) {
     const auto it = where.find(spec.name);
-    if (it == where.end()) {
-      fail_input(folder + ": tensor " + spec.name + " is missing",
-                 spec.name == "lm_head.weight"
-                     ? "if the output projection is the embedding, config.json must say "
-                       "tie_word_embeddings: true"
-                     : "the checkpoint is incomplete, or config.json belongs to another one");
-    }
     const auto& entry = *it->second->find(spec.name);
     if (entry.shape != spec.shape) {
       fail_input(it->second->path() + ": tensor " + spec.name + " has shape " +
@@ -295,10 +407,10 @@ WeightsSource open_huggingface(const std::string& folder) {
   for (const auto& spec : specs) extra.erase(spec.name);
   if (config.shape.tied) extra.erase("lm_head.weight");
   if (!extra.empty()) {
-    const std::string& first = *extra.begin();
-    fail_input(where[first]->path() + ": tensor " + first + " is not part of a Llama model" +
-                   (extra.size() > 1 ? " (nor are " + std::to_string(extra.size() - 1) + " others)"
-                                     : std::string()),
+    fail_input(where[*extra.begin()]->path() + ": " +
+                   listed("tensor", {extra.begin(), extra.end()}) +
+                   (extra.size() == 1 ? " is" : " are") + " not part of a Llama model" +
+                   " of this config.json",
                "the checkpoint has parts that would be ignored (adapters, biases, more layers than "
                "config.json says); merge or remove them first");
   }

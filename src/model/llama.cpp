@@ -11,6 +11,7 @@
 #include "core/rng.h"
 #include "model/heads.h"
 #include "model/layers.h"
+#include "model/shape_limits.h"
 
 namespace straq::model {
 namespace {
@@ -45,9 +46,40 @@ void check_batch(const CombBatch& batch, const LlamaShape& shape) {
   }
 }
 
+void require_within(const char* key, std::int64_t value, std::int64_t least, std::int64_t most) {
+  if (value >= least && value <= most) return;
+  fail_input("shape: " + std::string(key) + " is " + std::to_string(value) + ", outside " +
+                 std::to_string(least) + " to " + std::to_string(most),
+             "no model is of that size; the number is damaged or belongs to another key");
+}
+
+// Whoever uses a shape's numbers as sizes asks this first: they come from files.
+void require_possible_sizes(const LlamaShape& s) {
+  require_within("vocab", s.vocab, 0, limits::vocab);
+  require_within("hidden", s.hidden, 1, limits::hidden);
+  require_within("layers", s.layers, 1, limits::layers);
+  require_within("heads", s.heads, 1, limits::heads);
+  require_within("kv_heads", s.kv_heads, 1, limits::heads);
+  require_within("head_dim", s.head_dim, 0, limits::head_dim);
+  require_within("inner", s.inner, 1, limits::inner);
+  require_within("max_positions", s.max_positions, 1, limits::positions);
+  // In doubles, which do not overflow.
+  const auto vocab = static_cast<double>(s.vocab), hidden = static_cast<double>(s.hidden);
+  const double count = vocab * hidden * (s.tied ? 1 : 2) +
+                       static_cast<double>(s.layers) * (s.row_products() + 2 * hidden) + hidden;
+  if (count > limits::parameters) {
+    fail_input("shape: vocab " + std::to_string(s.vocab) + ", hidden " + std::to_string(s.hidden) +
+                   ", inner " + std::to_string(s.inner) + " and " + std::to_string(s.layers) +
+                   " layers make " + std::to_string(static_cast<std::int64_t>(count / 1e12)) +
+                   " trillion parameters",
+               "no model is of that size; one of the numbers is damaged");
+  }
+}
+
 }  // namespace
 
 void LlamaShape::check() const {
+  require_possible_sizes(*this);
   if (heads % kv_heads != 0) {
     fail_input("shape: heads (" + std::to_string(heads) + ") is no multiple of kv_heads (" +
                    std::to_string(kv_heads) + ")",
@@ -66,9 +98,14 @@ void LlamaShape::check() const {
     fail_input("shape: rope_scaling.high_freq_factor must be above low_freq_factor",
                "Llama 3.1 has 4 and 1");
   }
+  if (rope_scaling) {
+    require_within("rope_scaling.original_max_positions", rope_scaling->original_max_positions, 1,
+                   limits::positions);
+  }
 }
 
 std::vector<ParameterSpec> parameter_specs(const LlamaShape& s) {
+  require_possible_sizes(s);
   const auto d = s.dim_per_head();
   std::vector<ParameterSpec> specs{{"model.embed_tokens.weight", {s.vocab, s.hidden}}};
   for (std::int64_t i = 0; i < s.layers; ++i) {
@@ -91,18 +128,15 @@ std::vector<ParameterSpec> parameter_specs(const LlamaShape& s) {
 }
 
 std::int64_t LlamaShape::parameter_count() const {
-  std::int64_t n = 0;
-  for (const auto& spec : parameter_specs(*this)) {
-    std::int64_t m = 1;
-    for (const auto d : spec.shape) m *= d;
-    n += m;
-  }
-  return n;
+  require_possible_sizes(*this);
+  const auto layer = static_cast<std::int64_t>(row_products()) + 2 * hidden;
+  return vocab * hidden * (tied ? 1 : 2) + layers * layer + hidden;
 }
 
 double LlamaShape::row_products() const {
-  const auto d = dim_per_head();
-  return static_cast<double>(hidden * (2 * heads * d + 2 * kv_heads * d + 3 * inner));
+  const auto d = static_cast<double>(dim_per_head());
+  const auto q = static_cast<double>(heads) * d, kv = static_cast<double>(kv_heads) * d;
+  return static_cast<double>(hidden) * (2 * q + 2 * kv + 3 * static_cast<double>(inner));
 }
 
 at::Tensor rope_frequencies(const LlamaShape& shape) {

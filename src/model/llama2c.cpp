@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/mapped_file.h"
+#include "model/near_miss.h"
 
 namespace straq::model {
 namespace {
@@ -77,6 +78,7 @@ at::Tensor pairs_to_halves(const at::Tensor& w, std::int64_t heads) {
 
 WeightsSource open_llama2c(const std::string& path) {
   const auto map = std::make_shared<const MappedFile>(path, hint);
+  refuse_foreign_content(path);
   const Header header = read_header(*map, path);
   const LlamaShape& s = header.shape;
   const auto d = s.dim_per_head();

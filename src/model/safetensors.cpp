@@ -5,13 +5,16 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
 
 #include "core/atomic_file.h"
 #include "core/error.h"
+#include "core/json.h"
 #include "core/mapped_file.h"
+#include "model/near_miss.h"
 
 namespace straq::model {
 namespace {
@@ -43,9 +46,38 @@ std::optional<at::ScalarType> dtype_of(const std::string& name) {
 }
 
 constexpr const char* damaged = "copy or download the file again";
+// More than any tensor has, and as many as libtorch's own operators take.
+constexpr std::size_t max_dimensions = 64;
+constexpr std::uint64_t largest = std::numeric_limits<std::int64_t>::max();
 
 bool is_count(const Json& j) {
   return j.is_number_unsigned();
+}
+
+// A name that an object of `text` (sound JSON) gives twice, as it is spelt there; empty: none does.
+// A parser keeps one of the two and says nothing, and which one depends on the parser.
+std::string repeated_name(std::string_view text) {
+  std::vector<std::vector<std::string_view>> open;  // names of each object that is not closed yet
+  std::string_view last;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"') {
+      const std::size_t begin = ++i;
+      while (text[i] != '"') i += text[i] == '\\' ? 2 : 1;
+      last = text.substr(begin, i - begin);
+    } else if (c == ':') {
+      open.back().push_back(last);
+    } else if (c == '{') {
+      open.emplace_back();
+    } else if (c == '}') {
+      auto& names = open.back();
+      std::sort(names.begin(), names.end());
+      const auto twice = std::adjacent_find(names.begin(), names.end());
+      if (twice != names.end()) return std::string(*twice);
+      open.pop_back();
+    }
+  }
+  return {};
 }
 
 // Elements that are converted at a time, so that writing a large matrix in another precision takes
@@ -64,16 +96,19 @@ SafetensorsFile::SafetensorsFile(const std::string& path)
     : path_(path), map_(std::make_shared<MappedFile>(path, "name a .safetensors file")) {
   std::uint64_t length = 0;
   if (map_->size() < sizeof length) {
+    refuse_foreign_content(path);
     fail_input(path + ": truncated: " + std::to_string(map_->size()) +
                    " bytes, less than the 8 of the header's length",
                damaged);
   }
   std::memcpy(&length, map_->data(), sizeof length);
   if (length > max_header || length > map_->size() - sizeof length) {
+    refuse_foreign_content(path);
     fail_input(path + ": the header should have " + std::to_string(length) +
                    " bytes but the file "
                    "has " +
-                   std::to_string(map_->size()),
+                   std::to_string(map_->size()) +
+                   (length > max_header ? "; a header has at most 100 MB" : ""),
                std::string("the file is truncated or not in safetensors format; ") + damaged);
   }
   data_begin_ = sizeof length + length;
@@ -81,10 +116,17 @@ SafetensorsFile::SafetensorsFile(const std::string& path)
 }
 
 void SafetensorsFile::parse_header(std::string_view text, std::uint64_t data_bytes) {
-  const Json header = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!header.is_object()) {
-    fail_input(path_ + ": the header is no JSON object",
-               std::string("the file is damaged or not in safetensors format; ") + damaged);
+  const std::string hint =
+      std::string("the file is damaged or not in safetensors format; ") + damaged;
+  nlohmann::json header;
+  const std::string reason = try_parse_json(text, header);
+  if (!reason.empty() || !header.is_object()) {
+    fail_input(
+        path_ + ": the header is no JSON object" + (reason.empty() ? "" : " (" + reason + ")"),
+        hint);
+  }
+  if (const auto name = repeated_name(text); !name.empty()) {
+    fail_input(path_ + ": the header gives the name " + name + " twice", hint);
   }
   for (const auto& [name, item] : header.items()) {
     if (name == "__metadata__") {
@@ -121,11 +163,20 @@ void SafetensorsFile::parse_header(std::string_view text, std::uint64_t data_byt
       fail("its bytes [" + std::to_string(entry.begin) + ", " + std::to_string(entry.end) +
            ") are not within the file's " + std::to_string(data_bytes) + " bytes of data");
     }
-    std::uint64_t bytes = at::elementSize(entry.dtype);
+    if (item["shape"].size() > max_dimensions) {
+      fail("its shape has " + std::to_string(item["shape"].size()) + " dimensions, more than " +
+           std::to_string(max_dimensions));
+    }
+    std::uint64_t bytes = at::elementSize(entry.dtype), strides = bytes;
     for (const auto& d : item["shape"]) {
       if (!is_count(d)) fail("its shape is no list of sizes");
       const auto size = d.get<std::uint64_t>();
-      if (__builtin_mul_overflow(bytes, size, &bytes)) fail("its shape overflows");
+      // Strides grow with the other dimensions even where one is 0.
+      if (size > largest || __builtin_mul_overflow(bytes, size, &bytes) ||
+          __builtin_mul_overflow(strides, std::max<std::uint64_t>(size, 1), &strides) ||
+          strides > largest) {
+        fail("its shape overflows");
+      }
       entry.shape.push_back(static_cast<std::int64_t>(size));
     }
     if (bytes != entry.end - entry.begin) {
@@ -142,9 +193,8 @@ void SafetensorsFile::parse_header(std::string_view text, std::uint64_t data_byt
     const auto& entry = entries_[i];
     if (entry.begin != covered) {
       fail_input(path_ + ": tensor " + entry.name +
-                     (entry.begin < covered
-                          ? ": overlaps tensor " + entries_[i - 1].name
-                          : ": bytes before it belong to no tensor (a name given twice?)"),
+                     (entry.begin < covered ? ": overlaps tensor " + entries_[i - 1].name
+                                            : ": bytes before it belong to no tensor"),
                  damaged);
     }
     covered = entry.end;
@@ -207,7 +257,7 @@ void write_safetensors(const std::string& path, const std::vector<SafetensorsEnt
         {"dtype", dtype}, {"shape", e->shape}, {"data_offsets", {offset, offset + bytes}}};
     offset += bytes;
   }
-  std::string text = header.dump();
+  std::string text = dump_json(header);
   const auto padded = (sizeof(std::uint64_t) + text.size() + alignment - 1) / alignment * alignment;
   text.resize(padded - sizeof(std::uint64_t), ' ');
 

@@ -1,5 +1,6 @@
 #include "shard/columns.h"
 
+#include <algorithm>
 #include <bit>
 #include <type_traits>
 
@@ -32,6 +33,11 @@ void check_values(const char* name, const std::vector<std::int32_t>& values, std
 Columns to_columns(const std::vector<prompt::Comb>& combs) {
   Columns c;
   for (const auto& comb : combs) {
+    // Texts are stored padded with NUL bytes.
+    if (comb.id.find('\0') != std::string::npos) {
+      throw Unreadable{"the id of dialogue " + std::to_string(c.dialogue_id.size()) +
+                       " holds a NUL byte"};
+    }
     c.dialogue_id.push_back(comb.id);
     for (const auto& t : comb.trunks) {
       c.trunk_token.insert(c.trunk_token.end(), t.tokens.begin(), t.tokens.end());
@@ -83,6 +89,11 @@ void check_columns(const Columns& c, const ShardHeader& header) {
   check_values("option_ids", header.option_ids, 0, header.vocab_size);
   check_values("decision/gold", c.decision_gold, -1, options);
   check_values("decision/previous", c.decision_previous, -1, options);
+  check_values("decision/turn", c.decision_turn, 0, std::int64_t{1} << 31);
+  if (std::any_of(c.decision_terminal.begin(), c.decision_terminal.end(),
+                  [](std::uint8_t v) { return v > 1; })) {
+    throw Unreadable{"dataset decision/terminal holds another number than 0 and 1"};
+  }
   for (std::size_t d = 0; d < dialogues; ++d) {
     const std::int64_t first = c.dialogue_trunk_offset[d];
     const std::int64_t count = c.dialogue_trunk_offset[d + 1] - first;

@@ -56,10 +56,10 @@ DatasetView open_dataset(const std::string& folder, const DatasetNeeds& needs,
     }
   }
   std::vector<std::string> refused;
-  for (const auto& [name, size] : m.splits) {
+  for (const auto& split : m.splits) {
+    const std::string& name = split.first;
     if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), name) == wanted.end()) continue;
-    std::vector<prompt::Comb> combs;
-    combs.reserve(static_cast<std::size_t>(size));
+    std::vector<prompt::Comb> combs;  // grows with what is read; the size is the manifest's claim
     for (const auto& entry : m.shards) {
       if (entry.item.split != name) continue;
       const std::string path = (std::filesystem::path(folder) / entry.item.file()).string();

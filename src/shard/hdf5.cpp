@@ -1,10 +1,12 @@
 #include "shard/hdf5.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
-#include <cstring>
+#include <limits>
 
 #include "core/error.h"
+#include "core/lfs_pointer.h"
 
 namespace straq::shard {
 namespace {
@@ -80,6 +82,28 @@ void seal_superblock(std::string& image) {
   }
   const std::uint32_t sum = lookup3(reinterpret_cast<const unsigned char*>(image.data()), kSize);
   for (std::size_t i = 0; i < 4; ++i) image[kSize + i] = static_cast<char>(sum >> (8 * i));
+}
+
+// The name by which the library knows the file that is read.
+constexpr const char* kImageName = "image";
+
+// Whether each value of an integer type of a file is one of `wanted` too. HDF5 would make 1 of 1.5
+// and the largest int32 of a larger number, without a word.
+bool fits(const Handle& type, hid_t wanted) {
+  if (!type.valid() || H5Tget_class(type.get()) != H5T_INTEGER) return false;
+  const auto bytes = H5Tget_size(type.get()), most = H5Tget_size(wanted);
+  if (H5Tget_sign(type.get()) == H5Tget_sign(wanted)) return bytes <= most;
+  return H5Tget_sign(wanted) == H5T_SGN_2 && bytes < most;
+}
+
+// A text of fixed width without the NUL bytes that fill it up. One that goes on after a NUL would
+// pass for its beginning.
+std::string without_padding(std::string_view cell, const std::string& where) {
+  const std::size_t end = std::min(cell.find('\0'), cell.size());
+  if (cell.find_first_not_of('\0', end) != std::string_view::npos) {
+    throw Unreadable{where + " holds a text with a NUL byte inside"};
+  }
+  return std::string(cell.substr(0, end));
 }
 
 }  // namespace
@@ -195,6 +219,9 @@ std::string H5Writer::image() {
 H5Reader::H5Reader(std::string_view bytes) : bytes_(bytes.size()) {
   silence();
   constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";
+  if (is_lfs_pointer(bytes)) {
+    throw Unreadable{lfs_pointer_words(bytes) + "; " + kLfsHint};
+  }
   if (bytes.substr(0, signature.size()) != signature) throw Unreadable{"it is not an HDF5 file"};
   Handle access = in_memory_access();
   // The library copies the image.
@@ -202,11 +229,18 @@ H5Reader::H5Reader(std::string_view bytes) : bytes_(bytes.size()) {
     fail_runtime("HDF5 cannot take a file of " + std::to_string(bytes.size()) +
                  " bytes into memory: " + last_reason());
   }
-  file_ = Handle(H5Fopen("image", H5F_ACC_RDONLY, access.get()), H5Fclose);
+  file_ = Handle(H5Fopen(kImageName, H5F_ACC_RDONLY, access.get()), H5Fclose);
   if (!file_.valid()) {
     const std::string reason = last_reason();
     if (reason.find("truncated") != std::string::npos) {
       throw Unreadable{"it is truncated (" + reason + ")"};
+    }
+    // HDF5 marks a file while it is open for writing; who dies then leaves the mark behind.
+    if (reason.find("already open for") != std::string::npos) {
+      throw Unreadable{
+          "another program has it open for writing, or ended without closing it; "
+          "close that program (where none is left, `h5clear -s` takes the mark off "
+          "the file)"};
     }
     throw Unreadable{"it is damaged: HDF5 says: " + reason};
   }
@@ -231,34 +265,51 @@ std::string H5Reader::text(const std::string& name) const {
       H5Tis_variable_str(type.get()) != 0) {
     throw Unreadable{"attribute " + name + " is no fixed-length text"};
   }
-  std::string out(H5Tget_size(type.get()), '\0');
-  if (out.size() != H5Aget_storage_size(a.get()) || H5Aread(a.get(), type.get(), out.data()) < 0) {
+  // The size is the file's claim; it becomes an allocation only within the file's own size.
+  const std::size_t size = H5Tget_size(type.get());
+  if (size != H5Aget_storage_size(a.get()) || size > bytes_) {
+    throw Unreadable{"attribute " + name + " has no sound size"};
+  }
+  std::string out(size, '\0');
+  if (H5Aread(a.get(), type.get(), out.data()) < 0) {
     throw Unreadable{"attribute " + name + " cannot be read: " + last_reason()};
   }
-  out.resize(std::strlen(out.c_str()) < out.size() ? std::strlen(out.c_str()) : out.size());
-  return out;
+  return without_padding(out, "attribute " + name);
 }
 
 std::int64_t H5Reader::number(const std::string& name) const {
-  Handle a = open_attribute(name);
-  Handle space(H5Aget_space(a.get()), H5Sclose);
-  std::int64_t out = 0;
-  if (H5Sget_simple_extent_npoints(space.get()) != 1 ||
-      H5Aread(a.get(), H5T_NATIVE_INT64, &out) < 0) {
-    throw Unreadable{"attribute " + name + " is no single number"};
+  const auto all = integers(name);
+  if (all.size() != 1) throw Unreadable{"attribute " + name + " is no single number"};
+  return all.front();
+}
+
+std::vector<std::int32_t> H5Reader::numbers(const std::string& name) const {
+  const auto all = integers(name);
+  std::vector<std::int32_t> out;
+  for (const std::int64_t n : all) {
+    if (n < std::numeric_limits<std::int32_t>::min() ||
+        n > std::numeric_limits<std::int32_t>::max()) {
+      throw Unreadable{"attribute " + name + " holds " + std::to_string(n) +
+                       ", which is beyond 32 bits"};
+    }
+    out.push_back(static_cast<std::int32_t>(n));
   }
   return out;
 }
 
-std::vector<std::int32_t> H5Reader::numbers(const std::string& name) const {
+std::vector<std::int64_t> H5Reader::integers(const std::string& name) const {
   Handle a = open_attribute(name);
+  Handle type(H5Aget_type(a.get()), H5Tclose);
+  if (!fits(type, H5T_NATIVE_INT64)) {
+    throw Unreadable{"attribute " + name + " is no integer of 64 bits"};
+  }
   Handle space(H5Aget_space(a.get()), H5Sclose);
   const hssize_t n = H5Sget_simple_extent_npoints(space.get());
   if (n < 0 || n > static_cast<hssize_t>(bytes_)) {
     throw Unreadable{"attribute " + name + " has no sound size"};
   }
-  std::vector<std::int32_t> out(static_cast<std::size_t>(n));
-  if (n > 0 && H5Aread(a.get(), H5T_NATIVE_INT32, out.data()) < 0) {
+  std::vector<std::int64_t> out(static_cast<std::size_t>(n));
+  if (n > 0 && H5Aread(a.get(), H5T_NATIVE_INT64, out.data()) < 0) {
     throw Unreadable{"attribute " + name + " cannot be read: " + last_reason()};
   }
   return out;
@@ -269,15 +320,35 @@ Handle H5Reader::open(const std::string& name) const {
   if (!set.valid()) {
     throw Unreadable{"dataset " + name + " is missing or damaged: " + last_reason()};
   }
+  // A link, an external or a virtual dataset would have us read other files than the one that was
+  // named, and whose bytes the manifest's hash covers.
+  std::array<char, 16> file{};
+  H5Fget_name(set.get(), file.data(), file.size());
+  Handle creation(H5Dget_create_plist(set.get()), H5Pclose);
+  if (std::string_view(file.data()) != kImageName || !creation.valid() ||
+      H5Pget_layout(creation.get()) == H5D_VIRTUAL || H5Pget_external_count(creation.get()) != 0) {
+    throw Unreadable{"dataset " + name + " lies in another file"};
+  }
   return set;
+}
+
+void H5Reader::require_type(const Handle& set, const std::string& name, hid_t wanted) const {
+  Handle type(H5Dget_type(set.get()), H5Tclose);
+  if (!fits(type, wanted)) {
+    throw Unreadable{"dataset " + name + " holds no integers of " +
+                     std::to_string(8 * H5Tget_size(wanted)) + " bits"};
+  }
 }
 
 std::size_t H5Reader::extent(const Handle& set, const std::string& name, std::size_t width) const {
   Handle space(H5Dget_space(set.get()), H5Sclose);
   const hssize_t n = H5Sget_simple_extent_npoints(space.get());
-  // deflate cannot shrink by more than about 1032 to 1, so a larger claim is damage and must not
-  // become an allocation.
-  const std::size_t most = (bytes_ * 1100 + 4096) / std::max<std::size_t>(width, 1);
+  // deflate cannot shrink by more than about 1032 to 1, so a claim beyond what the dataset's own
+  // bytes can hold is damage and must not become an allocation.
+  Handle creation(H5Dget_create_plist(set.get()), H5Pclose);
+  const std::size_t stored = std::min<std::size_t>(H5Dget_storage_size(set.get()), bytes_);
+  const std::size_t growth = H5Pget_nfilters(creation.get()) > 0 ? 1100 : 1;
+  const std::size_t most = stored * growth / std::max<std::size_t>(width, 1);
   if (H5Sget_simple_extent_ndims(space.get()) != 1 || n < 0 || static_cast<std::size_t>(n) > most) {
     throw Unreadable{"dataset " + name + " has no sound size"};
   }
@@ -303,8 +374,7 @@ std::vector<std::string> H5Reader::strings(const std::string& name) const {
   read(set, name, type.get(), flat.data());
   std::vector<std::string> out(n);
   for (std::size_t i = 0; i < n; ++i) {
-    const std::string_view cell(flat.data() + i * width, width);
-    out[i] = std::string(cell.substr(0, std::min(width, cell.find('\0'))));
+    out[i] = without_padding({flat.data() + i * width, width}, "dataset " + name);
   }
   return out;
 }

@@ -120,6 +120,7 @@ class H5Reader {
   template <class T>
   std::vector<T> array(const std::string& name) const {
     Handle set = open(name);
+    require_type(set, name, native_type<T>());
     std::vector<T> out(extent(set, name, sizeof(T)));
     read(set, name, native_type<T>(), out.data());
     return out;
@@ -129,7 +130,9 @@ class H5Reader {
  private:
   Handle open(const std::string& name) const;
   Handle open_attribute(const std::string& name) const;
-  // Number of values; refuses what could not possibly lie in a file of this size.
+  std::vector<std::int64_t> integers(const std::string& attribute) const;
+  void require_type(const Handle& set, const std::string& name, hid_t wanted) const;
+  // Number of values; refuses what could not possibly lie in the bytes that the dataset has.
   std::size_t extent(const Handle& set, const std::string& name, std::size_t width) const;
   void read(const Handle& set, const std::string& name, hid_t type, void* to) const;
 

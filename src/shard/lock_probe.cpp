@@ -1,14 +1,20 @@
 #include "shard/lock_probe.h"
 
 #include <fcntl.h>
+#include <spdlog/fmt/fmt.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 
+#include "core/temporary_name.h"
 #include "shard/hdf5.h"
 
 namespace straq::shard {
@@ -37,12 +43,45 @@ int flock_error(const std::string& path) {
   return error;
 }
 
+// The process that holds a lock for writing on the file with this inode and device, as /proc/locks
+// has it: "1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF". 0: it is not told.
+long writer_of(const struct stat& file) {
+  std::ifstream locks("/proc/locks");
+  const std::string wanted =
+      fmt::format("{:02x}:{:02x}:{}", major(file.st_dev), minor(file.st_dev), file.st_ino);
+  for (std::string line; std::getline(locks, line);) {
+    std::istringstream in(line);
+    std::string number, kind, mode, type, place;
+    long pid = 0;
+    if (in >> number >> kind >> mode >> type >> pid >> place && type == "WRITE" &&
+        place == wanted) {
+      return pid;
+    }
+  }
+  return 0;
+}
+
 }  // namespace
+
+std::string lock_holder(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return {};
+  struct stat file {};
+  const bool held = ::fstat(fd, &file) == 0 && S_ISREG(file.st_mode) &&
+                    ::flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  ::close(fd);  // gives the lock back where there was none
+  if (!held) return {};
+  const long pid = writer_of(file);
+  if (pid <= 0) return "another program";
+  std::ifstream comm("/proc/" + std::to_string(pid) + "/comm");
+  std::string name;
+  std::getline(comm, name);
+  return "process " + std::to_string(pid) + (name.empty() ? "" : " (" + name + ")");
+}
 
 Hdf5LockProbe probe_hdf5_locking(const std::string& folder) {
   const std::string path =
-      (std::filesystem::path(folder) / (".straq-doctor-" + std::to_string(getpid()) + ".h5"))
-          .string();
+      temporary_name((std::filesystem::path(folder) / ".straq-doctor.h5").string());
   Hdf5LockProbe probe;
   const char* setting = std::getenv("HDF5_USE_FILE_LOCKING");
   const std::string before = setting ? setting : "";

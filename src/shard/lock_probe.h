@@ -1,5 +1,6 @@
 // Whether HDF5's file locking works in a folder. straq itself never needs it (shard/hdf5.h goes
-// through memory), but h5py and h5dump do when somebody looks into a shard. For `straq doctor`.
+// through memory), but h5py and h5dump do when somebody looks into a shard. For `straq doctor`, and
+// to tell a shard that another program is changing from a damaged one.
 #pragma once
 
 #include <string>
@@ -19,5 +20,9 @@ struct Hdf5LockProbe {
 // Makes a small file through the library's own file driver, opens it again for reading, and tries
 // flock() beside it; leaves nothing behind.
 Hdf5LockProbe probe_hdf5_locking(const std::string& folder);
+
+// Who holds the lock that HDF5 takes on a file that it opens for writing: "process 1234 (python3)",
+// or "another program" where the kernel does not tell. Empty: nobody, or it cannot be told.
+std::string lock_holder(const std::string& path);
 
 }  // namespace straq::shard

@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <stdexcept>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "core/hash.h"
+#include "core/json.h"
+#include "core/json_number.h"
+#include "core/lfs_pointer.h"
 #include "core/log.h"
 
 namespace straq::shard {
@@ -29,15 +33,38 @@ ShardKey key_from_json(const Json& j) {
   k.window = j.at("window").get<std::int64_t>();
   k.data = j.at("data").get<std::string>();
   k.dialogues_per_shard = j.at("dialogues_per_shard").get<std::int64_t>();
+  if (j.contains("splits")) {
+    for (const auto& s : j.at("splits")) {
+      k.splits.push_back({s.at("split").get<std::string>(), s.at("sha256").get<std::string>(),
+                          s.at("ids").get<std::string>()});
+    }
+  }
   return k;
+}
+
+// A value for a message, cut where it is long.
+std::string shown(const Json& value) {
+  const std::string text = dump_json(value);
+  return text.size() > 60 ? text.substr(0, 60) + " …" : text;
+}
+
+// A split's name becomes the beginning of its shards' names.
+bool is_plain_name(const std::string& name) {
+  return !name.empty() && name.front() != '.' && std::none_of(name.begin(), name.end(), [](char c) {
+    return c == '/' || static_cast<unsigned char>(c) < 0x20;
+  });
 }
 
 }  // namespace
 
 Json ShardKey::to_json() const {
-  return {{"source", source},   {"tokenizer", tokenizer},
-          {"template", prompt}, {"window", window},
-          {"data", data},       {"dialogues_per_shard", dialogues_per_shard}};
+  Json out = {{"source", source},   {"tokenizer", tokenizer},
+              {"template", prompt}, {"window", window},
+              {"data", data},       {"dialogues_per_shard", dialogues_per_shard}};
+  for (const auto& s : splits) {
+    out["splits"].push_back({{"split", s.split}, {"sha256", s.sha256}, {"ids", s.ids}});
+  }
+  return out;
 }
 
 std::string ShardKey::hex() const {
@@ -47,9 +74,15 @@ std::string ShardKey::hex() const {
 ShardKey make_key(const dialogue::DataConfig& data, const dialogue::Splits& splits,
                   const prompt::PromptBuilder& prompts, const text::Tokenizer& tokenizer,
                   std::int64_t dialogues_per_shard) {
+  ShardKey key;
   Sha256 source;
   for (const auto& split : splits.splits) {
     source.update(split.name + "=" + split.corpus.sha256 + "\n");
+    std::string ids;
+    for (const auto& file : split.corpus.sources) {
+      ids += (ids.empty() ? "" : ",") + std::filesystem::path(file.path).stem().string();
+    }
+    key.splits.push_back({split.name, split.corpus.sha256, std::move(ids)});
   }
   // The switches of the data section but its paths: the bytes are in `source`. The format stays
   // (the same bytes could be read as another), and so do the spellings that labels resolve by.
@@ -57,11 +90,14 @@ ShardKey make_key(const dialogue::DataConfig& data, const dialogue::Splits& spli
   for (const char* path : {"name", "train", "valid", "test", "source", "strategies"}) {
     rules.erase(path);
   }
+  if (data.split == dialogue::SplitMode::official) {  // nothing is drawn
+    rules.erase("ratios");
+    rules.erase("split_seed");
+  }
   for (int i = 0; i < splits.strategies.size(); ++i) {
     const auto& s = splits.strategies[i];
     rules["labels"].push_back({{"name", s.name}, {"aliases", s.aliases}});
   }
-  ShardKey key;
   key.source = source.hex();
   key.tokenizer = tokenizer.fingerprint();
   key.prompt = prompts.fingerprint();
@@ -137,7 +173,22 @@ Json Manifest::to_json() const {
 }
 
 void Manifest::write(const std::string& folder) const {
-  write_file_atomic(join(folder, kFile), to_json().dump(1) + "\n");
+  write_file_atomic(join(folder, kFile), dump_json(to_json(), 1) + "\n");
+}
+
+void Manifest::write_if_changed(const std::string& folder) const {
+  const std::string path = join(folder, kFile);
+  std::error_code ec;
+  if (std::filesystem::exists(path, ec)) {
+    Json now = to_json();
+    Json old = Json::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
+    if (old.is_object()) {
+      now.erase("corpus");
+      old.erase("corpus");
+      if (old == now) return;
+    }
+  }
+  write(folder);
 }
 
 Manifest Manifest::read(const std::string& folder) {
@@ -146,46 +197,82 @@ Manifest Manifest::read(const std::string& folder) {
   if (!std::filesystem::exists(path, ec)) {
     fail_input("manifest " + path + " is missing", "run straq preprocess with this config first");
   }
+  const std::string refused = "manifest " + path + " is refused: ";
+  const std::string text = read_file(path);
+  if (is_lfs_pointer(text)) fail_input(refused + lfs_pointer_words(text), kLfsHint);
+  Json j;
+  if (const auto reason = try_parse_json(text, j); !reason.empty()) {
+    fail_input("manifest " + path + " is malformed: " + reason, kHint);
+  }
+  // Numbers become sizes, indices and names of files: none is used before it was looked at.
+  const auto number = [&](const Json& in, const char* key, std::int64_t least, std::int64_t most) {
+    const auto n = whole_number(in.at(key), least, most);
+    if (!n) {
+      fail_input(refused + key + " is " + shown(in.at(key)) + ", no whole number from " +
+                     std::to_string(least) + " to " + std::to_string(most),
+                 kHint);
+    }
+    return *n;
+  };
+  constexpr std::int64_t kMost = std::int64_t{1} << 53, kMostTokens = std::int64_t{1} << 31;
   Manifest m;
   try {
-    const Json j = Json::parse(read_file(path));
-    if (!j.is_object() || j.value("format", "") != kFormat) {
-      fail_input("manifest " + path + " is refused: it is not a manifest of this program", kHint);
+    if (!j.is_object() || !j.contains("format") || j["format"] != kFormat) {
+      fail_input(refused + "it is not a manifest of this program", kHint);
     }
-    const auto version = j.at("format_version").get<std::int64_t>();
+    const auto version = number(j, "format_version", std::numeric_limits<std::int64_t>::min(),
+                                std::numeric_limits<std::int64_t>::max());
     if (version != kManifestVersion) {
-      fail_input("manifest " + path + " is refused: it has format version " +
-                     std::to_string(version) + "; this program reads version " +
-                     std::to_string(kManifestVersion),
+      fail_input(refused + "it has format version " + std::to_string(version) +
+                     "; this program reads version " + std::to_string(kManifestVersion),
                  kHint);
     }
     m.corpus = j.at("corpus").get<std::string>();
     m.key = j.at("key").get<std::string>();
-    m.parts = key_from_json(j.at("key_parts"));
-    m.vocab_size = j.at("vocab_size").get<std::int64_t>();
-    m.option_ids = j.at("option_ids").get<std::vector<std::int32_t>>();
+    const Json& parts = j.at("key_parts");
+    number(parts, "window", 0, kMost);
+    number(parts, "dialogues_per_shard", 1, kMost);
+    m.parts = key_from_json(parts);
+    m.vocab_size = number(j, "vocab_size", 0, kMostTokens);
+    for (const auto& id : j.at("option_ids")) {
+      const auto n = whole_number(id, 0, kMostTokens - 1);
+      if (!n) fail_input(refused + "option_ids holds " + shown(id) + ", no token id", kHint);
+      m.option_ids.push_back(static_cast<std::int32_t>(*n));
+    }
     m.strategies = j.at("strategies").get<std::vector<std::string>>();
-    for (const auto& [name, size] : j.at("splits").items()) {
-      m.splits.emplace_back(name, size.get<std::int64_t>());
+    const Json& splits = j.at("splits");
+    if (!splits.is_object()) fail_input(refused + "splits is no object", kHint);
+    for (const auto& [name, size] : splits.items()) {
+      if (!is_plain_name(name)) {
+        fail_input(refused + "the name of a split is " + shown(Json(name)), kHint);
+      }
+      m.splits.emplace_back(name, number(splits, name.c_str(), 0, kMost));
     }
     for (const auto& row : j.at("shards")) {
       ManifestEntry e;
-      e.item = {row.at("split").get<std::string>(), row.at("index").get<std::int64_t>(),
-                row.at("first_dialogue").get<std::int64_t>(),
-                row.at("dialogues").get<std::int64_t>()};
+      e.item = {row.at("split").get<std::string>(), number(row, "index", 0, kMost),
+                number(row, "first_dialogue", 0, kMost), number(row, "dialogues", 0, kMost)};
       if (row.contains("record")) e.record = record_from_json(row.at("record"), path);
       m.shards.push_back(std::move(e));
     }
   } catch (const Json::exception& e) {
     fail_input("manifest " + path + " is malformed: " + e.what(), kHint);
   }
-  // An edited manifest must not name files elsewhere or leave dialogues out.
-  std::vector<WorkItem> items;
-  for (const auto& e : m.shards) items.push_back(e.item);
-  if (m.key != m.parts.hex() || m.parts.dialogues_per_shard < 1 ||
-      items != plan_items(m.splits, m.parts.dialogues_per_shard)) {
-    fail_input("manifest " + path + " is refused: its key, splits and shards contradict each other",
-               kHint);
+  // An edited manifest must not name files elsewhere or leave dialogues out. How many shards the
+  // splits make is computed before they are listed: the sizes are the file's claim.
+  std::int64_t planned = 0;
+  for (const auto& [name, size] : m.splits) {
+    planned += size / m.parts.dialogues_per_shard + (size % m.parts.dialogues_per_shard != 0);
+    if (planned > static_cast<std::int64_t>(m.shards.size())) break;
+  }
+  bool sound = m.key == m.parts.hex() && planned == static_cast<std::int64_t>(m.shards.size());
+  if (sound) {
+    std::vector<WorkItem> items;
+    for (const auto& e : m.shards) items.push_back(e.item);
+    sound = items == plan_items(m.splits, m.parts.dialogues_per_shard);
+  }
+  if (!sound) {
+    fail_input(refused + "its key, splits and shards contradict each other", kHint);
   }
   return m;
 }

@@ -33,7 +33,7 @@ struct ShardConfig {
 
   void fields(config::Fields& f) {
     f("folder", folder);
-    f("dialogues_per_shard", dialogues_per_shard, config::at_least(1));
+    f("dialogues_per_shard", dialogues_per_shard, config::between(1, 1e9));
     f("deflate", deflate, config::between(0, 9));
   }
   Storage storage() const {
@@ -41,6 +41,14 @@ struct ShardConfig {
     s.deflate = deflate;
     return s;
   }
+};
+
+// Where the dialogues of one split come from.
+struct SplitSource {
+  std::string split;
+  std::string sha256;  // of its files' bytes, one after the other
+  std::string ids;     // what its dialogues' ids begin with: the files' stems, with commas
+  bool operator==(const SplitSource&) const = default;
 };
 
 // Everything that decides what is in a data set's shards. Two configs with equal keys share them:
@@ -52,15 +60,16 @@ struct ShardKey {
   std::int64_t window = 0;
   std::string data;  // how episodes and splits come from the source: merge label, split rule, limit
   std::int64_t dialogues_per_shard = 0;
+  std::vector<SplitSource> splits;  // empty in a manifest of an older version
 
   std::string hex() const;  // 64 hexadecimal digits
   nlohmann::ordered_json to_json() const;
   bool operator==(const ShardKey&) const = default;
 };
 
-// The key of the shards that `splits`, read as `data` says, give with `prompts`. Paths and names of
-// files are not part of it; their bytes, and everything that decides on labels, turns and splits,
-// is.
+// The key of the shards that `splits`, read as `data` says, give with `prompts`. Folders are not
+// part of it; the files' bytes and stems (ids are made of them), and everything that decides on
+// labels, turns and splits, are.
 ShardKey make_key(const dialogue::DataConfig& data, const dialogue::Splits& splits,
                   const prompt::PromptBuilder& prompts, const text::Tokenizer& tokenizer,
                   std::int64_t dialogues_per_shard);
@@ -97,6 +106,9 @@ struct Manifest {
 
   nlohmann::ordered_json to_json() const;
   void write(const std::string& folder) const;  // folder/manifest.json, atomically
+  // Unless it says the same already, whatever name it has for the corpus: a folder that others have
+  // filled may be one that cannot be written to.
+  void write_if_changed(const std::string& folder) const;
   // Throws Error(input) naming the file for a missing, malformed, older or inconsistent manifest.
   static Manifest read(const std::string& folder);
 };

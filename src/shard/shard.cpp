@@ -6,12 +6,16 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/hash.h"
+#include "core/json_number.h"
 #include "shard/columns.h"
+#include "shard/lock_probe.h"
 
 namespace straq::shard {
 namespace {
 
 constexpr const char* kFormat = "straq-shard";
+// Sums of two of them do not overflow.
+constexpr std::int64_t kMostCount = std::int64_t{1} << 53;
 
 ShardRecord make_record(const ShardHeader& header, const Columns& columns, std::string_view bytes) {
   ShardRecord r;
@@ -31,6 +35,16 @@ std::string range_text(const WorkItem& item) {
          std::to_string(item.first + item.count - 1);
 }
 
+// A number of a header, which counts, indexes or bounds something.
+std::int64_t count_in(const H5Reader& in, const char* name, std::int64_t most) {
+  const std::int64_t n = in.number(name);
+  if (n < 0 || n > most) {
+    throw Unreadable{std::string("attribute ") + name + " is " + std::to_string(n) +
+                     ", outside 0 to " + std::to_string(most)};
+  }
+  return n;
+}
+
 ShardHeader read_header(const H5Reader& in) {
   if (!in.has_attribute("format") || in.text("format") != kFormat) {
     throw Unreadable{"it is an HDF5 file, but not a shard of this program"};
@@ -46,14 +60,29 @@ ShardHeader read_header(const H5Reader& in) {
   h.source = in.text("source");
   h.tokenizer = in.text("tokenizer");
   h.prompt = in.text("template");
-  h.window = in.number("window");
-  h.vocab_size = in.number("vocab_size");
+  h.window = count_in(in, "window", kMostCount);
+  h.vocab_size = count_in(in, "vocab_size", std::int64_t{1} << 31);
   h.option_ids = in.numbers("option_ids");
   h.item.split = in.text("split");
-  h.item.index = in.number("index");
-  h.item.first = in.number("first_dialogue");
-  h.item.count = in.number("dialogues");
+  h.item.index = count_in(in, "index", kMostCount);
+  h.item.first = count_in(in, "first_dialogue", kMostCount);
+  h.item.count = count_in(in, "dialogues", kMostCount);
   return h;
+}
+
+// The numbers that a shard states about itself, for those who read headers only.
+void check_totals(const H5Reader& in, const Columns& columns) {
+  const auto check = [&](const char* name, std::size_t there) {
+    const std::int64_t stated = in.number(name);
+    if (stated != static_cast<std::int64_t>(there)) {
+      throw Unreadable{std::string("attribute ") + name + " is " + std::to_string(stated) +
+                       ", its datasets hold " + std::to_string(there)};
+    }
+  };
+  check("trunks", columns.trunk_header.size());
+  check("decisions", columns.decision_gold.size());
+  check("trunk_tokens", columns.trunk_token.size());
+  check("probe_tokens", columns.probe_token.size());
 }
 
 // The parts of the key first: "other tokenizer" helps more than "other key".
@@ -92,7 +121,7 @@ H5Reader open_image(const std::string& bytes, const Expected& expected) {
   }
 }
 
-Loaded load(const std::string& path, const Expected& expected) {
+Loaded load_unlocked(const std::string& path, const Expected& expected) {
   std::error_code ec;
   if (!std::filesystem::exists(path, ec)) throw Unreadable{"it is missing"};
   std::string bytes;
@@ -112,6 +141,7 @@ Loaded load(const std::string& path, const Expected& expected) {
     values = in.array<T>(name);
   });
   check_columns(out.columns, out.header);
+  check_totals(in, out.columns);
   out.record = make_record(out.header, out.columns, bytes);
   if (in.text("content_sha256") != out.record.content_sha256) {
     throw Unreadable{"its content does not have the SHA-256 that it states"};
@@ -125,6 +155,18 @@ Loaded load(const std::string& path, const Expected& expected) {
     }
   }
   return out;
+}
+
+// A shard that cannot be used while another program holds its lock is most likely being written by
+// that program; then neither the file nor the disk is to blame.
+Loaded load(const std::string& path, const Expected& expected) {
+  try {
+    return load_unlocked(path, expected);
+  } catch (const Unreadable& e) {
+    const std::string holder = lock_holder(path);
+    if (holder.empty()) throw;
+    throw Unreadable{e.reason + "; " + holder + " has it open for writing: close it there first"};
+  }
 }
 
 }  // namespace
@@ -150,23 +192,32 @@ nlohmann::ordered_json to_json(const ShardRecord& r) {
 }
 
 ShardRecord record_from_json(const nlohmann::ordered_json& j, const std::string& where) {
+  const auto fail = [&](const std::string& what) {
+    fail_input(where + ": no sound shard record: " + what,
+               "rerun straq preprocess; it makes what has no valid record");
+  };
+  const auto count = [&](const char* key) {
+    const auto n = whole_number(j.at(key), 0, kMostCount);
+    if (!n) fail(std::string(key) + " is no number of something");
+    return *n;
+  };
   try {
     ShardRecord r;
     r.key = j.at("key").get<std::string>();
     r.item.split = j.at("split").get<std::string>();
-    r.item.index = j.at("index").get<std::int64_t>();
-    r.item.first = j.at("first_dialogue").get<std::int64_t>();
-    r.item.count = j.at("dialogues").get<std::int64_t>();
-    r.decisions = j.at("decisions").get<std::int64_t>();
-    r.trunk_tokens = j.at("trunk_tokens").get<std::int64_t>();
-    r.probe_tokens = j.at("probe_tokens").get<std::int64_t>();
-    r.bytes = j.at("bytes").get<std::int64_t>();
+    r.item.index = count("index");
+    r.item.first = count("first_dialogue");
+    r.item.count = count("dialogues");
+    r.decisions = count("decisions");
+    r.trunk_tokens = count("trunk_tokens");
+    r.probe_tokens = count("probe_tokens");
+    r.bytes = count("bytes");
     r.content_sha256 = j.at("content_sha256").get<std::string>();
     r.file_sha256 = j.at("file_sha256").get<std::string>();
     return r;
   } catch (const nlohmann::json::exception& e) {
-    fail_input(where + ": no sound shard record: " + e.what(),
-               "rerun straq preprocess; it makes what has no valid record");
+    fail(e.what());
+    throw;
   }
 }
 

@@ -278,10 +278,12 @@ TEST(Llama, AProbeSeesNeitherOtherProbesNorTheTrunkPastItsPlace) {
   comb.probes[2].tokens[0] = (comb.probes[2].tokens[0] + 1) % 50;
   comb.trunks[0].tokens[35] = (comb.trunks[0].tokens[35] + 1) % 50;  // after probes 0, 1, 2
   const auto after = read();
-  EXPECT_TRUE(at::equal(before[0], after[0]));
-  EXPECT_TRUE(at::equal(before[1], after[1]));
-  EXPECT_FALSE(at::equal(before[2], after[2]));
-  EXPECT_FALSE(at::equal(before[3], after[3]));
+  // Not to the bit: rows of one token share products, so that a product has other rows now, and
+  // some processors' kernels round a row by how many there are.
+  EXPECT_LT(relative_error(before[0], after[0]), 1e-13);
+  EXPECT_LT(relative_error(before[1], after[1]), 1e-13);
+  EXPECT_GT(relative_error(before[2], after[2]), 1e-6);
+  EXPECT_GT(relative_error(before[3], after[3]), 1e-6);
 }
 
 TEST(Llama, ReducedPrecisionRunsForwardAndBackward) {

@@ -53,10 +53,10 @@ class Folder : public ::testing::Test {
   }
   ShardRecord make(const Manifest& m, const WorkItem& item, const std::string& where) const {
     const std::span<const dialogue::Episode> split = item.split == "train" ? train : valid;
-    return preprocess_item(m, item,
-                           split.subspan(static_cast<std::size_t>(item.first),
-                                         static_cast<std::size_t>(item.count)),
-                           prompts, where);
+    return preprocess_item(
+        m, item,
+        split.subspan(static_cast<std::size_t>(item.first), static_cast<std::size_t>(item.count)),
+        prompts, where);
   }
   void make_all(Manifest& m, const std::string& where) const {
     for (const auto& entry : plan().shards) m.add(make(m, entry.item, where));
@@ -98,6 +98,8 @@ TEST(ShardKeys, DifferInEveryPart) {
   with([](auto& k) { k.window = 513; });
   with([](auto& k) { k.data = "x"; });
   with([](auto& k) { k.dialogues_per_shard = 65; });
+  with([](auto& k) { k.splits = {{"train", "x", "train"}}; });
+  with([](auto& k) { k.splits = {{"train", "x", "holdout"}}; });  // ids begin with it
   std::sort(keys.begin(), keys.end());
   EXPECT_EQ(std::adjacent_find(keys.begin(), keys.end()), keys.end());
   EXPECT_EQ(base.hex(), (ShardKey{"s", "t", "p", 512, "d", 64}.hex()));
@@ -122,6 +124,28 @@ TEST_F(Folder, KeyIsTheDatasNotThePathsNames) {
   data.limit = 0;
   splits.splits[0].corpus.sha256 = "abd";
   EXPECT_NE(key(), base);
+  splits.splits[0].corpus.sha256 = "abc";
+  // Ids begin with the file's stem: shards of another one would not join with replies and ratings.
+  splits.splits[0].corpus.sources = {{"/a/train.txt", "abc", 23}};
+  const std::string named = key();
+  splits.splits[0].corpus.sources = {{"/b/train.txt", "abc", 23}};
+  EXPECT_EQ(key(), named);
+  splits.splits[0].corpus.sources = {{"/a/holdout.txt", "abc", 23}};
+  EXPECT_NE(key(), named);
+}
+
+TEST_F(Folder, WhatOfficialSplitsDoNotUseIsNoPartOfTheirKey) {
+  dialogue::DataConfig data;
+  dialogue::Splits splits;
+  splits.strategies = strategies;
+  const auto key = [&] { return make_key(data, splits, prompts, tokenizer, 64).hex(); };
+  const std::string base = key();
+  data.split_seed = 99;
+  EXPECT_EQ(key(), base);
+  data.split = dialogue::SplitMode::ratio;
+  const std::string drawn = key();
+  data.split_seed = 98;
+  EXPECT_NE(key(), drawn);
 }
 
 TEST_F(Folder, OpensWithAllDialoguesInOrder) {
