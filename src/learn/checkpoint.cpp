@@ -1,17 +1,19 @@
 #include "learn/checkpoint.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <set>
+#include <stdexcept>
 #include <system_error>
 
 #include "core/error.h"
 #include "core/files.h"
 #include "core/hash.h"
+#include "core/json.h"
+#include "core/json_number.h"
 #include "core/log.h"
+#include "core/temporary_name.h"
 #include "model/safetensors.h"
 
 namespace straq::learn {
@@ -47,6 +49,44 @@ std::vector<std::pair<std::int64_t, std::string>> step_folders(const std::string
              "remove that folder; the checkpoint before it is used");
 }
 
+struct BadNumber : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+// A number of checkpoint.json that counts or places something; sums of two do not overflow.
+std::int64_t number_in(const nlohmann::json& j, const char* key, std::int64_t least) {
+  const auto n = whole_number(j.at(key), least, std::int64_t{1} << 53);
+  if (!n) throw BadNumber{std::string(key) + " is no whole number from " + std::to_string(least)};
+  return *n;
+}
+
+// The files' ranges must make up the buffers, each element once: with one twice and another never,
+// the number of elements would still be right.
+void require_whole(const Checkpoint& c) {
+  std::vector<const CheckpointFile*> files;
+  for (const auto& f : c.files) files.push_back(&f);
+  std::sort(files.begin(), files.end(), [](const auto* a, const auto* b) {
+    return std::pair(a->begin, a->end) < std::pair(b->begin, b->end);
+  });
+  std::int64_t next = 0;
+  for (const auto* f : files) {
+    // Only names inside the folder.
+    if (f->name.empty() || f->name == ".." || f->name == "." ||
+        f->name.find_first_of(std::string_view("/\0", 2)) != std::string::npos) {
+      refuse(c.folder, "corrupted: checkpoint.json names a file outside of the folder");
+    }
+    if (f->begin != next || f->end < f->begin) {
+      refuse(c.folder, "corrupted: the range of " + f->name + ", " + std::to_string(f->begin) +
+                           " to " + std::to_string(f->end) + ", does not follow on element " +
+                           std::to_string(next));
+    }
+    next = f->end;
+  }
+  if (next != c.total) {
+    refuse(c.folder, "corrupted: its files hold " + std::to_string(next) + " of " +
+                         std::to_string(c.total) + " elements");
+  }
+}
+
 // Removes a folder that may be half written; never throws: what is left costs space only.
 void remove_quietly(const std::string& folder) {
   std::error_code ec;
@@ -58,8 +98,13 @@ void remove_quietly(const std::string& folder) {
 class PartialFolder {
  public:
   explicit PartialFolder(std::string folder) : folder_(std::move(folder)) {
-    remove_quietly(folder_);
-    make_folders(folder_);
+    make_folders(fs::path(folder_).parent_path().string());
+    // Nobody else may have made it, as a link to another place least of all.
+    std::error_code ec;
+    if (!fs::create_directory(folder_, ec)) {
+      fail_runtime("cannot make folder " + folder_ + ": " +
+                   (ec ? ec.message() : std::string("it is there already")));
+    }
   }
   ~PartialFolder() {
     if (!published_) remove_quietly(folder_);
@@ -107,15 +152,15 @@ nlohmann::ordered_json Progress::to_json() const {
 
 Progress Progress::from_json(const nlohmann::json& j) {
   Progress p;
-  j.at("step").get_to(p.step);
-  j.at("stage").get_to(p.stage);
-  j.at("stage_step").get_to(p.stage_step);
-  j.at("optimizer_steps").get_to(p.optimizer_steps);
-  j.at("bad_steps").get_to(p.bad_steps);
-  j.at("evaluated_step").get_to(p.evaluated_step);
-  j.at("without_gain").get_to(p.without_gain);
+  p.step = number_in(j, "step", 0);
+  p.stage = number_in(j, "stage", 0);
+  p.stage_step = number_in(j, "stage_step", 0);
+  p.optimizer_steps = number_in(j, "optimizer_steps", 0);
+  p.bad_steps = number_in(j, "bad_steps", 0);
+  p.evaluated_step = number_in(j, "evaluated_step", -1);
+  p.without_gain = number_in(j, "without_gain", 0);
   if (!j.at("best").is_null()) {
-    j.at("best").at("step").get_to(p.best_step);
+    p.best_step = number_in(j.at("best"), "step", -1);
     j.at("best").at("value").get_to(p.best_value);
   }
   return p;
@@ -137,25 +182,36 @@ Checkpoint open_checkpoint(const std::string& folder, bool verify) {
   Checkpoint out;
   out.folder = folder;
   try {
-    const auto j = nlohmann::json::parse(read_file(path));
+    nlohmann::json j;
+    if (const std::string reason = try_parse_json(read_file(path), j); !reason.empty()) {
+      refuse(folder, "corrupted: checkpoint.json cannot be read (" + reason + ")");
+    }
     if (j.at("format") != kFormat) refuse(folder, "corrupted: checkpoint.json is of another kind");
-    if (j.at("format_version") != kCheckpointVersion) {
-      refuse(folder, "wrong version: it has version " + j.at("format_version").dump() +
-                         ", this program reads " + std::to_string(kCheckpointVersion));
+    const auto& version = j.at("format_version");
+    // The first version did not write down its inputs; for the rest it is as this one.
+    if (version != 1 && version != kCheckpointVersion) {
+      refuse(folder, "wrong version: it has version " + dump_json(version).substr(0, 40) +
+                         ", this program reads 1 and " + std::to_string(kCheckpointVersion));
     }
     out.progress = Progress::from_json(j.at("progress"));
-    j.at("config_sha256").get_to(out.identity.config);
+    if (version != 1) out.identity.inputs = RunInputs::from_json(j.at("inputs"));
     j.at("parameters_sha256").get_to(out.identity.parameters);
-    j.at("elements").get_to(out.total);
-    j.at("learners").get_to(out.learners);
-    out.micro_tokens = j.value("micro_tokens", out.micro_tokens);
+    out.total = number_in(j, "elements", 0);
+    out.learners = number_in(j, "learners", 1);
+    if (j.contains("micro_tokens")) out.micro_tokens = number_in(j, "micro_tokens", 0);
+    out.continued_anyway = j.value("continued_anyway", nlohmann::ordered_json::array());
     for (const auto& f : j.at("files")) {
-      out.files.push_back(
-          {f.at("name"), f.at("begin"), f.at("end"), f.at("bytes"), f.at("sha256")});
+      out.files.push_back({f.at("name").get<std::string>(), number_in(f, "begin", 0),
+                           number_in(f, "end", 0),
+                           static_cast<std::uint64_t>(number_in(f, "bytes", 0)),
+                           f.at("sha256").get<std::string>()});
     }
+  } catch (const BadNumber& e) {
+    refuse(folder, std::string("corrupted: checkpoint.json cannot be read (") + e.what() + ")");
   } catch (const nlohmann::json::exception& e) {
     refuse(folder, std::string("corrupted: checkpoint.json cannot be read (") + e.what() + ")");
   }
+  require_whole(out);
   for (const auto& file : out.files) {
     const std::string name = folder + "/" + file.name;
     std::error_code ec;
@@ -172,16 +228,26 @@ Checkpoint open_checkpoint(const std::string& folder, bool verify) {
   return out;
 }
 
-void require_identity(const Checkpoint& checkpoint, const CheckpointIdentity& wanted) {
-  if (checkpoint.identity.config != wanted.config) {
-    refuse(checkpoint.folder, "foreign: it belongs to a run of another config");
+std::vector<std::string> changes_since(const Checkpoint& checkpoint,
+                                       const CheckpointIdentity& wanted) {
+  if (checkpoint.identity.inputs.empty()) {
+    return {"an older version wrote it, which did not note what it was made from"};
+  }
+  return wanted.inputs.changes_since(checkpoint.identity.inputs);
+}
+
+void require_identity(const Checkpoint& checkpoint, const CheckpointIdentity& wanted, bool anyway) {
+  if (!anyway) {
+    const auto changes = changes_since(checkpoint, wanted);
+    if (!changes.empty()) refuse(checkpoint.folder, "foreign: " + join_changes(changes));
   }
   if (checkpoint.identity.parameters != wanted.parameters) {
     refuse(checkpoint.folder, "foreign: its model has other parameters");
   }
 }
 
-FoundCheckpoint find_checkpoint(const std::string& folder, const CheckpointIdentity& wanted) {
+FoundCheckpoint find_checkpoint(const std::string& folder, const CheckpointIdentity& wanted,
+                                bool anyway) {
   FoundCheckpoint found;
   for (const auto& [step, path] : step_folders(folder, kStepPrefix)) {
     bool foreign = false;
@@ -189,7 +255,7 @@ FoundCheckpoint find_checkpoint(const std::string& folder, const CheckpointIdent
       // Identity first: hashing gigabytes of another run's weights would tell nothing more.
       Checkpoint c = open_checkpoint(path, /*verify=*/false);
       foreign = true;
-      require_identity(c, wanted);
+      require_identity(c, wanted, anyway);
       foreign = false;
       c = open_checkpoint(path, /*verify=*/true);
       if (c.progress.step != step) refuse(path, "corrupted: its name tells another step");
@@ -225,6 +291,10 @@ void read_buffer(const Checkpoint& checkpoint, const std::string& buffer, std::i
     if (from >= to) continue;
     const model::SafetensorsFile file(checkpoint.folder + "/" + f.name);
     const at::Tensor part = file.tensor(buffer);
+    if (part.dim() != 1 || !at::isFloatingType(part.scalar_type())) {
+      refuse(checkpoint.folder,
+             "corrupted: " + buffer + " in " + f.name + " is no list of floating-point numbers");
+    }
     if (part.numel() != f.end - f.begin) {
       refuse(checkpoint.folder, "corrupted: " + buffer + " in " + f.name + " has " +
                                     std::to_string(part.numel()) + " elements for a range of " +
@@ -242,9 +312,9 @@ void read_buffer(const Checkpoint& checkpoint, const std::string& buffer, std::i
 std::uint64_t write_checkpoint(const std::string& folder, const CheckpointRecord& record,
                                const StateSlice& state) {
   const fs::path target(folder);
-  PartialFolder partial((target.parent_path() /
-                         (".tmp-" + target.filename().string() + "-" + std::to_string(::getpid())))
-                            .string());
+  PartialFolder partial(
+      (target.parent_path() / (".tmp-" + target.filename().string() + "-" + temporary_mark()))
+          .string());
   CheckpointFile file{"state-0-of-1.safetensors", state.begin, state.end, 0, {}};
   const std::string path = partial.path() + "/" + file.name;
   model::write_safetensors(path, state.buffers,
@@ -260,7 +330,7 @@ std::uint64_t write_checkpoint(const std::string& folder, const CheckpointRecord
   j["format"] = kFormat;
   j["format_version"] = kCheckpointVersion;
   j["progress"] = record.progress.to_json();
-  j["config_sha256"] = record.identity.config;
+  j["inputs"] = record.identity.inputs.to_json();
   j["parameters_sha256"] = record.identity.parameters;
   j["elements"] = state.total;
   j["learners"] = record.learners;
@@ -272,8 +342,9 @@ std::uint64_t write_checkpoint(const std::string& folder, const CheckpointRecord
                  {"end", file.end},
                  {"bytes", file.bytes},
                  {"sha256", file.sha256}}};
+  if (!record.continued_anyway.empty()) j["continued_anyway"] = record.continued_anyway;
   j["environment"] = record.environment;
-  write_file_atomic(partial.path() + "/checkpoint.json", j.dump(2) + "\n");
+  write_file_atomic(partial.path() + "/checkpoint.json", dump_json(j, 2) + "\n");
   partial.publish(folder);
   return file.bytes;
 }

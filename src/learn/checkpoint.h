@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "config/fields.h"
+#include "core/run_inputs.h"
 #include "model/arena.h"
 
 namespace straq::learn {
@@ -38,10 +39,10 @@ struct CheckpointConfig {
   std::int64_t keep_every = 0;   // and those whose step is a multiple of this
   bool async = true;             // training goes on while a copy is written
   void fields(config::Fields& f) {
-    f("every_steps", every_steps, config::at_least(0));
-    f("every_minutes", every_minutes, config::at_least(0));
-    f("keep_last", keep_last, config::at_least(1));
-    f("keep_every", keep_every, config::at_least(0));
+    f("every_steps", every_steps, config::between(0, 1e12));
+    f("every_minutes", every_minutes, config::between(0, 1e7));
+    f("keep_last", keep_last, config::between(1, 1e9));
+    f("keep_every", keep_every, config::between(0, 1e12));
     f("async", async);
   }
   bool periodic() const { return every_steps > 0 || every_minutes > 0; }
@@ -67,7 +68,7 @@ struct Progress {
 
 // What must be the same for a checkpoint to continue a run.
 struct CheckpointIdentity {
-  std::string config;      // SHA-256 of the config without what changes no number
+  RunInputs inputs;        // empty in a checkpoint whose version did not write them down
   std::string parameters;  // parameters_fingerprint()
 };
 // SHA-256 over the parameters' names and shapes, in order.
@@ -95,21 +96,28 @@ struct Checkpoint {
   std::string folder;
   Progress progress;
   CheckpointIdentity identity;
-  std::int64_t total = 0;         // elements of a flat buffer
-  std::int64_t learners = 1;      // that wrote it
-  std::int64_t micro_tokens = 0;  // of their forward passes; 0: not written down
+  std::int64_t total = 0;                   // elements of a flat buffer
+  std::int64_t learners = 1;                // that wrote it
+  std::int64_t micro_tokens = 0;            // of their forward passes; 0: not written down
+  nlohmann::ordered_json continued_anyway;  // CheckpointRecord's
   std::vector<CheckpointFile> files;
 };
 
-inline constexpr int kCheckpointVersion = 1;
+inline constexpr int kCheckpointVersion = 2;
 std::string checkpoint_name(std::int64_t step);  // "step-00000120"
 
 // Reads checkpoint.json and, when `verify`, hashes every file. Throws Error(input) that names the
 // folder and begins its reason with one word: "incomplete" (no checkpoint.json), "wrong version",
 // "truncated" (a file is missing or shorter), "corrupted" (a hash differs, or no JSON).
 Checkpoint open_checkpoint(const std::string& folder, bool verify);
-// Throws Error(input), "foreign", when the checkpoint belongs to another config or model.
-void require_identity(const Checkpoint& checkpoint, const CheckpointIdentity& wanted);
+// What has changed since the checkpoint was written, in words; empty: it continues the run. The
+// model's parameters are not looked at.
+std::vector<std::string> changes_since(const Checkpoint& checkpoint,
+                                       const CheckpointIdentity& wanted);
+// Throws Error(input), "foreign", naming what differs, when the checkpoint belongs to a run of
+// other inputs or another model. `anyway`: other inputs are no matter, another model is.
+void require_identity(const Checkpoint& checkpoint, const CheckpointIdentity& wanted,
+                      bool anyway = false);
 
 struct RefusedCheckpoint {
   std::string folder, reason;
@@ -121,7 +129,8 @@ struct FoundCheckpoint {
 };
 // The newest good checkpoint in `folder` (`…/checkpoints`). Looks at older ones only while the
 // newer ones are refused.
-FoundCheckpoint find_checkpoint(const std::string& folder, const CheckpointIdentity& wanted);
+FoundCheckpoint find_checkpoint(const std::string& folder, const CheckpointIdentity& wanted,
+                                bool anyway = false);
 // Renames what was refused to `refused-…`, out of the way of the run that makes these steps again,
 // and removes best weights of later steps than the checkpoint's.
 void set_aside(const std::string& folder, const FoundCheckpoint& found);
@@ -138,6 +147,8 @@ struct CheckpointRecord {
   std::int64_t learners = 1;
   std::int64_t micro_tokens = 0;
   nlohmann::ordered_json environment;  // for people: host, versions, command
+  // What the run went on from although its inputs had changed: a list of {step, changes}.
+  nlohmann::ordered_json continued_anyway = nlohmann::ordered_json::array();
 };
 
 // Writes a whole checkpoint folder `folder` now: aside, flushed, renamed. Returns its bytes. Throws

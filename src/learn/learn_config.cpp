@@ -13,8 +13,8 @@ void LearnConfig::fields(config::Fields& f) {
   StageConfig::fields(f);
   f.choice("planner", planner,
            {{"q", PlannerKind::q}, {"ce", PlannerKind::ce}, {"vhead", PlannerKind::vhead, false}});
-  f("batch", batch, config::at_least(1));
-  f("micro_tokens", micro_tokens, config::at_least(0));
+  f("batch", batch, config::between(1, 1e9));
+  f("micro_tokens", micro_tokens, config::between(0, 1e9));
   f("gamma", gamma, config::between(0, 1));
   f.choice("backup", backup,
            {{"max", Backup::max},

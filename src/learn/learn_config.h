@@ -36,8 +36,8 @@ struct StageConfig {
   double clip = 1.0;          // global gradient norm; 0 = off
   void fields(config::Fields& f) {
     f("objective", objective);
-    f("epochs", epochs, config::at_least(0));
-    f("steps", steps, config::at_least(0));
+    f("epochs", epochs, config::between(0, 1e6));
+    f("steps", steps, config::between(0, 1e12));
     f("lr", lr, config::above(0));
     f("lr_min", lr_min, config::between(0, 1));
     f("warmup", warmup, config::between(0, 1));
@@ -64,7 +64,7 @@ struct TargetConfig {
   int every = 10;     // hard copy every so many optimizer steps; 0 = the online network (no lag)
   double polyak = 0;  // soft update instead of hard copies
   void fields(config::Fields& f) {
-    f("every", every, config::at_least(0));
+    f("every", every, config::between(0, 1e9));
     f("polyak", polyak, config::between(0, 1));
     if (f.reading() && polyak != 0) not_built(f.where("polyak"), "soft updates", "set it to 0");
   }
@@ -82,7 +82,7 @@ struct NegativeConfig {
   // what is more likely here than elsewhere instead of what is common.
   double prior_power = 0;
   void fields(config::Fields& f) {
-    f("ratio", ratio, config::at_least(0));
+    f("ratio", ratio, config::between(0, 1000));
     f("reward", reward);
     f.choice("next", next, {{"same", NextState::same}, {"terminal", NextState::terminal}});
     f.choice("resample", resample, {{"epoch", Resample::epoch}, {"fixed", Resample::fixed}});
@@ -114,7 +114,7 @@ struct ReplayConfig {
   std::int64_t capacity = 12000;  // decisions in the shuffle buffer that the stream passes through
   Batching mode = Batching::exact;
   void fields(config::Fields& f) {
-    f("capacity", capacity, config::at_least(1));
+    f("capacity", capacity, config::between(1, 1e12));
     f.choice(
         "mode", mode,
         {{"exact", Batching::exact}, {"whole", Batching::whole}, {"uniform", Batching::uniform}});

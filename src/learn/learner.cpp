@@ -2,8 +2,11 @@
 
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <cmath>
+#include <exception>
 #include <numeric>
+#include <stdexcept>
 #include <utility>
 
 #include "core/environment.h"
@@ -31,18 +34,16 @@ Learner::Learner(std::unique_ptr<model::Llama> online, const std::vector<prompt:
       combs_(combs),
       readout_(readout),
       config_(config),
-      collectives_(collectives),
-      initial_master_(std::move(master)) {
-  const auto& flat = online_->parameters().flat();
-  option_ids_ = at::tensor(option_ids, at::kLong).to(online_->device());
-  // Every learner starts from the leader's weights, whatever the others read or drew.
-  collectives_.broadcast(flat, 0);
-  target_ = std::make_unique<model::Llama>(online_->shape(), flat.scalar_type(), online_->device(),
-                                           /*with_gradients=*/false);
-  target_->parameters().copy_from(online_->parameters());
-  sharded_ = config_.zero1 && collectives_.size() > 1;
-  const auto bucket_bytes = static_cast<std::int64_t>(config_.collectives.bucket_mb * (1 << 20));
+      collectives_(collectives) {
   const auto& parameters = online_->parameters();
+  option_ids_ = at::tensor(option_ids, at::kLong).to(online_->device());
+  sharded_ = config_.zero1 && collectives_.size() > 1;
+  if (!parameters.flat_grad().defined()) return;
+  target_ = std::make_unique<model::Llama>(online_->shape(), parameters.flat().scalar_type(),
+                                           online_->device(), /*with_gradients=*/false);
+  target_->parameters().copy_from(parameters);
+  if (master.defined() && keeps_master(parameters.flat().scalar_type())) take_master(master);
+  const auto bucket_bytes = static_cast<std::int64_t>(config_.collectives.bucket_mb * (1 << 20));
   reducer_ =
       sharded_
           ? comm::make_sharded_reducer(collectives_, parameters.padded_grad(collectives_.size()),
@@ -50,7 +51,45 @@ Learner::Learner(std::unique_ptr<model::Llama> online, const std::vector<prompt:
           : comm::make_bucketed_reducer(collectives_, parameters.flat_grad(), bucket_bytes);
 }
 
+// This learner's part of its own master weights; what share_start() needs to make them the leader's
+// is allocated here. They travel in pieces: a device that holds the weights need not have room for
+// all of them in fp32.
+void Learner::take_master(const at::Tensor& all) {
+  const std::int64_t total = all.numel();
+  const auto own = online_->parameters().padded_flat(sharded_ ? collectives_.size() : 1);
+  const std::int64_t size = sharded_ ? own.numel() / collectives_.size() : total;
+  start_.begin = sharded_ ? collectives_.rank() * size : 0;
+  start_.master = at::zeros({size}, own.options().dtype(at::kFloat));
+  const std::int64_t real = std::clamp<std::int64_t>(total - start_.begin, 0, size);
+  if (real > 0) start_.master.narrow(0, 0, real).copy_(all.narrow(0, start_.begin, real));
+  if (collectives_.size() == 1) return;
+  if (collectives_.rank() == 0) start_.all = all;
+  start_.piece = at::empty({std::min(kMasterPiece, total)}, start_.master.options());
+}
+
+void Learner::share_start() {
+  if (collectives_.size() == 1) return;
+  collectives_.broadcast(online_->parameters().flat(), 0);
+  if (target_) target_->parameters().copy_from(online_->parameters());
+  ahead_ = {};
+  if (!start_.piece.defined()) return;
+  const std::int64_t total = online_->parameters().size(), begin = start_.begin,
+                     size = start_.master.numel();
+  for (std::int64_t at = 0; at < total; at += kMasterPiece) {
+    const std::int64_t n = std::min(kMasterPiece, total - at);
+    const at::Tensor piece = start_.piece.narrow(0, 0, n);
+    if (start_.all.defined()) piece.copy_(start_.all.narrow(0, at, n));
+    collectives_.broadcast(piece, 0);
+    const std::int64_t from = std::max(at, begin), to = std::min(at + n, begin + size);
+    if (from < to) {
+      start_.master.narrow(0, from - begin, to - from).copy_(piece.narrow(0, from - at, to - from));
+    }
+  }
+  start_.all = start_.piece = at::Tensor();
+}
+
 void Learner::begin_stage(const StageConfig& stage, std::int64_t total_steps) {
+  if (!reducer_) throw std::logic_error("a network without gradients cannot be trained");
   stage_ = stage;
   stage_steps_ = total_steps;
   stage_step_ = 0;
@@ -58,8 +97,9 @@ void Learner::begin_stage(const StageConfig& stage, std::int64_t total_steps) {
   // A stage that follows another goes on from its master weights, not from their rounding.
   at::Tensor master;
   if (keeps_master(parameters.flat().scalar_type())) {
-    master = optimizer_ ? optimizer_->master() : first_master();
+    master = optimizer_ ? optimizer_->master() : start_.master;
   }
+  start_ = {};
   optimizer_.reset();
   optimizer_ = std::make_unique<AdamW>(
       stage, sharded_ ? shard_of(parameters.padded_flat(collectives_.size())) : parameters.flat(),
@@ -71,28 +111,6 @@ void Learner::begin_stage(const StageConfig& stage, std::int64_t total_steps) {
 at::Tensor Learner::shard_of(const at::Tensor& padded) const {
   const auto size = padded.numel() / collectives_.size();
   return padded.narrow(0, collectives_.rank() * size, size);
-}
-
-// This learner's part of the leader's master weights, on its device. Goes there in pieces: a device
-// that holds the weights need not have room for all of them in fp32.
-at::Tensor Learner::first_master() {
-  if (!initial_master_.defined()) return {};
-  const at::Tensor all = std::exchange(initial_master_, {});
-  const std::int64_t total = all.numel();
-  const auto own = online_->parameters().padded_flat(sharded_ ? collectives_.size() : 1);
-  const std::int64_t size = sharded_ ? own.numel() / collectives_.size() : total;
-  const std::int64_t begin = sharded_ ? collectives_.rank() * size : 0;
-  at::Tensor mine = at::zeros({size}, own.options().dtype(at::kFloat));
-  for (std::int64_t at = 0; at < total; at += kMasterPiece) {
-    const at::Tensor piece = all.narrow(0, at, std::min(kMasterPiece, total - at))
-                                 .to(mine.device(), at::kFloat, false,
-                                     /*copy=*/true);
-    collectives_.broadcast(piece, 0);
-    const std::int64_t from = std::max(at, begin), to = std::min(at + piece.numel(), begin + size);
-    if (from < to)
-      mine.narrow(0, from - begin, to - from).copy_(piece.narrow(0, from - at, to - from));
-  }
-  return mine;
 }
 
 at::Tensor Learner::gathered(const at::Tensor& shard) {
@@ -144,7 +162,6 @@ void Learner::restore(const Checkpoint& checkpoint) {
   read_buffer(checkpoint, kTarget, 0, target_->parameters().flat());
   ahead_ = {};
   optimizer_->resume(checkpoint.progress.optimizer_steps);
-  share_parameters();
   stage_step_ = checkpoint.progress.stage_step;
 }
 
@@ -271,50 +288,54 @@ void Learner::accumulate(const PassPlan& pass, const at::Tensor& target_next, co
   const auto of_decisions = [&](const at::Tensor& x) {
     return pass.own.defined() ? x.index_select(0, pass.own) : x;
   };
-  const at::Tensor at_probes = of_decisions(at_readouts);
-
   at::Tensor loss;
   auto add = [&](const at::Tensor& part) { loss = loss.defined() ? loss + part : part; };
-  const at::Tensor q_read = planner::q_of_hidden(*online_, at_readouts, option_ids_, readout_);
-  const at::Tensor q = of_decisions(q_read);
-  at::Tensor online_next;
-  if (pass.next_online.defined()) {
-    online_next = q_read.detach().index_select(0, pass.next_online);
-  }
-  const at::Tensor& next_q = has_target() ? target_next : online_next;
-  const auto real = at::TensorOptions().dtype(q.scalar_type()).device(q.device());
-  const at::Tensor none = at::zeros({}, real);
-  std::vector<at::Tensor> parts(Sums::count, none);
-  if (bellman && pass.transitions() > 0) {
-    const at::Tensor chosen = q.index({pass.row, pass.action});
-    at::Tensor value = at::zeros({pass.transitions()}, real);
-    if (next_q.defined()) {
-      value = next_values(
-          config_.backup, next_q.index_select(0, pass.next_row),
-          online_next.defined() ? online_next.index_select(0, pass.next_row) : online_next,
-          pass.next_action);
+  std::vector<at::Tensor> parts(Sums::count, at::zeros({}, sums.values.options()));
+  // A pass may hold nothing but text. What is divided by all decisions, or all transitions, of the
+  // global batch is added by every pass that has some.
+  if (pass.probes > 0) {
+    const at::Tensor at_probes = of_decisions(at_readouts);
+    const at::Tensor q_read = planner::q_of_hidden(*online_, at_readouts, option_ids_, readout_);
+    const at::Tensor q = of_decisions(q_read);
+    if (bellman && pass.transitions() > 0) {
+      const auto real = at::TensorOptions().dtype(q.scalar_type()).device(q.device());
+      at::Tensor online_next;
+      if (pass.next_online.defined()) {
+        online_next = q_read.detach().index_select(0, pass.next_online);
+      }
+      const at::Tensor& next_q = has_target() ? target_next : online_next;
+      const at::Tensor chosen = q.index({pass.row, pass.action});
+      at::Tensor value = at::zeros({pass.transitions()}, real);
+      if (next_q.defined()) {
+        value = next_values(
+            config_.backup, next_q.index_select(0, pass.next_row),
+            online_next.defined() ? online_next.index_select(0, pass.next_row) : online_next,
+            pass.next_action);
+      }
+      const at::Tensor y =
+          td_targets(pass.reward.to(real), value, pass.continues.to(real), config_.gamma);
+      const at::Tensor td = td_loss_sum(config_.loss, chosen, y, config_.huber_delta);
+      add(td * (objective.bellman / step.transitions));
+      parts[Sums::td] = td;
+      parts[Sums::td_abs] = (y - chosen.detach()).abs().sum();
+      parts[Sums::q] = chosen.detach().sum();
+      parts[Sums::y] = y.sum();
     }
-    const at::Tensor y =
-        td_targets(pass.reward.to(real), value, pass.continues.to(real), config_.gamma);
-    const at::Tensor td = td_loss_sum(config_.loss, chosen, y, config_.huber_delta);
-    add(td * (objective.bellman / step.transitions));
-    parts[Sums::td] = td;
-    parts[Sums::td_abs] = (y - chosen.detach()).abs().sum();
-    parts[Sums::q] = chosen.detach().sum();
-    parts[Sums::y] = y.sum();
-    if (config_.cql.alpha > 0) {
+    if (bellman && config_.cql.alpha > 0) {
       const at::Tensor cql =
           at::cross_entropy_loss(q / config_.cql.temp, pass.gold, {}, at::Reduction::Sum);
       parts[Sums::cql] = cql;
       add(cql * (objective.bellman * config_.cql.alpha / step.decisions));
     }
-  }
-  if (objective.ce > 0) {
-    // Auto-regressive: the option token is predicted against the whole vocabulary.
-    const at::Tensor ce =
-        online_->cross_entropy_sum(at_probes, option_ids_.index_select(0, pass.gold));
-    parts[Sums::ce] = ce;
-    add(ce * (objective.ce / step.decisions));
+    if (objective.ce > 0) {
+      // Auto-regressive: the option token is predicted against the whole vocabulary.
+      const at::Tensor ce =
+          online_->cross_entropy_sum(at_probes, option_ids_.index_select(0, pass.gold));
+      parts[Sums::ce] = ce;
+      add(ce * (objective.ce / step.decisions));
+    }
+    c10::NoGradGuard no_grad;
+    parts[Sums::max_q] = q.amax(1).sum();
   }
   if (texts > 0) {
     const at::Tensor lm =
@@ -324,7 +345,6 @@ void Learner::accumulate(const PassPlan& pass, const at::Tensor& target_next, co
   }
   {
     c10::NoGradGuard no_grad;
-    parts[Sums::max_q] = q.amax(1).sum();
     for (at::Tensor& part : parts) part = part.detach().to(at::kDouble);
     sums.values += at::stack(parts);
   }
@@ -356,6 +376,32 @@ std::string Learner::sync_target() {
 }
 
 at::Tensor Learner::evaluate(const std::vector<prompt::Comb>& combs) {
+  at::Tensor rows;
+  std::exception_ptr mine;
+  try {
+    rows = evaluate_share(combs);
+  } catch (const std::exception& e) {
+    mine = std::current_exception();
+    if (collectives_.size() > 1) log::error("evaluate", "{}", e.what());
+  }
+  // The lowest rank that failed, as the highest number.
+  const int size = collectives_.size();
+  const double found = collectives_.allreduce_max(mine ? size - collectives_.rank() : 0);
+  if (mine) std::rethrow_exception(mine);
+  if (found > 0) {
+    fail_runtime(
+        "learner " + std::to_string(size - static_cast<int>(found)) + " could not evaluate",
+        "its log says why");
+  }
+  share_evaluated(rows);
+  return rows;
+}
+
+void Learner::share_evaluated(const at::Tensor& rows) {
+  collectives_.allreduce_sum(rows);  // every row was filled by exactly one learner
+}
+
+at::Tensor Learner::evaluate_share(const std::vector<prompt::Comb>& combs) {
   c10::NoGradGuard no_grad;
   Batch all;
   std::vector<std::int64_t> first_row;
@@ -387,7 +433,6 @@ at::Tensor Learner::evaluate(const std::vector<prompt::Comb>& combs) {
       at += item.count();
     }
   }
-  collectives_.allreduce_sum(out);  // every row was filled by exactly one learner
   return out;
 }
 

@@ -50,14 +50,26 @@ struct StepSeconds {
 class Learner {
  public:
   // `combs` is the train split and outlives the learner, as do `collectives`. `option_ids`: the
-  // options' token ids in strategy order. The target network starts as a copy of `online`.
-  // `master`: the fp32 weights that an online network of lower precision was rounded from, [all
-  // parameters] on the host; training goes on from these (see AdamW). Undefined: none.
+  // options' token ids in strategy order. The target network starts as a copy of `online`; a
+  // network without gradients can be evaluated only, and gets none. `master`: the fp32 weights that
+  // an online network of lower precision was rounded from, [all parameters] on the host; training
+  // goes on from these (see AdamW). Undefined: none.
+  //
+  // What one learner alone may fail at (memory, files) is apart from what all must enter: the
+  // constructor, begin_stage(), restore() and evaluate_share() are this learner's alone, so that
+  // the group can agree on how they ended before share_start(), share_restored() and
+  // share_evaluated(), which all call together and which allocate next to nothing.
   Learner(std::unique_ptr<model::Llama> online, const std::vector<prompt::Comb>& combs,
           std::vector<std::int64_t> option_ids, planner::Readout readout, const LearnConfig& config,
           comm::Collectives& collectives, at::Tensor master = {});
 
-  // Starts a stage: new optimizer state, its own objective and schedule of `total_steps`.
+  // Every learner starts from the leader's weights, whatever it has read or drawn itself.
+  // Collective; once, after the constructor has succeeded everywhere. Alone there is nothing to
+  // share.
+  void share_start();
+
+  // Starts a stage: new optimizer state, its own objective and schedule of `total_steps`. Throws
+  // std::logic_error for a network without gradients.
   void begin_stage(const StageConfig& stage, std::int64_t total_steps);
 
   // What this learner does for a step of the stage that has begun; may be called on another thread
@@ -75,18 +87,25 @@ class Learner {
   // Error(failure) when it does not (a learner went astray).
   std::string sync_target();
 
-  // Q of every decision of `combs`, [decisions, K] fp32 in order, shared over the group and given
-  // to every learner.
+  // Q of every decision of `combs`, [decisions, K] fp32 in order, on the host, given to every
+  // learner of the group, each of which has computed a part. Collective. When it fails on any
+  // learner it throws on all: there what it threw, elsewhere Error(failure) that names the learner.
   at::Tensor evaluate(const std::vector<prompt::Comb>& combs);
+  // Its two halves, for a caller that has another way to agree: this learner's rows, zeros in the
+  // others' place; and then, collective, everybody's rows in every learner's.
+  at::Tensor evaluate_share(const std::vector<prompt::Comb>& combs);
+  void share_evaluated(const at::Tensor& rows);
 
   // For checkpoints: the whole state as flat buffers, and the way back after begin_stage started
   // the stage that the checkpoint was written in. Weights are those that are updated: fp32 where
-  // the model computes in bf16. Buffers alias this learner's where it holds them whole. Every
-  // learner of the group calls these together: shards are gathered.
+  // the model computes in bf16. Buffers alias this learner's where it holds them whole. state() and
+  // weights() are collective: shards are gathered. So is share_restored(), which all call once all
+  // have restored; restore() itself reads this learner's part, and throws what read_buffer throws.
   StateSlice state();
   at::Tensor weights();
   std::int64_t optimizer_steps() const { return optimizer_->steps(); }
   void restore(const Checkpoint& checkpoint);
+  void share_restored() { share_parameters(); }
   // Weights in the precision of weights(), into the online network alone.
   void set_weights(const at::Tensor& weights);
 
@@ -96,14 +115,15 @@ class Learner {
   void set_micro_tokens(std::int64_t tokens) { config_.micro_tokens = tokens; }
 
   model::Llama& online() { return *online_; }
-  model::Llama& target() { return *target_; }
+  model::Llama& target() { return *target_; }  // only where the online network has gradients
+  comm::Collectives& group() { return collectives_; }
   const StepSeconds& seconds() const { return seconds_; }
 
  private:
   at::Tensor shard_of(const at::Tensor& padded) const;
   // Whether next states are valued by a network of their own (target.every = 0: by the online one).
   bool has_target() const { return config_.target.every > 0; }
-  at::Tensor first_master();
+  void take_master(const at::Tensor& all);
   at::Tensor gathered(const at::Tensor& shard);
   void share_parameters();
 
@@ -122,11 +142,16 @@ class Learner {
   LearnConfig config_;
   comm::Collectives& collectives_;
   bool sharded_ = false;  // ZeRO-1: optimizer state is this learner's shard
-  std::unique_ptr<comm::GradientReducer> reducer_;
+  std::unique_ptr<comm::GradientReducer> reducer_;  // where the online network has gradients
   StageConfig stage_;
   std::int64_t stage_steps_ = 0, stage_step_ = 0;
   std::unique_ptr<AdamW> optimizer_;
-  at::Tensor initial_master_;  // until the first stage begins
+  // Until the first stage begins: this learner's part of the master weights, on its device; until
+  // they are shared the leader's of all learners, and a piece in which they travel.
+  struct Start {
+    at::Tensor master, all, piece;
+    std::int64_t begin = 0;  // of `master` in the flat buffer
+  } start_;
   struct Ahead {
     const StepPlan* plan = nullptr;
     std::vector<PassPlan> passes;  // on the device

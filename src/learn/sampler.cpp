@@ -4,27 +4,34 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/error.h"
 #include "core/rng.h"
 
 namespace straq::learn {
 namespace {
 
+// An item and the decisions as which it counts.
+struct Weighted {
+  BatchItem item;
+  std::int64_t weight = 0;
+};
+
 // Passes items through a buffer that holds at least `capacity` decisions (or everything) and draws
 // uniformly from it.
-std::vector<BatchItem> shuffled(const std::vector<BatchItem>& items, std::int64_t capacity,
-                                CounterRng& rng) {
-  std::vector<BatchItem> buffer, out;
+std::vector<Weighted> shuffled(const std::vector<Weighted>& items, std::int64_t capacity,
+                               CounterRng& rng) {
+  std::vector<Weighted> buffer, out;
   out.reserve(items.size());
   std::int64_t held = 0;
   std::size_t next = 0;
   while (out.size() < items.size()) {
     while (next < items.size() && held < capacity) {
-      held += items[next].count();
+      held += items[next].weight;
       buffer.push_back(items[next++]);
     }
     std::swap(buffer[rng.below(buffer.size())], buffer.back());
     out.push_back(buffer.back());
-    held -= buffer.back().count();
+    held -= buffer.back().weight;
     buffer.pop_back();
   }
   return out;
@@ -32,21 +39,59 @@ std::vector<BatchItem> shuffled(const std::vector<BatchItem>& items, std::int64_
 
 }  // namespace
 
+bool learns_decisions(const ObjectiveConfig& objective) {
+  return objective.bellman > 0 || objective.ce > 0;
+}
+
+Texts texts_of(const ObjectiveConfig& objective) {
+  if (objective.lm <= 0) return Texts::none;
+  return learns_decisions(objective) ? Texts::beside : Texts::alone;
+}
+
+std::vector<std::int64_t> batch_weights(const std::vector<prompt::Comb>& combs, Texts texts) {
+  // Text that comes with one decision, as a ratio of whole numbers: every node gets the same.
+  std::int64_t decisions = 0, text = 0;
+  for (const auto& comb : combs) {
+    if (comb.decisions.empty()) continue;
+    decisions += static_cast<std::int64_t>(comb.decisions.size());
+    text += text_tokens(comb);
+  }
+  if (decisions == 0 || text == 0) decisions = 1, text = kTextOfADecision;
+  std::vector<std::int64_t> weights;
+  weights.reserve(combs.size());
+  for (const auto& comb : combs) {
+    if (!comb.decisions.empty()) {
+      weights.push_back(static_cast<std::int64_t>(comb.decisions.size()));
+      continue;
+    }
+    const std::int64_t own = texts == Texts::none ? 0 : text_tokens(comb);
+    if (own == 0) {
+      weights.push_back(-1);
+    } else if (texts == Texts::beside) {
+      weights.push_back(0);
+    } else {
+      weights.push_back(std::max<std::int64_t>(1, (2 * own * decisions + text) / (2 * text)));
+    }
+  }
+  return weights;
+}
+
 std::vector<Batch> epoch_batches(const std::vector<prompt::Comb>& combs, Batching mode,
                                  std::int64_t batch, std::int64_t capacity, std::uint64_t seed,
-                                 std::int64_t epoch) {
-  std::vector<BatchItem> items;
+                                 std::int64_t epoch, Texts texts) {
+  const std::vector<std::int64_t> weights = batch_weights(combs, texts);
+  std::vector<Weighted> items;
   for (std::size_t c = 0; c < combs.size(); ++c) {
     const auto index = static_cast<std::int32_t>(c);
     const auto n = static_cast<std::int32_t>(combs[c].decisions.size());
-    if (mode == Batching::uniform) {
-      for (std::int32_t d = 0; d < n; ++d) items.push_back({index, d, d + 1});
-    } else if (n > 0) {
-      items.push_back({index, 0, n});
+    if (mode == Batching::uniform && n > 0) {
+      for (std::int32_t d = 0; d < n; ++d) items.push_back({{index, d, d + 1}, 1});
+    } else if (weights[c] >= 0) {
+      items.push_back({{index, 0, n}, weights[c]});
     }
   }
   CounterRng rng(seed, "epoch-order", static_cast<std::uint64_t>(epoch));
-  const std::vector<BatchItem> order = shuffled(items, capacity, rng);
+  const std::vector<Weighted> order = shuffled(items, capacity, rng);
 
   std::vector<Batch> batches;
   Batch current;
@@ -56,12 +101,14 @@ std::vector<Batch> epoch_batches(const std::vector<prompt::Comb>& combs, Batchin
     current.clear();
     size = 0;
   };
-  for (BatchItem item : order) {
+  for (auto [item, weight] : order) {
     if (mode == Batching::whole) {
-      const std::int64_t with = size + item.count();
+      const std::int64_t with = size + weight;
       if (size > 0 && with - batch > batch - size) close();
+    }
+    if (mode == Batching::whole || item.count() == 0) {
       current.push_back(item);
-      size += item.count();
+      size += weight;
       if (size >= batch) close();
       continue;
     }
@@ -75,8 +122,21 @@ std::vector<Batch> epoch_batches(const std::vector<prompt::Comb>& combs, Batchin
       if (size == batch) close();
     }
   }
+  // Text that comes after the epoch's last decision: a batch of its own would be one step more than
+  // the decisions make.
+  if (size == 0 && !batches.empty()) {
+    batches.back().insert(batches.back().end(), current.begin(), current.end());
+    current.clear();
+  }
   close();
   return batches;
+}
+
+std::vector<Batch> epoch_batches(const std::vector<prompt::Comb>& combs, const LearnConfig& config,
+                                 const ObjectiveConfig& objective, std::uint64_t seed,
+                                 std::int64_t epoch) {
+  return epoch_batches(combs, config.replay.mode, config.batch, config.replay.capacity, seed, epoch,
+                       texts_of(objective));
 }
 
 bool carries_text(const BatchItem& item) {
@@ -107,7 +167,8 @@ std::int64_t item_operations(const prompt::Comb& comb, const BatchItem& item,
     rows += n;
     pairs += n * (attach + n / 2);
   }
-  if (cost.text > 0 && carries_text(item)) {
+  // Without decisions there is nothing but the text, whatever is asked for.
+  if ((cost.text > 0 && carries_text(item)) || item.count() == 0) {
     reach.front() = static_cast<double>(comb.trunks.front().tokens.size());
     text = static_cast<double>(text_tokens(comb));
   }
@@ -139,11 +200,11 @@ std::vector<Batch> micro_batches(const Batch& share, const std::vector<prompt::C
 }
 
 BatchStream::BatchStream(const std::vector<prompt::Comb>& combs, const LearnConfig& config,
-                         std::uint64_t seed)
-    : combs_(&combs), config_(&config), seed_(seed) {}
+                         const ObjectiveConfig& objective, std::uint64_t seed)
+    : combs_(&combs), config_(&config), objective_(objective), seed_(seed) {}
 
 const Batch& BatchStream::next() {
-  while (at_ == batches_.size()) open_epoch();
+  if (at_ == batches_.size()) open_epoch();
   return batches_[at_++];
 }
 
@@ -158,9 +219,12 @@ void BatchStream::skip(std::int64_t batches) {
 
 void BatchStream::open_epoch() {
   ++epoch_;
-  batches_ = epoch_batches(*combs_, config_->replay.mode, config_->batch, config_->replay.capacity,
-                           seed_, epoch_);
+  batches_ = epoch_batches(*combs_, *config_, objective_, seed_, epoch_);
   at_ = 0;
+  if (batches_.empty()) {
+    fail_input("the train split has nothing that this stage could learn from",
+               "the Bellman equation and ce need dialogues with strategies, lm needs text");
+  }
 }
 
 }  // namespace straq::learn

@@ -10,7 +10,8 @@
 
 namespace straq::learn {
 
-// A run of consecutive decisions of one dialogue: decisions [first, last) of combs[comb].
+// A run of consecutive decisions of one dialogue: decisions [first, last) of combs[comb]. A
+// dialogue without decisions is the item [0, 0): its text alone.
 struct BatchItem {
   std::int32_t comb = 0;
   std::int32_t first = 0;
@@ -18,6 +19,24 @@ struct BatchItem {
   std::int32_t count() const { return last - first; }
 };
 using Batch = std::vector<BatchItem>;
+
+// What becomes of dialogues without decisions, which have nothing to give but their text.
+enum class Texts {
+  none,    // they are left out: the stage learns nothing from text
+  beside,  // decisions are learned too: such dialogues weigh nothing and go into the batch that
+           // their place in the order falls in, so that batches hold the decisions that they were
+           // asked for
+  alone,   // text is all that is learned: they weigh as many decisions as dialogues with decisions
+           // have for so much text (kTextOfADecision tokens each where no dialogue has any)
+};
+inline constexpr std::int64_t kTextOfADecision = 64;
+Texts texts_of(const ObjectiveConfig& objective);
+// Whether a stage learns from decisions at all: without them it has nothing to do.
+bool learns_decisions(const ObjectiveConfig& objective);
+
+// By comb: the decisions as which it counts where batches are cut. Its own number; of a dialogue
+// without decisions what `texts` says, and -1 where it is left out (as one without text always is).
+std::vector<std::int64_t> batch_weights(const std::vector<prompt::Comb>& combs, Texts texts);
 
 // All batches of one epoch.
 //   exact    dialogues in shuffled order laid end to end, cut every `batch` decisions; a dialogue
@@ -28,8 +47,14 @@ using Batch = std::vector<BatchItem>;
 // The order passes through a shuffle buffer of `capacity` decisions: with a capacity of at least
 // the split's size it is a uniform shuffle, with a smaller one a sliding window over the file
 // order.
+// A dialogue without decisions is never cut; with Texts::alone the batch that it fills up may be
+// larger than `batch`. Where every dialogue has decisions `texts` changes nothing.
 std::vector<Batch> epoch_batches(const std::vector<prompt::Comb>& combs, Batching mode,
                                  std::int64_t batch, std::int64_t capacity, std::uint64_t seed,
+                                 std::int64_t epoch, Texts texts = Texts::none);
+// The same as a stage with this objective has them; `config` says how batches are cut.
+std::vector<Batch> epoch_batches(const std::vector<prompt::Comb>& combs, const LearnConfig& config,
+                                 const ObjectiveConfig& objective, std::uint64_t seed,
                                  std::int64_t epoch);
 
 // The text of a dialogue counts once per epoch, also where batches cut the dialogue: with the part
@@ -47,18 +72,20 @@ struct ItemCost {
 };
 // Rounded to whole units, so that every node weighs alike.
 std::int64_t item_operations(const prompt::Comb& comb, const BatchItem& item, const ItemCost& cost);
-// Tokens that a forward pass over an item costs: its trunk up to the last probe, and the probes.
+// Tokens that a forward pass over an item costs: its trunk up to the last probe, and the probes; of
+// an item without decisions its first trunk.
 std::int64_t item_tokens(const prompt::Comb& comb, const BatchItem& item);
 
 // Cuts a share into forward passes of at most `tokens` tokens (an item larger than that alone).
 std::vector<Batch> micro_batches(const Batch& share, const std::vector<prompt::Comb>& combs,
                                  std::int64_t tokens);
 
-// The batches of a stage, epoch after epoch. `combs` and `config` outlive it.
+// The batches of a stage with the given objective, epoch after epoch. `combs` and `config` outlive
+// it. next() and skip() throw Error(input) where an epoch has no batch.
 class BatchStream {
  public:
   BatchStream(const std::vector<prompt::Comb>& combs, const LearnConfig& config,
-              std::uint64_t seed);
+              const ObjectiveConfig& objective, std::uint64_t seed);
   const Batch& next();  // valid until the next call
   void skip(std::int64_t batches);
   std::int64_t epoch() const { return epoch_; }  // of the batch handed out last
@@ -68,6 +95,7 @@ class BatchStream {
 
   const std::vector<prompt::Comb>* combs_;
   const LearnConfig* config_;
+  ObjectiveConfig objective_;
   std::uint64_t seed_;
   std::vector<Batch> batches_;
   std::size_t at_ = 0;

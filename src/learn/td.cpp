@@ -25,12 +25,21 @@ std::vector<double> prior_weights(const std::vector<prompt::Comb>& combs, int st
   return count;
 }
 
-// An action with probability proportional to its weight; never `except` (-1: any).
+// Any action but `except` (-1: any), each as likely.
+int draw_any(int actions, int except, CounterRng& rng) {
+  if (except < 0) return static_cast<int>(rng.below(static_cast<std::uint64_t>(actions)));
+  const int action = static_cast<int>(rng.below(static_cast<std::uint64_t>(actions - 1)));
+  return action + (action >= except ? 1 : 0);
+}
+
+// An action with probability proportional to its weight; never `except` (-1: any). Where no other
+// action has any weight each of them is as likely.
 int draw(const std::vector<double>& weights, int except, CounterRng& rng) {
   double sum = 0;
   for (std::size_t a = 0; a < weights.size(); ++a) {
     if (static_cast<int>(a) != except) sum += weights[a];
   }
+  if (sum <= 0) return draw_any(static_cast<int>(weights.size()), except, rng);
   double left = rng.uniform() * sum;
   int last = 0;
   for (std::size_t a = 0; a < weights.size(); ++a) {
@@ -47,6 +56,10 @@ int draw(const std::vector<double>& weights, int except, CounterRng& rng) {
 TransitionSource imitation_transitions(const std::vector<prompt::Comb>& combs,
                                        const LearnConfig& config, int strategies,
                                        std::uint64_t seed) {
+  if (strategies < 2 && config.neg.exclude_expert && config.neg.ratio > 0) {
+    fail_input("learn.neg: of one strategy there is no other that could be a negative",
+               "set learn.neg.ratio to 0, or use a set of at least two strategies");
+  }
   const bool uniform = config.neg.prior_power == 0;
   std::vector<double> weights;
   if (!uniform) weights = prior_weights(combs, strategies, config.neg.prior_power);
@@ -62,15 +75,8 @@ TransitionSource imitation_transitions(const std::vector<prompt::Comb>& combs,
         seed, "negatives",
         round << 40 ^ static_cast<std::uint64_t>(comb) << 12 ^ static_cast<std::uint64_t>(d));
     for (int i = 0; i < static_cast<int>(config.neg.ratio); ++i) {
-      int action;
-      if (!uniform) {
-        action = draw(weights, config.neg.exclude_expert ? decision.gold : -1, rng);
-      } else if (config.neg.exclude_expert) {
-        action = static_cast<int>(rng.below(static_cast<std::uint64_t>(strategies - 1)));
-        action += action >= decision.gold;
-      } else {
-        action = static_cast<int>(rng.below(static_cast<std::uint64_t>(strategies)));
-      }
+      const int except = config.neg.exclude_expert ? decision.gold : -1;
+      const int action = uniform ? draw_any(strategies, except, rng) : draw(weights, except, rng);
       const bool continues = !decision.terminal && config.neg.next == NextState::same;
       out.push_back({d, action, config.neg.reward, continues});
     }

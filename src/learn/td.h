@@ -28,7 +28,9 @@ using TransitionSource = std::function<void(std::int32_t comb, std::int32_t d, s
 // Imitation: the expert's action with reward.expert and neg.ratio sampled other actions with
 // neg.reward, all with the observed next state (or none, neg.next = terminal). Draws depend on
 // (seed, comb, decision) and, with neg.resample = epoch, on the epoch; with neg.prior_power above 0
-// also on how often each action is the expert's in `combs`.
+// also on how often each action is the expert's in `combs`; where no action but the expert's own
+// ever is one, the others are drawn uniformly. Throws Error(input) where negatives are asked for
+// that exclude the only strategy there is.
 TransitionSource imitation_transitions(const std::vector<prompt::Comb>& combs,
                                        const LearnConfig& config, int strategies,
                                        std::uint64_t seed);

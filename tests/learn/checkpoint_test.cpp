@@ -22,7 +22,13 @@ namespace fs = std::filesystem;
 using straq::testing::error_of;
 using straq::testing::TemporaryFolder;
 
-const CheckpointIdentity kIdentity{"config", "parameters"};
+CheckpointIdentity identity_of(const std::string& gamma) {
+  CheckpointIdentity id;
+  id.inputs.add("learn.gamma", gamma);
+  id.parameters = "parameters";
+  return id;
+}
+const CheckpointIdentity kIdentity = identity_of("0.85");
 
 StateSlice state_of(double value, std::int64_t n = 100) {
   StateSlice s{0, n, n, {}};
@@ -110,7 +116,7 @@ TEST(Checkpoint, ABadOneIsRefusedByNameAndTheOneBeforeItIsUsed) {
       {"foreign",
        [&](const auto& c) {
          CheckpointRecord other = record_of(30);
-         other.identity.config = "another";
+         other.identity = identity_of("0.9");
          write_checkpoint(c, other, state_of(30));
        }},
       {"foreign",
@@ -225,6 +231,48 @@ TEST(CheckpointWriter, WhatADeadWriterLeftIsCleared) {
   EXPECT_EQ(find_checkpoint(folder.path(), kIdentity).checkpoint->progress.step, 10);
   clear_partial_checkpoints(folder.path());
   EXPECT_EQ(names_in(folder.path()), (std::set<std::string>{"step-00000010"}));
+}
+
+TEST(Checkpoint, OfOtherInputsIsRefusedByWhatDiffersOrTakenAnyway) {
+  TemporaryFolder folder;
+  fill(folder.path(), {10});
+  const auto found = find_checkpoint(folder.path(), identity_of("0.9"));
+  ASSERT_FALSE(found.checkpoint);
+  ASSERT_EQ(found.refused.size(), 1u);
+  EXPECT_TRUE(found.refused[0].foreign);
+  EXPECT_NE(found.refused[0].reason.find("learn.gamma was 0.85 and is 0.9"), std::string::npos)
+      << found.refused[0].reason;
+  EXPECT_TRUE(find_checkpoint(folder.path(), identity_of("0.9"), /*anyway=*/true).checkpoint);
+  // Another model is another model: its buffers are of another length.
+  CheckpointIdentity model = kIdentity;
+  model.parameters = "others";
+  EXPECT_FALSE(find_checkpoint(folder.path(), model, /*anyway=*/true).checkpoint);
+}
+
+// The first version noted a hash of the config alone, which says nothing of what its paths held.
+TEST(Checkpoint, OfTheFirstVersionIsTakenOnlyWhenAskedFor) {
+  TemporaryFolder folder;
+  fill(folder.path(), {10});
+  const std::string path = folder.path(checkpoint_name(10)) + "/checkpoint.json";
+  auto j = nlohmann::ordered_json::parse(read_file(path));
+  j["format_version"] = 1;
+  j.erase("inputs");
+  j["config_sha256"] = std::string(64, 'a');
+  write_file_atomic(path, j.dump());
+  const auto found = find_checkpoint(folder.path(), kIdentity);
+  ASSERT_FALSE(found.checkpoint);
+  EXPECT_TRUE(found.refused.at(0).foreign);
+  EXPECT_NE(found.refused[0].reason.find("older version"), std::string::npos);
+  EXPECT_TRUE(find_checkpoint(folder.path(), kIdentity, /*anyway=*/true).checkpoint);
+}
+
+TEST(Checkpoint, KeepsWhatItWentOnFromAnyway) {
+  TemporaryFolder folder;
+  CheckpointRecord record = record_of(10);
+  record.continued_anyway.push_back({{"step", 4}, {"changes", {"train.txt has changed since"}}});
+  write_checkpoint(folder.path(checkpoint_name(10)), record, state_of(10));
+  const auto back = open_checkpoint(folder.path(checkpoint_name(10)), false);
+  EXPECT_EQ(nlohmann::json(back.continued_anyway), nlohmann::json(record.continued_anyway));
 }
 
 // The learner itself: some steps, a checkpoint, more steps; against a new learner from there.

@@ -71,6 +71,17 @@ inline std::vector<prompt::Comb> random_combs(int count, std::uint64_t seed) {
   return combs;
 }
 
+// The same, every `each`-th dialogue (from the second on) without strategies: its text alone.
+inline std::vector<prompt::Comb> partly_labelled(int count, std::uint64_t seed, int each = 2) {
+  auto combs = random_combs(count, seed);
+  for (std::size_t c = 1; c < combs.size(); c += static_cast<std::size_t>(each)) {
+    combs[c].trunks.resize(1);
+    combs[c].probes.clear();
+    combs[c].decisions.clear();
+  }
+  return combs;
+}
+
 inline std::unique_ptr<model::Llama> random_model(std::int64_t vocab = kVocab,
                                                   at::ScalarType dtype = at::kFloat) {
   auto out = std::make_unique<model::Llama>(small_shape(vocab), dtype, device(), true);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <stdexcept>
 
 #include "core/error.h"
 #include "learn/td.h"
@@ -248,6 +249,136 @@ TEST(Learner, TextOfADialogueCountsOncePerEpochWhereverBatchesCut) {
   EXPECT_NEAR(m.lm_loss, sum / static_cast<double>(expected), 1e-4 * m.lm_loss);
 }
 
+// Everything that a step tells and does is the same however its batch is cut into passes: passes
+// with dropped terminal decisions alone (which have no transition), with text alone, with both.
+TEST(Learner, NoTermDependsOnHowABatchIsCutIntoPasses) {
+  const auto run = [](std::int64_t micro_tokens, const ObjectiveConfig& objective) {
+    Fixture f;
+    f.combs = testing::partly_labelled(12, 3, 3);
+    f.config.objective = objective;
+    f.config.terminal = Terminal::drop;
+    f.config.cql.alpha = 1;
+    f.config.micro_tokens = micro_tokens;
+    f.make();
+    Batch batch = {{1, 0, 0}};
+    for (std::int32_t c = 2; c < 12; ++c) {
+      const auto n =
+          static_cast<std::int32_t>(f.combs[static_cast<std::size_t>(c)].decisions.size());
+      if (n == 0) {
+        batch.push_back({c, 0, 0});
+      } else if (c < 5) {
+        batch.push_back({c, 0, n});
+      } else {
+        batch.push_back({c, n - 1, n});  // the terminal one
+      }
+    }
+    const auto m = f.learner->step(batch, 0, imitation_transitions(f.combs, f.config, 8, 1));
+    return std::pair(m, f.learner->online().parameters().flat_grad().clone());
+  };
+  for (const ObjectiveConfig& objective :
+       {ObjectiveConfig{1, 0.5, 0.5}, ObjectiveConfig{1, 0, 0}, ObjectiveConfig{0, 0, 1}}) {
+    const auto [whole, gradient] = run(100000, objective);
+    const auto [cut, of_cut] = run(1, objective);
+    const auto same = [](const char* what, double a, double b) {
+      EXPECT_NEAR(a, b, 1e-5 * std::abs(a) + 1e-7) << what;
+    };
+    same("loss", whole.loss, cut.loss);
+    same("td_loss", whole.td_loss, cut.td_loss);
+    same("ce_loss", whole.ce_loss, cut.ce_loss);
+    same("lm_loss", whole.lm_loss, cut.lm_loss);
+    same("cql_loss", whole.cql_loss, cut.cql_loss);
+    same("td_abs", whole.td_abs, cut.td_abs);
+    same("q_mean", whole.q_mean, cut.q_mean);
+    same("max_q", whole.max_q, cut.max_q);
+    same("target_mean", whole.target_mean, cut.target_mean);
+    EXPECT_EQ(whole.decisions, cut.decisions);
+    EXPECT_EQ(whole.transitions, cut.transitions);
+    EXPECT_EQ(whole.text_tokens, cut.text_tokens);
+    EXPECT_TRUE(at::allclose(gradient, of_cut, 1e-4, 1e-5));
+    if (objective.bellman > 0) {
+      EXPECT_GT(whole.cql_loss, 0);
+    }
+  }
+}
+
+// A batch of dropped terminal decisions has no transition, but each of its decisions counts.
+TEST(Learner, ConservatismIsOverAllDecisionsAlsoDroppedOnes) {
+  Fixture f;
+  f.config.terminal = Terminal::drop;
+  f.config.cql.alpha = 1;
+  f.make();
+  Batch batch;
+  for (std::int32_t c = 0; c < 4; ++c) {
+    const auto n = static_cast<std::int32_t>(f.combs[static_cast<std::size_t>(c)].decisions.size());
+    batch.push_back({c, n - 1, n});
+  }
+  const auto m = f.learner->step(batch, 0, imitation_transitions(f.combs, f.config, 8, 1));
+  EXPECT_EQ(m.transitions, 0);
+  const auto fresh = random_model();
+  double expected = 0;
+  for (const auto& item : batch) {
+    const auto& comb = f.combs[static_cast<std::size_t>(item.comb)];
+    const auto packed = model::pack({{&comb, {item.first}, false}}, testing::device());
+    c10::NoGradGuard no_grad;
+    const auto q = planner::q_values(*fresh, packed,
+                                     at::tensor(testing::kOptions, at::kLong).to(testing::device()),
+                                     planner::Readout::mean_logit);
+    const auto gold = comb.decisions[static_cast<std::size_t>(item.first)].gold;
+    expected -= at::log_softmax(q.to(at::kDouble), 1)[0][gold].item<double>() / 4;
+  }
+  EXPECT_NEAR(m.cql_loss, expected, 1e-5);
+  EXPECT_NEAR(m.loss, expected, 1e-5);
+  EXPECT_GT(m.grad_norm, 0);
+}
+
+// The sum over all text of a batch, row by row, of dialogues with decisions and without.
+TEST(Learner, TextOfADialogueWithoutDecisionsCountsAsAnyOther) {
+  Fixture f;
+  f.combs = testing::partly_labelled(6, 3);
+  f.config.objective = {0, 0, 1};
+  f.make();
+  const auto source = imitation_transitions(f.combs, f.config, 8, 1);
+  const auto by_hand = [&](const std::vector<std::int32_t>& which) {
+    const auto fresh = random_model();
+    c10::NoGradGuard no_grad;
+    double sum = 0;
+    std::int64_t n = 0;
+    for (const auto c : which) {
+      const auto& comb = f.combs[static_cast<std::size_t>(c)];
+      const auto packed = model::pack({{&comb, {}, true}}, testing::device());
+      const auto& tokens = comb.trunks.front().tokens;
+      const auto all = fresh->logits(fresh->hidden(packed, at::arange(packed.rows)));
+      const auto logs = at::log_softmax(all.to(at::kDouble), 1).cpu();
+      for (std::int64_t i = comb.trunks.front().header;
+           i < static_cast<std::int64_t>(tokens.size()); ++i, ++n) {
+        sum -= logs[i - 1][tokens[static_cast<std::size_t>(i)]].item<double>();
+      }
+    }
+    return std::pair(sum / static_cast<double>(n), n);
+  };
+  f.config.lr = 1e-30;
+  f.make();
+  const auto decisions = static_cast<std::int32_t>(f.combs[2].decisions.size());
+  const auto [both, tokens] = by_hand({1, 2, 3});
+  const auto m = f.learner->step({{1, 0, 0}, {2, 0, decisions}, {3, 0, 0}}, 0, source);
+  EXPECT_EQ(m.text_tokens, tokens);
+  EXPECT_NEAR(m.lm_loss, both, 1e-5);
+  const auto [labelled, fewer] = by_hand({2});
+  const auto without = f.learner->step({{2, 0, decisions}}, 0, source);
+  EXPECT_EQ(without.text_tokens, fewer);
+  EXPECT_NEAR(without.lm_loss, labelled, 1e-5);
+  EXPECT_GT(std::abs(both - labelled), 1e-3);
+  EXPECT_GT(m.tokens, without.tokens);
+  // Text alone, with what decisions are learned by in the objective: there are none of it.
+  f.config.objective = {1, 1, 1};
+  f.make();
+  const auto text = f.learner->step({{1, 0, 0}, {3, 0, 0}}, 0, source);
+  EXPECT_NEAR(text.loss, by_hand({1, 3}).first, 1e-5);
+  EXPECT_EQ(text.decisions, 0);
+  EXPECT_EQ(text.max_q, 0);
+  EXPECT_FALSE(text.skipped);
+}
+
 TEST(Learner, CrossEntropyIsThatOfTheOptionTokenInTheVocabulary) {
   Fixture f;
   f.config.objective = {0, 1, 0};
@@ -293,6 +424,24 @@ TEST(Learner, EvaluationGivesEveryDecisionItsOwnRow) {
     }
   }
   EXPECT_EQ(row, q.size(0));
+}
+
+// A planner that is only asked has no gradients, and no target network.
+TEST(Learner, ANetworkWithoutGradientsIsEvaluatedAndNotTrained) {
+  Fixture f;
+  f.make();
+  auto frozen = std::make_unique<model::Llama>(testing::small_shape(), at::kFloat,
+                                               testing::device(), /*with_gradients=*/false);
+  frozen->parameters().copy_from(f.learner->online().parameters());
+  Learner asked(std::move(frozen), f.combs, testing::kOptions, planner::Readout::mean_logit,
+                f.config, *f.group);
+  asked.share_start();
+  EXPECT_TRUE(at::equal(asked.evaluate(f.combs), f.learner->evaluate(f.combs)));
+  EXPECT_THROW(asked.begin_stage(f.config, 10), std::logic_error);
+  EXPECT_EQ(asked.evaluate(testing::partly_labelled(1, 3)).size(0),
+            static_cast<std::int64_t>(f.combs[0].decisions.size()));
+  const auto silent = testing::partly_labelled(2, 3);
+  EXPECT_EQ(asked.evaluate({silent[1]}).size(0), 0);
 }
 
 TEST(Optimizer, LearningRateWarmsUpThenFollowsTheCosine) {

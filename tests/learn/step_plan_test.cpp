@@ -14,7 +14,7 @@ struct Setting {
   std::vector<prompt::Comb> combs = testing::random_combs(20, 3);
   LearnConfig config = testing::plain_config();
   TransitionSource transitions = imitation_transitions(combs, config, 8, 1);
-  BatchStream stream() const { return {combs, config, 7}; }
+  BatchStream stream() const { return {combs, config, config.objective, 7}; }
 };
 
 // A run that goes on from step n gets the batches that it would have got.
@@ -36,6 +36,40 @@ TEST(BatchStream, SkippingIsTheSameAsTaking) {
     }
   }
   EXPECT_GT(taken.epoch(), 0);
+}
+
+TEST(BatchStream, SkippingIsTheSameAsTakingWhereDialoguesHaveNothingButText) {
+  for (const ObjectiveConfig& objective : {ObjectiveConfig{1, 0, 0.5}, ObjectiveConfig{0, 0, 1}}) {
+    Setting s;
+    s.combs = testing::partly_labelled(30, 3);
+    s.config.batch = 16;
+    BatchStream taken(s.combs, s.config, objective, 7), skipped(s.combs, s.config, objective, 7);
+    for (int i = 0; i < 23; ++i) taken.next();
+    EXPECT_GT(taken.epoch(), 0);
+    skipped.skip(23);
+    for (int i = 0; i < 10; ++i) {
+      const Batch a = taken.next(), b = skipped.next();
+      ASSERT_EQ(a.size(), b.size());
+      for (std::size_t j = 0; j < a.size(); ++j) {
+        EXPECT_EQ(a[j].comb, b[j].comb);
+        EXPECT_EQ(a[j].first, b[j].first);
+        EXPECT_EQ(a[j].last, b[j].last);
+      }
+    }
+  }
+}
+
+// It would look for the next batch for ever.
+TEST(BatchStream, AStageThatCanLearnNothingIsRefused) {
+  Setting s;
+  s.combs = testing::partly_labelled(4, 3, 1);
+  s.combs.erase(s.combs.begin());  // text alone
+  EXPECT_THROW(BatchStream(s.combs, s.config, s.config.objective, 7).next(), Error);
+  EXPECT_THROW(BatchStream(s.combs, s.config, s.config.objective, 7).skip(3), Error);
+  EXPECT_FALSE(BatchStream(s.combs, s.config, {0, 0, 1}, 7).next().empty());
+  PlanStream plans({s.combs, s.config, s.config.objective, 7}, 2,
+                   [](const Batch&, std::int64_t) { return StepPlan{}; });
+  EXPECT_THROW(plans.next(), Error);
 }
 
 TEST(PlanStep, CountsTheGlobalBatchAndPacksTheLearnersShare) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "core/error.h"
 #include "planner/readout.h"
 #include "tests/learn/learn_helpers.h"
 
@@ -119,6 +120,69 @@ TEST(Td, NegativesFollowThePriorsPower) {
     source(c, 0, 0, made);
     EXPECT_EQ(made.at(1).action, 1 - made.at(0).action);
   }
+}
+
+// One strategy is all that experts ever do: weighing by how common actions are leaves no other one,
+// but the negative must not be what it is to be told from.
+TEST(Td, NegativesOfACorpusOfOneStrategyAreTheOthers) {
+  auto combs = testing::random_combs(60, 11);
+  for (auto& comb : combs) {
+    for (auto& d : comb.decisions) d.gold = 3;
+  }
+  LearnConfig config;
+  config.neg.prior_power = 1;
+  for (const int strategies : {8, 4}) {
+    const auto source = imitation_transitions(combs, config, strategies, 3);
+    std::map<int, int> drawn;
+    int total = 0;
+    for (std::int32_t c = 0; c < 60; ++c) {
+      for (std::int64_t epoch = 0; epoch < 20; ++epoch, ++total) {
+        std::vector<Transition> made;
+        source(c, 0, epoch, made);
+        ++drawn[made.at(1).action];
+      }
+    }
+    EXPECT_EQ(drawn[3], 0);
+    for (int a = 0; a < strategies; ++a) {
+      if (a == 3) continue;
+      EXPECT_NEAR(drawn[a] / static_cast<double>(total), 1.0 / (strategies - 1), 0.06) << a;
+    }
+  }
+  // Not excluded, the expert's own action is the only one that is ever drawn.
+  config.neg.exclude_expert = false;
+  std::vector<Transition> made;
+  imitation_transitions(combs, config, 8, 3)(0, 0, 0, made);
+  EXPECT_EQ(made.at(1).action, 3);
+}
+
+TEST(Td, TwoStrategiesHaveOneNegativeAndOneHasNone) {
+  auto combs = testing::random_combs(20, 11);
+  for (auto& comb : combs) {
+    for (auto& d : comb.decisions) d.gold %= 2;
+  }
+  LearnConfig config;
+  for (const double power : {0.0, 0.5, 1.0}) {
+    config.neg.prior_power = power;
+    const auto source = imitation_transitions(combs, config, 2, 3);
+    for (std::int32_t c = 0; c < 20; ++c) {
+      std::vector<Transition> made;
+      source(c, 0, 0, made);
+      EXPECT_EQ(made.at(1).action, 1 - made.at(0).action);
+    }
+  }
+  for (auto& comb : combs) {
+    for (auto& d : comb.decisions) d.gold = 0;
+  }
+  EXPECT_THROW(imitation_transitions(combs, config, 1, 3), Error);
+  config.neg.ratio = 0;
+  std::vector<Transition> made;
+  imitation_transitions(combs, config, 1, 3)(0, 0, 0, made);
+  EXPECT_EQ(made.size(), 1u);
+  config.neg.ratio = 1;
+  config.neg.exclude_expert = false;
+  made.clear();
+  imitation_transitions(combs, config, 1, 3)(0, 0, 0, made);
+  EXPECT_EQ(made.at(1).action, 0);
 }
 
 TEST(Td, NegativesAreRedrawnEachEpochOrFixed) {

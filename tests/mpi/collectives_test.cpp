@@ -5,9 +5,12 @@
 #include <mpi.h>
 
 #include <cmath>
+#include <cstdlib>
+#include <limits>
 
 #include "comm/communicator.h"
 #include "comm/nccl_collectives.h"
+#include "comm/probe.h"
 #include "comm/roles.h"
 #include "core/error.h"
 #include "core/hash.h"
@@ -313,6 +316,51 @@ TEST(Communicator, MessagesFindTheirRank) {
     control.send(0, {{"from", rank}});
   }
   EXPECT_FALSE(control.poll().has_value());
+}
+
+// A results folder, a host or a message of an exception may hold any bytes, and a number may be
+// none: neither ends a rank, and a path means the same file on the other side.
+TEST(Communicator, BytesAndNumbersThatJsonTextLacksArriveAsTheyWere) {
+  int rank = 0, size = 1;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  MPI_Barrier(MPI_COMM_WORLD);  // the test before looks for messages at its end
+  const Communicator control(MPI_COMM_WORLD);
+  const std::string path = "results/caf\xe9/\xff\x80" + std::string(1, '\0') + "x";
+  const Json sent = {{"folder", path},
+                     {"step", std::int64_t{1} << 60},
+                     {"below", -3},
+                     {"rate", 0.1 + 0.2},
+                     {"none", std::numeric_limits<double>::quiet_NaN()},
+                     {"list", {1, nullptr, true, "é"}}};
+  control.post((rank + 1) % size, sent);
+  const Json got = control.receive((rank + size - 1) % size).body;
+  EXPECT_EQ(got.at("folder").get<std::string>(), path);
+  EXPECT_EQ(got.at("step").get<std::int64_t>(), std::int64_t{1} << 60);
+  EXPECT_EQ(got.at("below").get<int>(), -3);
+  EXPECT_EQ(got.at("rate").get<double>(), 0.1 + 0.2);
+  EXPECT_TRUE(std::isnan(got.at("none").get<double>()));
+  EXPECT_EQ(got.at("list"), sent.at("list"));
+  EXPECT_FALSE(control.poll().has_value());
+}
+
+TEST(Communicator, AStatusWithoutAMeasuredStepIsReadAgain) {
+  Status status;
+  status.step = 7;
+  status.step_seconds = std::numeric_limits<double>::quiet_NaN();
+  const Status back = status_from_json(Json::parse(to_json(status).dump()));
+  EXPECT_EQ(back.step, 7);
+  EXPECT_EQ(back.step_seconds, 0);  // not known
+}
+
+TEST(RankPlace, TravelsWhateverItsEnvironmentHolds) {
+  int size = 1;
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  ::setenv("SLURM_PROCID", "caf\xe9", 1);
+  const auto places = gather_places(MPI_COMM_WORLD);
+  ::unsetenv("SLURM_PROCID");
+  ASSERT_EQ(static_cast<int>(places.size()), size);
+  EXPECT_EQ(places.back().slurm_task, "caf\xef\xbf\xbd");
 }
 
 TEST(Groups, DirectiveReachesItsOwnGroupOnly) {

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "learn/learner.h"
 #include "tests/learn/learn_helpers.h"
+#include "tests/testing.h"
 
 namespace straq::learn {
 namespace {
@@ -20,24 +21,32 @@ struct Variant {
   at::ScalarType dtype = at::kFloat;
   Backup backup = Backup::max;
   std::int64_t target_every = 10, micro_tokens = 8192;
+  ObjectiveConfig objective = {1, 0.5, 0.5};
+  Terminal terminal = Terminal::mask;
+  double cql = 0;
+  Batching mode = Batching::exact;
 };
 
 Trained train(comm::Collectives& group, const std::vector<prompt::Comb>& combs, std::int64_t batch,
               int steps, const Variant& variant = {}) {
   LearnConfig config = testing::plain_config();
-  config.objective = {1, 0.5, 0.5};
+  config.objective = variant.objective;
+  config.terminal = variant.terminal;
+  config.cql.alpha = variant.cql;
   config.zero1 = variant.zero1;
   config.backup = variant.backup;
   config.target.every = variant.target_every;
   config.micro_tokens = variant.micro_tokens;
   Learner learner(testing::random_model(testing::kVocab, variant.dtype), combs, testing::kOptions,
                   planner::Readout::mean_logit, config, group);
+  learner.share_start();
   learner.begin_stage(config, steps);
   const auto source = imitation_transitions(combs, config, 8, 1);
   Trained run;
   std::vector<StepPlan> plans;
   for (std::int64_t epoch = 0; plans.size() < static_cast<std::size_t>(steps); ++epoch) {
-    for (const Batch& b : epoch_batches(combs, Batching::exact, batch, 12000, 1, epoch)) {
+    for (const Batch& b :
+         epoch_batches(combs, variant.mode, batch, 12000, 1, epoch, texts_of(variant.objective))) {
       plans.push_back(learner.plan(b, epoch, source));
     }
   }
@@ -99,6 +108,28 @@ TEST(Learners, LookingAheadChangesNoBit) {
   }
 }
 
+// Dialogues without decisions, dropped terminal decisions, single decisions drawn at random: what a
+// learner's share lacks must not be missed in what all divide by.
+TEST(Learners, NoTermDependsOnHowABatchIsShared) {
+  const auto combs = testing::partly_labelled(30, 3);
+  const auto alone = comm::make_local_collectives();
+  const auto group = comm::make_mpi_collectives(MPI_COMM_WORLD);
+  for (const Variant& v : {Variant{.terminal = Terminal::drop, .cql = 1},
+                           Variant{.objective = {1, 0, 0},
+                           .terminal = Terminal::drop,
+                           .cql = 1,
+                           .mode = Batching::uniform},
+                           Variant{.micro_tokens = 60, .mode = Batching::whole},
+                           Variant{.look_ahead = true, .objective = {0, 0, 1}}}) {
+    const Trained one = train(*alone, combs, 8, 25, v), many = train(*group, combs, 8, 25, v);
+    for (std::size_t i = 0; i < one.losses.size(); ++i) {
+      EXPECT_NEAR(one.losses[i], many.losses[i], 2e-5 * std::abs(one.losses[i])) << "step " << i;
+    }
+    const double scale = one.weights.abs().max().item<double>();
+    EXPECT_LT((one.weights - many.weights).abs().max().item<double>() / scale, 2e-5);
+  }
+}
+
 // One dialogue a batch: all but one learner have nothing, and must still take every collective.
 TEST(Learners, LearnersWithoutSamplesDoNotHang) {
   const auto combs = testing::random_combs(3, 8);
@@ -122,6 +153,119 @@ TEST(Learners, EvaluationIsSharedAndComplete) {
   EXPECT_TRUE(at::allclose(a.evaluate(combs), b.evaluate(combs), 1e-5, 1e-6));
 }
 
+// A planner that is only asked has no gradients to reduce, with zero1 or without.
+TEST(Learners, AnEvaluationNeedsNoGradients) {
+  const auto combs = testing::random_combs(9, 4);
+  const auto alone = comm::make_local_collectives();
+  const auto group = comm::make_mpi_collectives(MPI_COMM_WORLD);
+  LearnConfig config = testing::plain_config();
+  Learner one(testing::random_model(), combs, testing::kOptions, planner::Readout::mean_logit,
+              config, *alone);
+  for (const bool zero1 : {false, true}) {
+    config.zero1 = zero1;
+    auto frozen = std::make_unique<model::Llama>(testing::small_shape(), at::kFloat,
+                                                 testing::device(), /*with_gradients=*/false);
+    frozen->initialise(5 + static_cast<std::uint64_t>(group->rank()), 0.2);
+    Learner many(std::move(frozen), combs, testing::kOptions, planner::Readout::mean_logit, config,
+                 *group);
+    many.share_start();
+    EXPECT_TRUE(at::allclose(one.evaluate(combs), many.evaluate(combs), 1e-5, 1e-6));
+    EXPECT_EQ(many.evaluate({}).size(0), 0);
+  }
+}
+
+// One learner alone cannot go on: nobody waits for it, neither there nor in what comes next.
+TEST(Learners, AnEvaluationThatFailsSomewhereFailsEverywhere) {
+  const auto group = comm::make_mpi_collectives(MPI_COMM_WORLD);
+  const int last = group->size() - 1;
+  const auto combs = testing::random_combs(9, 4);
+  auto damaged = combs;
+  for (auto& comb : damaged) {
+    for (auto& probe : comb.probes) probe.tokens.clear();
+  }
+  Learner learner(testing::random_model(), combs, testing::kOptions, planner::Readout::mean_logit,
+                  testing::plain_config(), *group);
+  learner.share_start();
+  try {
+    learner.evaluate(group->rank() == last ? damaged : combs);
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const Error& e) {
+    const std::string expected =
+        group->rank() == last ? "has no token" : "learner " + std::to_string(last);
+    EXPECT_NE(std::string(e.what()).find(expected), std::string::npos) << e.what();
+  }
+  EXPECT_EQ(learner.evaluate(combs).size(1), 8);
+}
+
+// bf16 weights come with the fp32 ones that they were rounded from: those are the leader's, too.
+TEST(Learners, AllStartFromTheLeadersMasterWeights) {
+  const auto combs = testing::random_combs(3, 4);
+  const auto group = comm::make_mpi_collectives(MPI_COMM_WORLD);
+  const at::Tensor leaders = testing::random_model()->parameters().flat().clone();
+  for (const bool zero1 : {false, true}) {
+    LearnConfig config = testing::plain_config();
+    config.zero1 = zero1;
+    auto wide = testing::random_model();
+    if (group->rank() > 0) wide->initialise(99, 0.2);
+    auto narrow = testing::random_model(testing::kVocab, at::kBFloat16);
+    narrow->parameters().copy_from(wide->parameters());
+    Learner learner(std::move(narrow), combs, testing::kOptions, planner::Readout::mean_logit,
+                    config, *group, wide->parameters().flat());
+    learner.share_start();
+    learner.begin_stage(config, 10);
+    EXPECT_TRUE(at::equal(learner.weights(), leaders));
+    EXPECT_TRUE(at::equal(learner.online().parameters().flat(), leaders.to(at::kBFloat16)));
+    EXPECT_TRUE(at::equal(learner.target().parameters().flat(), leaders.to(at::kBFloat16)));
+  }
+}
+
+// What is read from a checkpoint is each learner's own part; the weights are whole once all have
+// read theirs.
+TEST(Learners, ARestoredGroupGoesOnToTheBit) {
+  const auto combs = testing::partly_labelled(20, 3);
+  const auto group = comm::make_mpi_collectives(MPI_COMM_WORLD);
+  straq::testing::TemporaryFolder folder;
+  for (const bool zero1 : {false, true}) {
+    LearnConfig config = testing::plain_config();
+    config.objective = {1, 0, 0.5};
+    config.batch = 8;
+    config.zero1 = zero1;
+    const auto source = imitation_transitions(combs, config, 8, 1);
+    const auto make = [&](std::uint64_t seed) {
+      auto model = testing::random_model();
+      model->initialise(seed, 0.2);
+      auto out = std::make_unique<Learner>(std::move(model), combs, testing::kOptions,
+                                           planner::Readout::mean_logit, config, *group);
+      out->share_start();
+      out->begin_stage(config, 40);
+      return out;
+    };
+    const auto a = make(5), b = make(6);
+    BatchStream batches(combs, config, config.objective, 1),
+        later(combs, config, config.objective, 1);
+    for (int i = 0; i < 17; ++i) {
+      const Batch& batch = batches.next();
+      a->step(batch, batches.epoch(), source);
+    }
+    CheckpointRecord record;
+    record.progress.stage_step = 17;
+    record.progress.optimizer_steps = a->optimizer_steps();
+    // Each writes its own copy, as on nodes without a common disk.
+    const std::string path = folder.path(zero1 ? "sharded" : "whole");
+    write_checkpoint(path, record, a->state());
+    b->restore(open_checkpoint(path, true));
+    b->share_restored();
+    later.skip(17);
+    for (int i = 0; i < 5; ++i) {
+      const Batch& batch = batches.next();
+      const double loss = a->step(batch, batches.epoch(), source).loss;
+      const Batch& again = later.next();
+      EXPECT_EQ(b->step(again, later.epoch(), source).loss, loss);
+    }
+    EXPECT_TRUE(at::equal(a->weights(), b->weights()));
+  }
+}
+
 TEST(Learners, AllStartFromTheLeadersWeights) {
   const auto combs = testing::random_combs(3, 4);
   const auto group = comm::make_mpi_collectives(MPI_COMM_WORLD);
@@ -129,7 +273,9 @@ TEST(Learners, AllStartFromTheLeadersWeights) {
   model->initialise(static_cast<std::uint64_t>(group->rank()), 0.2);
   Learner learner(std::move(model), combs, testing::kOptions, planner::Readout::mean_logit,
                   testing::plain_config(), *group);
+  learner.share_start();
   EXPECT_TRUE(group->all_equal(learner.online().parameters().checksum()));
+  EXPECT_EQ(learner.target().parameters().checksum(), learner.online().parameters().checksum());
 }
 
 TEST(Learners, DriftIsNoticedAtTheSync) {
