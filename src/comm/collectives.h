@@ -93,8 +93,8 @@ struct CollectivesConfig {
               {"local", Backend::local},
               {"mpi", Backend::mpi},
               {"nccl", Backend::nccl, kNcclBuilt}});
-    f("bucket_mb", bucket_mb, config::above(0));
-    f("timeout_seconds", timeout_seconds, config::above(0));
+    f("bucket_mb", bucket_mb, config::above_to(0, 1e6));
+    f("timeout_seconds", timeout_seconds, config::above_to(0, 1e9));
     f("deterministic", deterministic);
   }
 };

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <exception>
+#include <limits>
 #include <string>
 #include <thread>
 
 #include "comm/activity.h"
+#include "core/error.h"
 
 namespace straq::comm {
 namespace {
@@ -52,8 +55,17 @@ Communicator::~Communicator() {
 }
 
 void Communicator::post(int to, const Json& body) const {
-  auto& p = posted_.emplace_back(Posted{body.dump(), MPI_REQUEST_NULL});
-  MPI_Isend(p.text.data(), static_cast<int>(p.text.size()), MPI_CHAR, to, kControlTag, comm_,
+  // MessagePack, not text: the paths in a message are any bytes and must arrive as they are, and so
+  // must numbers that JSON's text has no word for.
+  std::string bytes;
+  Json::to_msgpack(body, bytes);
+  if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
+    fail_runtime("a message to rank " + std::to_string(to) + " has " +
+                     std::to_string(bytes.size()) + " bytes, more than MPI sends at once",
+                 "lower shards.dialogues_per_shard: a work item travels with its dialogues");
+  }
+  auto& p = posted_.emplace_back(Posted{std::move(bytes), MPI_REQUEST_NULL});
+  MPI_Isend(p.bytes.data(), static_cast<int>(p.bytes.size()), MPI_CHAR, to, kControlTag, comm_,
             &p.request);
 }
 
@@ -70,9 +82,15 @@ std::optional<Message> Communicator::poll(int source) const {
   if (!flag) return std::nullopt;
   int size = 0;
   MPI_Get_count(&status, MPI_CHAR, &size);
-  std::string text(static_cast<std::size_t>(size), '\0');
-  MPI_Mrecv(text.data(), size, MPI_CHAR, &handle, MPI_STATUS_IGNORE);
-  return Message{status.MPI_SOURCE, Json::parse(text)};
+  std::string bytes(static_cast<std::size_t>(size), '\0');
+  MPI_Mrecv(bytes.data(), size, MPI_CHAR, &handle, MPI_STATUS_IGNORE);
+  try {
+    return Message{status.MPI_SOURCE, Json::from_msgpack(bytes)};
+  } catch (const Json::exception& e) {
+    fail_runtime(
+        "a message of rank " + std::to_string(status.MPI_SOURCE) + " cannot be read: " + e.what(),
+        "every rank must run the same build of the program");
+  }
 }
 
 Message Communicator::receive(int source) const {
@@ -100,7 +118,7 @@ Json to_json(const Status& s) {
           {"checkpoint_every", s.checkpoint_every},
           {"checkpoint_seconds", s.checkpoint_seconds},
           {"checkpoint_step", s.checkpoint_step},
-          {"step_seconds", s.step_seconds},
+          {"step_seconds", std::isfinite(s.step_seconds) ? s.step_seconds : 0.0},
           {"diverged", s.diverged},
           {"failed", s.failed},
           {"satisfied", s.satisfied},

@@ -30,6 +30,7 @@ class Communicator {
   Communicator(const Communicator&) = delete;
   Communicator& operator=(const Communicator&) = delete;
 
+  // Texts in a message may be any bytes, and numbers any doubles: they arrive as they were sent.
   void send(int to, const Json& body) const;
   // The same without waiting for the receiver, who may be at work and have no time for a long
   // message yet. Messages to one rank arrive in the order of their sending, either way.
@@ -44,7 +45,7 @@ class Communicator {
 
  private:
   struct Posted {
-    std::string text;
+    std::string bytes;
     MPI_Request request;
   };
   MPI_Comm comm_;

@@ -12,6 +12,7 @@
 #include "comm/nccl_collectives.h"
 #include "comm/world.h"
 #include "core/environment.h"
+#include "core/json.h"
 
 namespace straq::comm {
 nlohmann::ordered_json RankPlace::to_json() const {
@@ -70,8 +71,8 @@ std::vector<RankPlace> gather_places(MPI_Comm comm) {
   MPI_Comm_rank(comm, &rank);
   MPI_Barrier(comm);
   std::vector<RankPlace> places;
-  for (const auto& text : gather_texts(comm, own_place(rank).to_json().dump())) {
-    places.push_back(RankPlace::from_json(nlohmann::json::parse(text)));
+  for (const auto& text : gather_texts(comm, dump_json(own_place(rank).to_json()))) {
+    places.push_back(RankPlace::from_json(parse_json(text, "the place of a rank")));
   }
   return places;
 }

@@ -20,9 +20,9 @@ struct RoleConfig {
   int learners = 0;            // 0: all ranks that are left
   int learners_per_group = 0;  // 0: all learners form one group
   void fields(config::Fields& f) {
-    f("preprocessors", preprocessors, config::at_least(0));
-    f("learners", learners, config::at_least(0));
-    f("learners_per_group", learners_per_group, config::at_least(0));
+    f("preprocessors", preprocessors, config::between(0, 1e6));
+    f("learners", learners, config::between(0, 1e6));
+    f("learners_per_group", learners_per_group, config::between(0, 1e6));
   }
 };
 

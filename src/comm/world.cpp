@@ -1,11 +1,17 @@
 #include "comm/world.h"
 
+#include <atomic>
 #include <cstdlib>
 
 #include "core/error.h"
 #include "core/log.h"
 
 namespace straq::comm {
+namespace {
+
+std::atomic<void (*)()> abort_hook = nullptr;
+
+}  // namespace
 
 int promised_ranks() {
   // Under mpirun the launcher's own promise counts: inside a Slurm job its daemons are a step of
@@ -14,9 +20,12 @@ int promised_ranks() {
   const char* tasks = std::getenv("SLURM_NTASKS");
   const char* step = std::getenv("SLURM_STEP_ID");
   if (tasks == nullptr || step == nullptr) return 0;
-  // The batch script itself is the step "batch" (4294967291); a program run by it without srun is
-  // a deliberate world of one.
-  if (std::string(step) == "batch" || std::string(step) == "4294967291") return 0;
+  // The batch script and the shell of salloc are steps of their own, with numbers from the top of
+  // the range or words; a program that they run without srun is a deliberate world of one.
+  constexpr unsigned long kMostSteps = 0xfffffff0;
+  char* end = nullptr;
+  const unsigned long number = std::strtoul(step, &end, 10);
+  if (end == step || *end != '\0' || number >= kMostSteps) return 0;
   return std::atoi(tasks);
 }
 
@@ -59,7 +68,12 @@ std::string World::host() {
   return std::string(name, static_cast<std::size_t>(length));
 }
 
+void World::before_abort(void (*hook)()) {
+  abort_hook = hook;
+}
+
 void World::abort(int code) {
+  if (const auto hook = abort_hook.load()) hook();
   MPI_Abort(MPI_COMM_WORLD, code);
   std::abort();  // not reached; MPI_Abort is not declared noreturn
 }

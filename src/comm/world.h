@@ -28,6 +28,8 @@ class World {
 
   // Ends the whole job with `code`, for a failure that the other ranks cannot learn of otherwise.
   [[noreturn]] static void abort(int code);
+  // Runs in front of every abort, from whatever thread; it may not talk to MPI.
+  static void before_abort(void (*hook)());
 
  private:
   int rank_ = 0;

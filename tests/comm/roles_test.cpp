@@ -81,6 +81,12 @@ TEST(World, PromiseIsTheLaunchersOrTheSlurmSteps) {
   EXPECT_EQ(with({}), 0);
   EXPECT_EQ(with({{"SLURM_NTASKS", "8"}, {"SLURM_STEP_ID", "0"}}), 8);
   EXPECT_EQ(with({{"SLURM_NTASKS", "8"}, {"SLURM_STEP_ID", "4294967291"}}), 0);  // the batch script
+  // Neither are the shell of salloc, an adopted ssh session and what has no number yet.
+  for (const char* special :
+       {"4294967290", "4294967292", "4294967293", "batch", "interactive", "extern", "", "1x"}) {
+    EXPECT_EQ(with({{"SLURM_NTASKS", "8"}, {"SLURM_STEP_ID", special}}), 0) << special;
+  }
+  EXPECT_EQ(with({{"SLURM_NTASKS", "8"}, {"SLURM_STEP_ID", "4000000000"}}), 8);
   EXPECT_EQ(with({{"SLURM_NTASKS", "8"}}), 0);
   // mpirun inside a job: its daemon is a step of one task, the world has three ranks.
   EXPECT_EQ(with({{"SLURM_NTASKS", "1"},

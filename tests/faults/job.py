@@ -1,5 +1,6 @@
 """What the fault tests share: a tiny experiment, and a start of the program whose ranks can be
 found, watched and killed."""
+import contextlib
 import os
 import pathlib
 import shutil
@@ -27,6 +28,21 @@ def reason_to_skip():
     if not PROGRAM or not os.access(PROGRAM, os.X_OK):
         return f"no program at {PROGRAM!r}"
     return None if shutil.which("mpirun") else "no mpirun"
+
+
+@contextlib.contextmanager
+def environment(variables):
+    """Variables of the environment that hold inside the block."""
+    before = {k: os.environ.get(k) for k in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            if value is None:
+                del os.environ[key]
+            else:
+                os.environ[key] = value
 
 
 class Job:
