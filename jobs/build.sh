@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Configures and builds one preset into build/<preset>/; a rerun builds only what changed.
 #
-# usage: bash jobs/build.sh [--preset cpu|cuda|asan] [--jobs N] [TARGET ...]
+# usage: bash jobs/build.sh [--preset cpu|cuda|asan|tsan] [--jobs N] [TARGET ...]
 #
-#   --preset P  cpu (default), cuda, asan
+#   --preset P  cpu (default), cuda, asan, tsan
 #   --jobs N    compilers at once; default: one a core, as far as memory reaches
 #   TARGET      for example straq or test_core; default: everything
 set -euo pipefail

@@ -4,6 +4,7 @@
 
 #include "command.h"
 #include "coordinate/estimate.h"
+#include "coordinate/settings.h"
 
 namespace straq::jobs {
 
@@ -19,16 +20,21 @@ Command make_estimate(CLI::App& app, Common& common) {
       app.add_subcommand("estimate", "Memory and step time of a config, before submitting it");
   o->config.add_to(*c);
   c->add_option("--learners", o->learners, "learners of a group, one GPU each")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 100000));
   c->add_option("--gpu", o->gpu, "kind of GPU: a100-40, a100-80, h100, h200, l40s");
-  c->add_option("--vocab", o->vocab, "vocabulary, where the shape has none");
+  c->add_option("--vocab", o->vocab, "vocabulary, where the shape has none")
+      ->check(CLI::Range(1, 100000000));
   c->add_option("--utilisation", o->utilisation, "assumed share of the GPU's peak")
       ->check(CLI::Range(0.01, 1.0));
-  c->add_option("--rows-per-decision", o->rows, "comb tokens a decision (default: ESConv's, 85)");
-  c->add_option("--trunk-tokens", o->trunk, "tokens of a dialogue (default: ESConv's, 940)");
+  c->add_option("--rows-per-decision", o->rows, "comb tokens a decision (default: ESConv's, 85)")
+      ->check(CLI::Range(1e-6, 1e9));
+  c->add_option("--trunk-tokens", o->trunk, "tokens of a dialogue (default: ESConv's, 940)")
+      ->check(CLI::Range(1e-6, 1e9));
   c->footer("Example: straq estimate configs/paper_imit.yaml --learners 8 --gpu h100");
   return {c, [=, &common] {
-            const auto config = coordinate::read_experiment(o->config.load());
+            const config::Value root = o->config.load();
+            coordinate::check_settings(root, {});
+            const auto config = coordinate::read_experiment(root);
             auto input = coordinate::estimate_input(config, o->learners, o->vocab);
             if (o->rows > 0) input.rows_per_decision = o->rows;
             if (o->trunk > 0) input.trunk_tokens = o->trunk;

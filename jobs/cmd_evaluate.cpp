@@ -20,16 +20,17 @@ Command make_evaluate(CLI::App& app, Common& common) {
             return run_with_mpi({}, [&](const comm::World& world, const config::Value&) {
               coordinate::LearnerGroup learners(world.comm(),
                                                 comm::find_node_place(world.comm(), true));
-              std::vector<Table> tables;
-              for (const auto& run : o->runs) {
-                coordinate::evaluate_run(run, o->splits, learners);
-                if (world.rank() != 0) continue;
-                for (auto& t : report::results_tables(report::read_results(run))) {
-                  tables.push_back(std::move(t));
+              for (const auto& run : o->runs) coordinate::evaluate_run(run, o->splits, learners);
+              return on_rank_zero(world, [&] {
+                std::vector<Table> tables;
+                for (const auto& run : o->runs) {
+                  for (auto& t : report::results_tables(report::read_results(run))) {
+                    tables.push_back(std::move(t));
+                  }
                 }
-              }
-              if (world.rank() == 0) print_tables(common, tables);
-              return 0;
+                print_tables(common, tables);
+                return 0;
+              });
             });
           }};
 }

@@ -3,6 +3,7 @@
 
 #include "coordinate/coordinator.h"
 #include "mpi_job.h"
+#include "settings_check.h"
 
 namespace straq::jobs {
 
@@ -15,6 +16,8 @@ Command make_preprocess(CLI::App& app, Common&) {
       "Example: mpirun -n 4 straq preprocess configs/esconv_small.yaml");
   return {c, [=] {
             return run_with_mpi(*config, [](const comm::World& world, const config::Value& root) {
+              const int settled = settings_are_meant(world, root, false);
+              if (settled != 0) return settled;
               const int ready = prepare_corpus(world, root);
               if (ready != 0) return ready;
               return coordinate::run_job(world, {root, /*preprocess=*/true, /*learn=*/false});

@@ -1,9 +1,12 @@
 // straq submit: a config as batch jobs that wait for each other.
+#include <filesystem>
 #include <iostream>
 #include <memory>
 
 #include "command.h"
+#include "coordinate/settings.h"
 #include "coordinate/submit.h"
+#include "core/error.h"
 #include "core/log.h"
 
 namespace straq::jobs {
@@ -14,8 +17,14 @@ int submit_and_print(const ConfigArgument& config, coordinate::SubmitOptions opt
   options.config = config.path;
   options.sets = config.sets;
   const std::string home = coordinate::find_home();
-  const auto plan =
-      coordinate::plan_submission(config.load(), options, coordinate::read_site(home));
+  // What a relative path means here, in the config and on the command line, it means in the jobs.
+  std::error_code ec;
+  const auto here = std::filesystem::current_path(ec);
+  if (ec) fail_input("the current folder is not there: " + ec.message(), "change to another one");
+  if (!std::filesystem::equivalent(here, home, ec)) options.folder = here.string();
+  const config::Value root = config.load();
+  coordinate::check_settings(root, {});
+  const auto plan = coordinate::plan_submission(root, options, coordinate::read_site(home));
   for (const auto& note : plan.notes) log::info("submit", "{}", note);
   std::vector<std::string> ids;
   if (!dry_run) ids = coordinate::submit(plan, home);
@@ -62,24 +71,31 @@ Command make_submit(CLI::App& app, Common& common) {
   c->add_flag("--dry-run", o->dry_run, "print the commands as a script, submit nothing");
   auto* array = c->add_flag("--array", o->array, "a job array, one task a point (sweeps: default)");
   c->add_flag("--allocation", o->allocation, "a sweep in one allocation")->excludes(array);
-  c->add_option("--at-once", s.at_once, "tasks of the array that run at the same time");
+  c->add_option("--at-once", s.at_once, "tasks of the array that run at the same time")
+      ->check(CLI::Range(1, 100000000));
   c->add_flag("--no-preprocess", o->no_preprocess, "the shards are there");
   c->add_flag("--no-report", o->no_report, "no report at the end");
   c->add_option("--preprocessors", s.preprocessors, "ranks that write shards")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
-  c->add_option("--learners", s.learners, "learners of the job, or of each task of an array");
-  c->add_option("--nodes", s.nodes, "nodes of the job, or of each task of an array");
-  c->add_option("--gpus-per-node", s.gpus_per_node, "GPUs of each node, one a learner; 0: on CPUs");
+      ->check(CLI::Range(1, 100000));
+  c->add_option("--learners", s.learners, "learners of the job, or of each task of an array")
+      ->check(CLI::Range(1, 100000));
+  c->add_option("--nodes", s.nodes, "nodes of the job, or of each task of an array")
+      ->check(CLI::Range(1, 100000));
+  c->add_option("--gpus-per-node", s.gpus_per_node, "GPUs of each node, one a learner; 0: on CPUs")
+      ->check(CLI::Range(0, 1000));
   c->add_option("--gpu", s.gpu_kind, "kind of GPU, for memory and time (as straq estimate)");
-  c->add_option("--cpus-per-task", s.cpus_per_task, "cores of a rank (default: 4 with GPUs, or 1)");
-  c->add_option("--mem-per-cpu", s.mem_per_cpu_mb, "MB (default: from the estimate)");
+  c->add_option("--cpus-per-task", s.cpus_per_task, "cores of a rank (default: 4 with GPUs, or 1)")
+      ->check(CLI::Range(1, 100000));
+  c->add_option("--mem-per-cpu", s.mem_per_cpu_mb, "MB (default: from the estimate)")
+      ->check(CLI::Range(1, 100000000));
   c->add_option("--time", s.time, "time limit as Slurm writes it");
   c->add_option("--account", s.account, "default: slurm/site.env");
   c->add_option("--partition", s.partition, "default: slurm/site.env");
   c->add_option("--sbatch", s.extra, "another option for every sbatch, as --sbatch=--qos=long");
   c->footer(
-      "Each job waits for the one before it; the report also comes after a failure.\n"
+      "Each job waits for the one before it; the report also comes after a failure. Jobs run in\n"
+      "the folder where this is called, as straq run would.\n"
       "Example: straq submit configs/sweeps/gamma_small.yaml --at-once 4 --dry-run\n"
       "         straq submit configs/paper_imit.yaml --gpus-per-node 8 --gpu h100");
   return {c, [=, &common] {

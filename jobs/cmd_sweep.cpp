@@ -7,10 +7,12 @@
 
 #include "coordinate/coordinator.h"
 #include "coordinate/estimate.h"
+#include "coordinate/stop.h"
 #include "coordinate/sweep_state.h"
 #include "core/error.h"
 #include "dialogue/data_config.h"
 #include "mpi_job.h"
+#include "settings_check.h"
 
 namespace straq::jobs {
 namespace {
@@ -20,7 +22,7 @@ struct Options {
   int point = -1;
   std::string points;
   bool list = false, status = false, retry_failed = false;
-  HangOptions hang;
+  JobOptions hang;
 };
 
 void require_sweep(const std::string& path, const config::Value& root) {
@@ -56,15 +58,13 @@ int print_status(const Options& o, const Common& common) {
   return 0;
 }
 
-// Decisions of the train split; nothing where the corpus is not there (yet).
-std::optional<std::int64_t> count_decisions(const dialogue::DataConfig& data) {
+// Of the train split; nothing where the corpus is not there (yet).
+std::optional<coordinate::EpochSize> measure_train(const dialogue::DataConfig& data) {
   try {
     const auto splits = dialogue::load_splits(data);
     const auto* train = splits.find("train");
     if (train == nullptr) return std::nullopt;
-    std::int64_t n = 0;
-    for (const auto& e : train->episodes) n += static_cast<std::int64_t>(e.decisions.size());
-    return n;
+    return coordinate::measure_epoch(train->episodes);
   } catch (const Error&) {
     return std::nullopt;
   }
@@ -75,9 +75,10 @@ constexpr std::int64_t kAssumedDecisions = 12000;
 int print_list(const Options& o, const Common& common) {
   const config::Value root = o.config.load();
   require_sweep(o.config.path, root);
+  coordinate::check_settings(root, {});
   const auto points = coordinate::expand_points(root);
   const auto only = chosen(o, points.size());
-  std::map<std::string, std::optional<std::int64_t>> counted;  // by data section
+  std::map<std::string, std::optional<coordinate::EpochSize>> counted;  // by data section
   bool assumed = false, unknown = false;
   Table t;
   t.id = "points";
@@ -90,14 +91,14 @@ int print_list(const Options& o, const Common& common) {
     const auto config = coordinate::read_experiment(points[i].config);
     if (only && !std::binary_search(only->begin(), only->end(), i)) continue;
     const auto [at, fresh] = counted.try_emplace(config::to_yaml(config::dump(config.data)));
-    if (fresh) at->second = count_decisions(config.data);
+    if (fresh) at->second = measure_train(config.data);
     assumed = assumed || !at->second;
-    const std::int64_t decisions = at->second.value_or(kAssumedDecisions);
+    const auto epoch = at->second.value_or(coordinate::EpochSize{kAssumedDecisions, 0});
     std::vector<Cell> row = {i, points[i].name};
     for (const auto& [key, value] : points[i].parameters) row.emplace_back(value);
-    row.emplace_back(static_cast<long>(coordinate::run_steps(config, decisions)));
+    row.emplace_back(static_cast<long>(coordinate::run_steps(config, epoch)));
     try {
-      row.push_back(Cell::real(coordinate::run_flops(config, decisions) / 1e12, 1));
+      row.push_back(Cell::real(coordinate::run_flops(config, epoch) / 1e12, 1));
     } catch (const Error&) {
       row.push_back(Cell::missing());
       unknown = true;
@@ -136,6 +137,7 @@ Command make_sweep(CLI::App& app, Common& common) {
       "         straq sweep configs/sweeps/gamma_small.yaml --status\n"
       "         srun straq sweep configs/sweeps/gamma_small.yaml --point $SLURM_ARRAY_TASK_ID");
   return {c, [=, &common] {
+            if (o->list || o->status) coordinate::leave_stop_to_the_system();
             if (o->list) return print_list(*o, common);
             if (o->status) return print_status(*o, common);
             return run_with_mpi(o->config,
@@ -150,6 +152,8 @@ Command make_sweep(CLI::App& app, Common& common) {
                                     return 0;
                                   });
                                   if (code != 0) return code;
+                                  const int settled = settings_are_meant(world, root, false);
+                                  if (settled != 0) return settled;
                                   const int ready = prepare_corpus(world, root);
                                   return ready != 0 ? ready : coordinate::run_job(world, plan);
                                 });

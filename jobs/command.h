@@ -32,7 +32,10 @@ struct ConfigArgument {
   // The config file or --from, one of them.
   void add_with_from_to(CLI::App& app);
   bool one_is_needed = false;
-  config::Value load() const;  // with `base:` and --set applied
+  // With `base:`, --set and variables applied; a recorded config is taken as it stands, for its
+  // variables were replaced when the run was made.
+  config::Value load() const;
+  bool recorded() const { return !from.empty(); }
 };
 
 // Adds a command to `app`. The callback runs after the command line was parsed and returns the

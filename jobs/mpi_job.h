@@ -10,21 +10,25 @@
 
 namespace straq::jobs {
 
-// --hang-rank R and --hang-step N: a rank that waits for a debugger.
-struct HangOptions {
+// What the commands that train have in common: --continue-anyway, and a rank that waits for a
+// debugger (--hang-rank R, --hang-step N).
+struct JobOptions {
+  bool continue_anyway = false;
   int rank = -1;
   std::int64_t step = 0;
   void add_to(CLI::App& app);
   void apply(coordinate::JobPlan& plan) const;
 };
 
-// Starts MPI, loads the config on every rank and runs `body`. An Error thrown while loading is the
-// same on every rank and is reported by rank 0 alone. An exception out of `body` on a rank of a
-// larger world ends the job with its exit code.
+// Starts MPI and the watchdog, loads the config on every rank and runs `body`. What one rank cannot
+// load, or loads differently, all ranks leave with, in that rank's words; so they do with a
+// SharedError or SharedFailure out of `body`. Any other exception out of `body` is one rank's alone
+// and ends the whole job with its exit code.
 int run_with_mpi(const ConfigArgument& config,
                  const std::function<int(const comm::World&, const config::Value&)>& body);
 
-// Runs `work` on rank 0 while the others wait, and gives everybody its exit code.
+// Runs `work` on rank 0 while the others wait, and gives everybody its exit code. Throws
+// comm::SharedError on all for what `work` throws.
 int on_rank_zero(const comm::World& world, const std::function<int()>& work);
 
 // Generates the simulated corpus that the config's `simulate` section names, if it names one. Gives

@@ -7,8 +7,11 @@
 
 #include "command.h"
 #include "coordinate/provenance.h"
+#include "coordinate/stop.h"
 #include "core/error.h"
+#include "core/json.h"
 #include "core/log.h"
+#include "output.h"
 
 namespace straq::jobs {
 
@@ -27,34 +30,50 @@ void ConfigArgument::add_with_from_to(CLI::App& app) {
   one_is_needed = true;
 }
 
+namespace {
+
+// A recorded run, given as its folder or its config.yaml, as the config that makes it again.
+config::Value load_recorded(const std::string& from) {
+  namespace fs = std::filesystem;
+  std::error_code ec;
+  const bool folder = fs::is_directory(from, ec);
+  config::Value root = config::load_yaml(folder ? from + "/config.yaml" : from);
+  if (root.kind != config::Value::Kind::map) {
+    fail_input(from + ": this is no recorded config", "name a run's folder or its config.yaml");
+  }
+  if (root.find("base") != nullptr) {
+    fail_input(from + ": a recorded config says everything itself, and this one has a `base:`",
+               "name it without --from");
+  }
+  const config::Value* results = root.find("results");
+  const fs::path base = results ? results->scalar : "results";
+  root.set("results", config::Value::make_scalar((base / "reproduced").string()));
+  // A sweep's points differ by their folders; made again one by one they need names that do.
+  const auto place = fs::absolute(from, ec).lexically_normal();
+  const auto recorded = folder ? place : place.parent_path();
+  const std::string point = (recorded / ".").parent_path().filename().string();
+  const config::Value* name = root.find("name");
+  const bool one_of_many = point.rfind("seed-", 0) != 0 && point.find('_') != std::string::npos;
+  if (name != nullptr && one_of_many && fs::exists(recorded / "provenance.json", ec)) {
+    root.set("name", config::Value::make_scalar(name->scalar + "_" + point));
+  }
+  return root;
+}
+
+}  // namespace
+
 config::Value ConfigArgument::load() const {
-  config::Value root = config::Value::make_map();
-  if (!from.empty()) {
-    const bool folder = std::filesystem::is_directory(from);
-    root = config::load_config(folder ? from + "/config.yaml" : from);
-    const config::Value* results = root.find("results");
-    const std::filesystem::path base = results ? results->scalar : "results";
-    root.set("results", config::Value::make_scalar((base / "reproduced").string()));
-    // A sweep's points differ by their folders; made again one by one they need names that do.
-    const auto place = std::filesystem::absolute(from).lexically_normal();
-    const auto recorded = folder ? place : place.parent_path();
-    const std::string point = (recorded / ".").parent_path().filename().string();
-    const config::Value* name = root.find("name");
-    const bool one_of_many = point.rfind("seed-", 0) != 0 && point.find('_') != std::string::npos;
-    if (name != nullptr && one_of_many && std::filesystem::exists(recorded / "provenance.json")) {
-      root.set("name", config::Value::make_scalar(name->scalar + "_" + point));
-    }
-  } else if (!path.empty()) {
-    root = config::load_config(path);
-  } else if (one_is_needed) {
+  if (from.empty() && !path.empty()) return config::load_config(path, sets);
+  if (from.empty() && one_is_needed) {
     fail_input("there is no config", "name a config file, or a recorded run with --from");
   }
+  config::Value root = from.empty() ? config::Value::make_map() : load_recorded(from);
   for (const auto& s : sets) config::apply_set(root, s);
   return root;
 }
 
 void print_json(const nlohmann::ordered_json& json) {
-  std::cout << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  std::cout << dump_json(json, 2) << "\n";
 }
 
 void print_tables(const Common& common, const std::vector<Table>& tables) {
@@ -68,10 +87,48 @@ void print_tables(const Common& common, const std::vector<Table>& tables) {
     std::cout << (i ? "\n" : "") << tables[i].to_text();
 }
 
+namespace {
+
+// Commands that save when they are asked to stop, and then end with exit code 75.
+bool saves_when_stopped(const std::string& command) {
+  return command == "preprocess" || command == "train" || command == "sweep" || command == "run";
+}
+
+}  // namespace
 }  // namespace straq::jobs
 
-int main(int argc, char** argv) {
-  using namespace straq;
+// Setting up libtorch and MPI takes seconds in which a signal would end the process as if it could
+// not be stopped: the handlers are there before the libraries' own initialisation. (A sanitizer has
+// to come first.)
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+[[gnu::section(".preinit_array"),
+  gnu::used]] static void (*const straq_early)() = straq::coordinate::watch_for_stop_early;
+#endif
+
+namespace straq::jobs {
+namespace {
+
+// Runs `work` and gives the exit code of whatever it throws, after saying what it was.
+int reported(const std::function<int()>& work) {
+  const auto failed = static_cast<int>(ErrorKind::failure);
+  try {
+    return work();
+  } catch (const Error& e) {
+    log::error("straq", "{}", e.full());
+    return e.exit_code();
+  } catch (const std::bad_alloc&) {
+    log::error("straq", "out of memory");
+    return failed;
+  } catch (const std::filesystem::filesystem_error& e) {
+    log::error("straq", "{}: {}", e.path1().string(), e.code().message());
+    return failed;
+  } catch (const std::exception& e) {
+    log::error("straq", "unexpected failure: {}", e.what());
+    return failed;
+  }
+}
+
+int run_program(int argc, char** argv) {
   // A step frees and takes the same large blocks again: giving them back to the kernel each time
   // costs a page fault for every 4 KiB that comes back.
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
@@ -85,7 +142,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   coordinate::remember_command_line(argc, argv);
-  jobs::Common common;
+  Common common;
   app.add_flag("--quiet", common.quiet, "log errors only");
   app.add_flag("--verbose", common.verbose, "log debugging detail");
   app.add_option("--log-format", common.log_format, "text or json, on standard error")
@@ -93,16 +150,13 @@ int main(int argc, char** argv) {
   app.add_option("--format", common.format, "text or json, for the result on standard output")
       ->check(CLI::IsMember({"text", "json"}));
 
-  std::vector<jobs::Command> commands = {
+  std::vector<Command> commands = {
       // one line a command
-      jobs::make_tokenizer(app, common), jobs::make_dataset(app, common),
-      jobs::make_simulate(app, common),  jobs::make_preprocess(app, common),
-      jobs::make_train(app, common),     jobs::make_sweep(app, common),
-      jobs::make_run(app, common),       jobs::make_evaluate(app, common),
-      jobs::make_report(app, common),    jobs::make_score(app, common),
-      jobs::make_model(app, common),     jobs::make_estimate(app, common),
-      jobs::make_doctor(app, common),    jobs::make_submit(app, common),
-      jobs::make_annotate(app, common),
+      make_tokenizer(app, common),  make_dataset(app, common),  make_simulate(app, common),
+      make_preprocess(app, common), make_train(app, common),    make_sweep(app, common),
+      make_run(app, common),        make_evaluate(app, common), make_report(app, common),
+      make_score(app, common),      make_model(app, common),    make_estimate(app, common),
+      make_doctor(app, common),     make_submit(app, common),   make_annotate(app, common),
   };
 
   try {
@@ -114,16 +168,24 @@ int main(int argc, char** argv) {
              : common.verbose ? log::Level::debug
                               : log::Level::info,
              common.log_format == "json" ? log::Format::json : log::Format::text);
-  try {
-    for (auto& command : commands) {
-      if (command.app->parsed()) return command.run();
+  for (auto& command : commands) {
+    if (!command.app->parsed()) continue;
+    if (saves_when_stopped(command.app->get_name())) {
+      coordinate::watch_for_stop();
+    } else {
+      coordinate::leave_stop_to_the_system();
     }
-  } catch (const Error& e) {
-    log::error("straq", "{}", e.full());
-    return e.exit_code();
-  } catch (const std::exception& e) {
-    log::error("straq", "unexpected failure: {}", e.what());
-    return static_cast<int>(ErrorKind::failure);
+    return command.run();
   }
   return 0;
+}
+
+}  // namespace
+}  // namespace straq::jobs
+
+int main(int argc, char** argv) {
+  straq::coordinate::watch_for_stop_early();
+  straq::jobs::keep_standard_streams();
+  const int code = straq::jobs::reported([&] { return straq::jobs::run_program(argc, argv); });
+  return straq::jobs::finish_output(code);
 }

@@ -6,7 +6,8 @@
 # The signals: `--signal=B:USR2@180` warns the batch shell alone. Without B: Slurm would signal the
 # steps and miss ranks that mpirun started on the first node, which belong to no step. The shell
 # passes the warning to srun or mpirun, and both pass it to every rank. SIGTERM (preemption,
-# scontrol requeue, scancel) Slurm sends to all processes itself; the shell only has to outlive it.
+# scontrol requeue, scancel) Slurm sends to all processes itself, as a terminal does SIGINT (Ctrl-C)
+# and SIGHUP; the shell only has to outlive it.
 
 # True when `srun --mpi=pmix` gives the ranks of this Open MPI one world: Slurm has the plugin and
 # Open MPI 4 was built with PMIx (5 always is). Otherwise srun starts separate worlds of one rank.
@@ -39,6 +40,7 @@ straq_prepare() {
     if [[ -n "${SLURM_JOB_GPUS:-}${SLURM_GPUS_ON_NODE:-}" ]]; then preset=cuda; fi
   fi
   program="${STRAQ_PROGRAM:-$STRAQ_HOME/build/$preset/straq}"
+  if [[ "$program" == */* && "$program" != /* ]]; then program="$STRAQ_HOME/$program"; fi
   if [[ ! -x "$program" && -z "$STRAQ_CONTAINER" ]]; then
     echo "error: no program at $program" >&2
     echo "  hint: on a login node, bash jobs/setup.sh; bash jobs/build.sh --preset $preset" >&2
@@ -47,6 +49,20 @@ straq_prepare() {
   local container=()
   read -r -a container <<<"$STRAQ_CONTAINER"
   straq_program=(${container[@]+"${container[@]}"} "$program")
+}
+
+# straq_place ARGUMENT...: the arguments without a leading --in=FOLDER go to $straq_arguments, and the
+# program will run in that folder: it is where `straq submit` was called, and relative paths mean
+# places below it. Without it the program runs in the repository.
+straq_place() {
+  if [[ "${1:-}" == --in=* ]]; then
+    if ! cd "${1#--in=}"; then
+      echo "error: the folder that the job was submitted from is not here: ${1#--in=}" >&2
+      return 2
+    fi
+    shift
+  fi
+  straq_arguments=("$@")
 }
 
 # Starts a command and waits for it. A warning is repeated every few seconds until the command has
@@ -60,7 +76,7 @@ straq_supervise() {
   ) &
   child=$!
   trap 'straq_signalled=1; straq_warned=1' USR2
-  trap 'straq_signalled=1' TERM
+  trap 'straq_signalled=1' TERM INT HUP
   while :; do
     if ((straq_warned)) && [[ -z "${straq_messenger:-}" ]]; then
       straq_say "warned: passing SIGUSR2 on"
@@ -107,11 +123,14 @@ straq_requeue() {
   fi
 }
 
-# straq_launch COMMAND ARGUMENT...: on all tasks. The exit code is the program's.
+# straq_launch COMMAND [--in=FOLDER] ARGUMENT...: on all tasks. The exit code is the program's.
 straq_launch() {
+  local straq_arguments=()
   straq_warned=0
   trap 'straq_warned=1' USR2
   straq_prepare || return
+  straq_place "${@:2}" || return
+  set -- "$1" ${straq_arguments[@]+"${straq_arguments[@]}"}
   local launcher="$STRAQ_LAUNCHER" threads tasks="${SLURM_NTASKS:-1}"
   if [[ "$launcher" == auto ]]; then
     if straq_srun_speaks_pmix; then launcher=srun; else launcher=mpirun; fi
@@ -161,9 +180,12 @@ straq_launch() {
   return "$status"
 }
 
-# straq_alone COMMAND ARGUMENT...: one process without MPI.
+# straq_alone COMMAND [--in=FOLDER] ARGUMENT...: one process without MPI.
 straq_alone() {
+  local straq_arguments=()
   straq_prepare || return
+  straq_place "${@:2}" || return
+  set -- "$1" ${straq_arguments[@]+"${straq_arguments[@]}"}
   local status=0
   straq_say "straq $*"
   "${straq_program[@]}" "$@" || status=$?

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "comm/activity.h"
+#include "comm/fault.h"
+#include "comm/outcome.h"
 #include "coordinate/stop.h"
 #include "coordinate/watchdog.h"
 #include "core/error.h"
@@ -40,7 +42,10 @@ int Coordinator::run() {
   };
   while (!finished()) {
     // Waiting sleeps between polls: the coordinator shares a core with a learner on a laptop.
-    const auto signalled = [&] { return stop_requested() && !ledger_.stopping(); };
+    // In a job that is being aborted the launcher's signals are no request.
+    const auto signalled = [&] {
+      return stop_requested() && !ledger_.stopping() && !abort_announced();
+    };
     if (const auto message = control_.receive_unless(signalled)) {
       handle(*message);
     } else {
@@ -56,8 +61,9 @@ int Coordinator::run() {
 }
 
 void Coordinator::stop(const std::string& who) {
-  if (ledger_.stopping()) return;
-  log::warn("coordinate", "{} was asked to stop: saving and ending the job", who);
+  if (ledger_.stopping() || abort_announced()) return;
+  // What was saved the learners say themselves.
+  log::warn("coordinate", "{} was asked to stop: asking the learners to save and end", who);
   ledger_.stop();
 }
 
@@ -82,15 +88,19 @@ void Coordinator::handle_preprocessor(const comm::Message& message) {
     DatasetProgress& progress = ledger_.datasets()[dataset];
     --progress.in_flight;
     if (type == "record") {
-      progress.job->add(shard::record_from_json(
-          message.body.at("record"), "record of rank " + std::to_string(message.source)));
+      try {
+        comm::fault_point("keeping a record");
+        progress.job->add(shard::record_from_json(
+            message.body.at("record"), "record of rank " + std::to_string(message.source)));
+      } catch (const std::exception& e) {  // the manifest's disk is full, most likely
+        progress.fail(item, as_failure(e));
+      }
     } else {
-      const std::string reason = message.body.at("reason");
-      log::error("coordinate", "{}: {}", item.file(), reason);
-      if (progress.failure.empty()) progress.failure = item.file() + ": " + reason;
-      progress.pending.clear();
+      progress.fail(item, PointFailure(failure_kind(message.body.at("failure")),
+                                       Error(static_cast<ErrorKind>(message.body.at("kind")),
+                                             message.body.at("reason"))));
     }
-    progress.release_if_complete();
+    progress.release_if_over();
   }
   feed_preprocessor(message.source);
 }
@@ -175,13 +185,7 @@ bool Coordinator::assign_point(int g) {
     if (job.state != PointState::missing || job.elsewhere) continue;
     const auto& data = ledger_.datasets()[job.dataset];
     if (!data.failure.empty()) {
-      job.state = PointState::failed;
-      job.result.kind = ErrorKind::input;
-      job.result.failure = FailureKind::bad_input;
-      job.result.reason = "its data set could not be made: " + data.failure;
-      RunFolder(ledger_.task(job).run_folder)
-          .fail({job.result.failure, job.result.kind, job.result.reason});
-      ledger_.update_index();
+      ledger_.fail_without_data(job);
       continue;
     }
     if (!data.ready(splits_to_train(job.config))) {
@@ -226,6 +230,7 @@ int run_preprocessor(const comm::World& world) {
     comm::enter_phase("preprocessing a shard", comm::Patience::phase, item.index);
     hang_if_arranged(item.index);
     try {
+      comm::fault_point("preprocessing");
       auto& maker = makers[body.at("dataset").get<std::size_t>()];
       if (!maker) {
         maker = std::make_unique<ShardMaker>(
@@ -237,8 +242,12 @@ int run_preprocessor(const comm::World& world) {
       const auto record = maker->process(item, episodes);
       log::debug("preprocess", "{}: {} decisions", item.file(), record.decisions);
       control.send(0, {{"type", "record"}, {"record", shard::to_json(record)}});
-    } catch (const Error& e) {
-      control.send(0, {{"type", "failed"}, {"reason", e.full()}});
+    } catch (const std::exception& e) {
+      const PointFailure failure = as_failure(e);
+      control.send(0, {{"type", "failed"},
+                       {"reason", failure.full()},
+                       {"failure", name(failure.failure())},
+                       {"kind", failure.exit_code()}});
     }
   }
 }
@@ -268,10 +277,17 @@ int run_alone(Ledger& ledger, const comm::Layout& layout) {
     for (; !data.pending.empty(); data.pending.pop_front()) {
       if (stop_requested()) ledger.stop();
       if (ledger.stopping()) return ledger.exit_code();
-      comm::enter_phase("preprocessing a shard", comm::Patience::phase, data.pending.front().index);
-      data.job->add(data.job->process(data.pending.front()));
+      const shard::WorkItem item = data.pending.front();
+      comm::enter_phase("preprocessing a shard", comm::Patience::phase, item.index);
+      try {
+        data.job->add(data.job->process(item));
+      } catch (const std::exception& e) {
+        // As on many ranks: its points fail, the others do not need it.
+        data.fail(item, as_failure(e));
+        break;
+      }
     }
-    data.release_if_complete();
+    data.release_if_over();
   }
   if (layout.learners == 0) return ledger.exit_code();
   LearnerGroup learners(MPI_COMM_NULL, {});
@@ -282,6 +298,10 @@ int run_alone(Ledger& ledger, const comm::Layout& layout) {
       if (job.state != PointState::missing || job.elsewhere) continue;
       if (stop_requested()) ledger.stop();
       if (ledger.stopping()) break;
+      if (!ledger.datasets()[job.dataset].failure.empty()) {
+        ledger.fail_without_data(job);
+        continue;
+      }
       job.state = PointState::running;
       ledger.update_index();
       job.note(run_point(ledger.task(job), learners, director, layout));
@@ -294,47 +314,67 @@ int run_alone(Ledger& ledger, const comm::Layout& layout) {
 
 }  // namespace
 
+namespace {
+
+int run_coordinator(const comm::World& world, const comm::Layout& layout,
+                    const comm::Groups& groups, const JobPlan& plan) {
+  std::unique_ptr<Ledger> ledger;
+  try {
+    comm::fault_point("planning");
+    ledger = std::make_unique<Ledger>(plan);
+  } catch (const std::exception& e) {
+    // Nobody works yet: the others wait for their first message, which is the last one.
+    const PointFailure failure = as_failure(e);
+    for (int rank = 1; rank < layout.world; ++rank) {
+      comm::Communicator(world.comm())
+          .send(rank, {{"type", "finish"}, {"code", failure.exit_code()}});
+    }
+    if (failure.kind() == ErrorKind::stopped) {
+      log::warn("coordinate", "{}", failure.full());
+    } else {
+      log::error("coordinate", "{}", failure.full());
+    }
+    return failure.exit_code();
+  }
+  const int code = Coordinator(world, layout, groups, *ledger).run();
+  ledger->update_index(/*all=*/true);
+  ledger->log_summary();
+  return code;
+}
+
+}  // namespace
+
 int run_job(const comm::World& world, const JobPlan& plan) {
   watch_for_stop();
-  if (plan.hang_rank >= world.size()) {
-    fail_input("--hang-rank " + std::to_string(plan.hang_rank) + ": the job has " +
-               std::to_string(world.size()) + " ranks, numbered from 0");
-  }
-  comm::RoleNeeds needs;
-  needs.preprocess = plan.preprocess;
-  needs.learn = plan.learn;
-  const ExperimentConfig whole = read_experiment(plan.config);
-  comm::Layout layout = comm::plan_roles(world.size(), whole.roles, needs);
+  comm::enter_phase("planning the job", comm::Patience::phase);
+  comm::Layout layout;
+  comm::agreed(world.comm(), [&] {
+    comm::fault_point("reading the settings");
+    if (plan.hang_rank >= world.size()) {
+      fail_input("--hang-rank " + std::to_string(plan.hang_rank) + ": the job has " +
+                 std::to_string(world.size()) + " ranks, numbered from 0");
+    }
+    const ExperimentConfig whole = read_experiment(plan.config);
+    comm::RoleNeeds needs;
+    needs.preprocess = plan.preprocess;
+    needs.learn = plan.learn;
+    layout = comm::plan_roles(world.size(), whole.roles, needs);
+    ProcessWatch::configure(whole.watchdog.seconds, layout);
+  });
   if (plan.hang_rank == world.rank()) arrange_hang(plan.hang_step);
-  Watchdog::Options watched;
-  watched.seconds = whole.watchdog.seconds;
-  watched.peers = find_peers(world.comm(), layout);
-  watched.end = end_job;
-  const Watchdog watchdog(std::move(watched));
   if (layout.single()) {
-    Ledger ledger(plan);
+    JobPlan mine = plan;
+    mine.alone = true;
+    Ledger ledger(mine);
     const int code = run_alone(ledger, layout);
+    ledger.update_index(/*all=*/true);
     ledger.log_summary();
     return code;
   }
   const comm::Groups groups(world, layout);
   switch (layout.role_of(world.rank())) {
-    case comm::Role::coordinator: {
-      std::unique_ptr<Ledger> ledger;
-      try {
-        ledger = std::make_unique<Ledger>(plan);
-      } catch (const Error& e) {
-        // Nobody works yet: the others wait for their first message, which is the last one.
-        for (int rank = 1; rank < layout.world; ++rank) {
-          comm::Communicator(world.comm())
-              .send(rank, {{"type", "finish"}, {"code", e.exit_code()}});
-        }
-        throw;
-      }
-      const int code = Coordinator(world, layout, groups, *ledger).run();
-      ledger->log_summary();
-      return code;
-    }
+    case comm::Role::coordinator:
+      return run_coordinator(world, layout, groups, plan);
     case comm::Role::preprocessor:
       return run_preprocessor(world);
     case comm::Role::learner:

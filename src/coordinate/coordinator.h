@@ -18,6 +18,7 @@
 #include "coordinate/point_runner.h"
 #include "coordinate/run_lock.h"
 #include "coordinate/sweep.h"
+#include "coordinate/sweep_index.h"
 #include "coordinate/sweep_state.h"
 
 namespace straq::coordinate {
@@ -31,9 +32,11 @@ struct JobPlan {
   // points that have failed stay so unless retry_failed.
   bool sweep = false;
   bool retry_failed = false;
+  bool continue_anyway = false;  // take checkpoints and DONE of other inputs for these points'
   std::optional<std::vector<std::size_t>> only = {};  // points, by index; the others are left alone
   int hang_rank = -1;                                 // --hang-rank
   std::int64_t hang_step = 0;
+  bool alone = false;  // one process in all roles (run_job's)
 };
 
 // One point on its way: its config, its data set and how it ended.
@@ -43,9 +46,15 @@ struct PointJob {
   std::size_t dataset = 0;
   bool selected = true;    // this job is to do it
   bool elsewhere = false;  // another job holds its folder
+  RunInputs inputs;        // empty where they cannot be known: its model cannot be read
   double flops = 0;        // estimated, of the whole run
   PointState state = PointState::missing;
   PointResult result;
+  // Of a point that seemed free and was held after all: not looked at again before (monotonic
+  // seconds), and how often that has happened.
+  bool offered = false;
+  int surprises = 0;
+  double not_before = 0;
   void note(PointResult ended);  // how this job's attempt went
 };
 
@@ -56,11 +65,16 @@ struct DatasetProgress {
   std::deque<shard::WorkItem> pending;
   int in_flight = 0;
   std::string failure;  // the first item that failed
+  FailureKind failure_kind = FailureKind::bad_input;
+  ErrorKind failure_error = ErrorKind::input;
   // Held while shards are being made: two jobs that make them would overwrite each other's
   // manifest.
   std::unique_ptr<RunLock> lock;
-  void release_if_complete() {
-    if (lock && job->manifest().complete()) lock.reset();
+  // Nothing more is made of it: its points fail, and no others.
+  void fail(const shard::WorkItem& item, const PointFailure& e);
+  void release_if_over() {
+    const bool over = job->manifest().complete() || (!failure.empty() && in_flight == 0);
+    if (lock && over) lock.reset();
   }
   // A point can start: the splits that it trains with are there.
   bool ready(const std::vector<std::string>& splits) const {
@@ -90,7 +104,11 @@ class Ledger {
   const std::string& folder() const { return folder_; }  // results/<experiment>
 
   PointTask task(const PointJob& job) const;
-  void update_index() const;
+  // The failure of a point whose data set could not be made: FAILED, index and exit code.
+  void fail_without_data(PointJob& job);
+  // Brings index.csv up to date: with the points whose state has changed, or from all folders.
+  // Never throws: the index is derived, and a job that cannot write it says so and goes on.
+  void update_index(bool all = false);
   // Nothing new begins from now on: a signal has reached the job.
   void stop();
   bool stopping() const { return stopping_; }
@@ -101,15 +119,19 @@ class Ledger {
 
  private:
   void open_dataset(PointJob& job, const JobPlan& plan, std::map<std::string, std::size_t>& known);
+  void survey_dataset(DatasetProgress& progress, const JobPlan& plan);
   void look_at_folder(PointJob& job);
 
   std::string folder_;
-  bool learn_ = true, sweep_ = false, retry_ = true;
+  bool learn_ = true, sweep_ = false, retry_ = true, continue_anyway_ = false;
   bool stopping_ = false;
   bool shards_left_ = false;  // when it stopped
   std::vector<PointJob> points_;
   std::vector<std::size_t> order_;
   std::vector<DatasetProgress> datasets_;
+  std::unique_ptr<SweepIndex> index_;
+  std::vector<std::pair<PointState, bool>> indexed_;  // the points' states in it, and `elsewhere`
+  std::string index_trouble_;  // why it could not be written, when it was last tried
 };
 
 class Coordinator {
@@ -154,7 +176,8 @@ int run_preprocessor(const comm::World& world);
 int run_learner(const comm::World& world, const comm::Layout& layout, const comm::Groups& groups);
 
 // A job on this world: plans the roles, runs this rank's, returns the job's exit code on every
-// rank.
+// rank. Throws comm::SharedError, on every rank, for settings that a rank cannot read or that ask
+// for roles which the world has no room for.
 int run_job(const comm::World& world, const JobPlan& plan);
 
 }  // namespace straq::coordinate

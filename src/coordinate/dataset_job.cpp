@@ -67,11 +67,10 @@ DatasetJob::DatasetJob(const ExperimentConfig& config)
   folder_ = shard::shard_folder(config.shards.folder, manifest_.key);
 }
 
-std::vector<shard::MissingItem> DatasetJob::survey() {
-  make_folders(folder_);
+std::vector<shard::MissingItem> DatasetJob::survey(bool makes) {
   manifest_ = shard::resume_manifest(std::move(manifest_), folder_);
   auto missing = shard::missing_items(manifest_, folder_);
-  manifest_.write(folder_);
+  if (makes || missing.empty()) manifest_.write_if_changed(folder_);
   return missing;
 }
 

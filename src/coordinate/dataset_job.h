@@ -31,9 +31,11 @@ class DatasetJob {
   const std::string& folder() const { return folder_; }
   const dialogue::Splits& data() const { return splits_; }
 
-  // Looks at the shards that are there, adopts valid ones, writes the manifest and returns what is
-  // left to make.
-  std::vector<shard::MissingItem> survey();
+  // Looks at the shards that are there, adopts valid ones and returns what is left to make. The
+  // manifest is written where that changes it: by who may make shards (`makes`, under the data
+  // set's lock) always, by others only when nothing is left to make, so that they overwrite
+  // nobody's.
+  std::vector<shard::MissingItem> survey(bool makes);
   // The dialogues of an item.
   std::span<const dialogue::Episode> episodes(const shard::WorkItem& item) const;
   const std::string& tokenizer_path() const { return tokenizer_path_; }

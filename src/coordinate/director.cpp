@@ -11,6 +11,14 @@ namespace {
 
 bool coordinator_knows = false;  // that a signal has reached this process
 
+// A signal that the coordinator is to hear of. In a job that is being aborted the launcher's
+// signals are no request, and nothing will be saved.
+bool request_to_pass_on() {
+  return !coordinator_knows && stop_requested() && !abort_announced();
+}
+
+constexpr double kLocalLeaseSeconds = 1;
+
 // The smallest multiple of `every` above `done`; `otherwise` when nothing is due at intervals.
 std::int64_t next_multiple(std::int64_t done, std::int64_t every, std::int64_t otherwise) {
   return every > 0 ? (done / every + 1) * every : otherwise;
@@ -68,19 +76,25 @@ comm::Directive Pacer::direct(const comm::Status& status, bool requested) {
 }
 
 comm::Directive LocalDirector::boundary(const comm::Status& status) {
-  return pacer_.direct(status, stop_requested());
+  comm::Directive directive = pacer_.direct(status, stop_requested());
+  // Nobody has to be asked, so a boundary costs nothing; a person who pressed Ctrl-C is waiting.
+  if (status.step_seconds > 0) {
+    const double steps = std::clamp(kLocalLeaseSeconds / status.step_seconds, 1.0, 1e9);
+    directive.run_until =
+        std::min(directive.run_until, status.step + static_cast<std::int64_t>(steps));
+  }
+  return directive;
 }
 
 void pass_on_stop(const comm::Communicator& control) {
-  if (coordinator_knows || !stop_requested()) return;
+  if (!request_to_pass_on()) return;
   coordinator_knows = true;
   control.send(0, {{"type", "stop"}});
 }
 
 comm::Message receive_order(const comm::Communicator& control) {
   while (true) {
-    const auto news = [] { return !coordinator_knows && stop_requested(); };
-    if (auto message = control.receive_unless(news, 0)) return std::move(*message);
+    if (auto message = control.receive_unless(request_to_pass_on, 0)) return std::move(*message);
     pass_on_stop(control);
   }
 }

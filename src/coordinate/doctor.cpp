@@ -17,6 +17,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/table.h"
+#include "core/temporary_name.h"
 #include "shard/lock_probe.h"
 
 namespace straq::coordinate {
@@ -112,9 +113,27 @@ std::vector<Check> check_nccl(const comm::World& world, const comm::RankPlace& o
 // A file that rank 0 writes must be seen by every host, soon.
 Check check_shared(const comm::World& world, const std::string& folder) {
   Check check{"shared folder", Verdict::ok, {}, {}};
-  const std::string name = (fs::path(folder) / ".straq-doctor-shared").string();
-  if (world.rank() == 0) write_file_atomic(name, "straq doctor\n");
-  MPI_Barrier(world.comm());
+  // Another doctor may look at the same folder now.
+  const std::string name =
+      comm::gather_texts(world.comm(),
+                         world.rank() == 0
+                             ? temporary_name((fs::path(folder) / ".straq-doctor-shared").string())
+                             : std::string())
+          .front();
+  std::string trouble;
+  if (world.rank() == 0) {
+    try {
+      write_file_atomic(name, "straq doctor\n");
+    } catch (const Error& e) {
+      trouble = e.what();  // the others wait below
+    }
+  }
+  trouble = comm::gather_texts(world.comm(), trouble).front();
+  if (!trouble.empty()) {
+    check.verdict = Verdict::failed;
+    check.detail = trouble;
+    return check;
+  }
   std::error_code ec;
   bool seen = fs::exists(name, ec);
   for (int i = 0; i < 50 && !seen; ++i) {
@@ -402,9 +421,9 @@ DoctorReport run_doctor(const comm::World& world, const DoctorOptions& options) 
     promised = std::max(promised, comm::promised_ranks());
   }
   report.checks.push_back(judge_world(world.size(), promised, static_cast<int>(hosts.size())));
-  report.checks.push_back(
-      world.rank() == 0 ? attempt("launcher", [&] { return check_launcher(world.size()); })
-                        : Check{});
+  report.checks.push_back(world.rank() == 0
+                              ? attempt("launcher", [&] { return check_launcher(world.size()); })
+                              : Check{});
   const bool job_has_gpus = !environment_variable("SLURM_JOB_GPUS").empty() ||
                             !environment_variable("SLURM_GPUS_ON_NODE").empty() ||
                             !environment_variable("SLURM_STEP_GPUS").empty();

@@ -93,6 +93,10 @@ EstimateInput estimate_input(const ExperimentConfig& config, std::int64_t learne
   in.pretrains =
       config.learn.objective.lm > 0 || (config.pretrain.objective.lm > 0 &&
                                         (config.pretrain.epochs > 0 || config.pretrain.steps > 0));
+  in.texts = learn::texts_of(config.learn.objective);
+  if (in.pretrains && in.texts == learn::Texts::none) {
+    in.texts = learn::texts_of(config.pretrain.objective);
+  }
   in.learners = std::max<std::int64_t>(1, learners);
   in.micro_tokens = config.learn.micro_tokens;
   in.batch = config.learn.batch;
@@ -152,9 +156,17 @@ std::int64_t choose_micro_tokens(const EstimateInput& input, double available) {
 
 void measure_data(EstimateInput& input, const std::vector<prompt::Comb>& combs) {
   double rows = 0, decisions = 0, trunk = 0, dialogues = 0;
+  // Dialogues without decisions are rows of a batch beside its decisions where text is learned; in
+  // a stage of text alone they count as decisions, and a batch holds no more rows for them.
+  const auto weights = learn::batch_weights(combs, input.texts);
   for (std::size_t c = 0; c < combs.size(); ++c) {
     const auto n = static_cast<std::int32_t>(combs[c].decisions.size());
-    if (n == 0) continue;
+    if (weights[c] < 0) continue;
+    if (n == 0) {
+      rows += static_cast<double>(combs[c].trunks.front().tokens.size());
+      decisions += static_cast<double>(weights[c]);
+      continue;
+    }
     rows += static_cast<double>(learn::item_tokens(combs[c], {static_cast<std::int32_t>(c), 0, n}));
     decisions += n;
     trunk += static_cast<double>(combs[c].trunks.front().tokens.size());
@@ -162,7 +174,7 @@ void measure_data(EstimateInput& input, const std::vector<prompt::Comb>& combs) 
   }
   if (decisions == 0) return;
   input.rows_per_decision = rows / decisions;
-  input.trunk_tokens = trunk / dialogues;
+  if (dialogues > 0) input.trunk_tokens = trunk / dialogues;
 }
 
 Fit fits(const MemoryEstimate& memory, const DeviceSpec& device) {
@@ -186,19 +198,47 @@ double step_seconds(const EstimateInput& in, const DeviceSpec& device, double ut
   return step_flops(in) / (device.peak_flops * utilisation * static_cast<double>(in.learners));
 }
 
-std::int64_t run_steps(const ExperimentConfig& config, std::int64_t decisions) {
-  const double batches =
-      std::ceil(static_cast<double>(decisions) / static_cast<double>(config.learn.batch));
+EpochSize measure_epoch(const std::vector<dialogue::Episode>& episodes) {
+  constexpr double kCharactersOfAToken = 4;
+  const auto characters = [](const dialogue::Episode& e) {
+    std::size_t n = e.situation.size();
+    for (const auto& turn : e.turns) n += turn.text.size();
+    return static_cast<double>(n);
+  };
+  double decisions = 0, text = 0;
+  for (const auto& e : episodes) {
+    if (e.decisions.empty()) continue;
+    decisions += static_cast<double>(e.decisions.size());
+    text += characters(e);
+  }
+  EpochSize epoch;
+  epoch.decisions = static_cast<std::int64_t>(decisions);
+  if (decisions == 0 || text == 0) {
+    decisions = 1;
+    text = kCharactersOfAToken * learn::kTextOfADecision;
+  }
+  for (const auto& e : episodes) {
+    if (e.decisions.empty()) {
+      epoch.text += std::max<std::int64_t>(1, std::llround(characters(e) * decisions / text));
+    }
+  }
+  return epoch;
+}
+
+std::int64_t run_steps(const ExperimentConfig& config, const EpochSize& epoch) {
   const auto steps = [&](const learn::StageConfig& stage) {
+    const bool text = learn::texts_of(stage.objective) == learn::Texts::alone;
+    const double batches =
+        std::ceil(static_cast<double>(epoch.decisions + (text ? epoch.text : 0)) /
+                  static_cast<double>(config.learn.batch));
     return stage.steps > 0 ? stage.steps
                            : static_cast<std::int64_t>(std::ceil(stage.epochs * batches));
   };
   return steps(config.pretrain) + steps(config.learn);
 }
 
-double run_flops(const ExperimentConfig& config, std::int64_t decisions) {
-  return step_flops(estimate_input(config, 1, 0)) *
-         static_cast<double>(run_steps(config, decisions));
+double run_flops(const ExperimentConfig& config, const EpochSize& epoch) {
+  return step_flops(estimate_input(config, 1, 0)) * static_cast<double>(run_steps(config, epoch));
 }
 
 std::vector<Table> estimate_tables(const EstimateInput& input,

@@ -11,6 +11,7 @@
 
 #include "coordinate/experiment.h"
 #include "core/table.h"
+#include "learn/sampler.h"
 
 namespace straq::coordinate {
 
@@ -27,10 +28,11 @@ struct EstimateInput {
   model::LlamaShape shape;
   Precision precision = Precision::fp32;
   bool recompute = false, zero1 = false;
-  bool pretrains = false;            // some stage has the language-model objective
-  std::int64_t learners = 1;         // of a group
-  std::int64_t micro_tokens = 8192;  // rows of one forward pass; 0: to be chosen by memory
-  std::int64_t batch = 64;           // decisions of a step, over all learners
+  bool pretrains = false;                   // some stage has the language-model objective
+  learn::Texts texts = learn::Texts::none;  // what that stage makes of dialogues without decisions
+  std::int64_t learners = 1;                // of a group
+  std::int64_t micro_tokens = 8192;         // rows of one forward pass; 0: to be chosen by memory
+  std::int64_t batch = 64;                  // decisions of a step, over all learners
   // Of the data set: rows of a comb for each of its decisions, and tokens of a trunk.
   double rows_per_decision = 85, trunk_tokens = 940;
 };
@@ -73,11 +75,24 @@ inline constexpr double kUtilisation = 0.4;
 double step_seconds(const EstimateInput& input, const DeviceSpec& device,
                     double utilisation = kUtilisation);
 
-// Optimizer steps of a run, all stages, on a train split of `decisions`.
-std::int64_t run_steps(const ExperimentConfig& config, std::int64_t decisions);
+// What an epoch has, by corpus: decisions, and as how many more the dialogues without any count in
+// a stage that learns from text alone (learn::Texts::alone; here by characters, as there is no
+// tokenizer yet).
+struct EpochSize {
+  std::int64_t decisions = 0, text = 0;
+};
+EpochSize measure_epoch(const std::vector<dialogue::Episode>& episodes);
+// Optimizer steps of a run, all stages, on such a train split.
+std::int64_t run_steps(const ExperimentConfig& config, const EpochSize& epoch);
+inline std::int64_t run_steps(const ExperimentConfig& config, std::int64_t decisions) {
+  return run_steps(config, EpochSize{decisions, 0});
+}
 // Operations of a whole run. For comparing points of a sweep: their data's own lengths are left
 // out. Throws Error(input) where the model's shape cannot be read.
-double run_flops(const ExperimentConfig& config, std::int64_t decisions);
+double run_flops(const ExperimentConfig& config, const EpochSize& epoch);
+inline double run_flops(const ExperimentConfig& config, std::int64_t decisions) {
+  return run_flops(config, EpochSize{decisions, 0});
+}
 
 // The config as it stands and the variants that save memory, each with its bytes and, where a
 // device is named, whether it fits and how long a step would take at `utilisation` of the peak.

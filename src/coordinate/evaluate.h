@@ -7,6 +7,7 @@
 #include "comm/collectives.h"
 #include "coordinate/experiment.h"
 #include "coordinate/run_folder.h"
+#include "core/run_inputs.h"
 #include "learn/learner.h"
 #include "metrics/predictions.h"
 #include "shard/dataset.h"
@@ -16,6 +17,13 @@ namespace straq::coordinate {
 // A split's decisions as prediction rows with nothing chosen, as metrics::gold_rows makes them of
 // episodes.
 std::vector<metrics::Prediction> rows_of(const std::vector<prompt::Comb>& combs);
+// The same where a dialogue's decisions may be dealt among the splits (data.split: sample_level):
+// `index` and `of` count the decisions of the dialogue in all splits of `data`, so that two that
+// are neighbours in the split are neighbours by number only where they are in the dialogue. Where
+// data.limit has cut decisions off that lay between two, their numbers leave a gap, too.
+std::vector<metrics::Prediction> rows_of(const std::vector<prompt::Comb>& combs,
+                                         const shard::DatasetView& data,
+                                         const dialogue::DataConfig& config);
 
 // What an evaluation during training tells; fractions, as metrics::StrategyReport has them.
 struct ValidationScores {
@@ -23,21 +31,22 @@ struct ValidationScores {
   std::int64_t decisions = 0;
   double by(BestMetric metric) const;
 };
-// Every learner of the group calls it and gets the same scores. Throws Error(input) for a split
-// that the data set lacks.
+// Every learner of the group calls it and gets the same scores. Throws SharedFailure, on all, for a
+// split that the data set lacks and for whatever one of them cannot do.
 ValidationScores validate(learn::Learner& learner, const shard::DatasetView& data,
-                          const std::string& split);
+                          const std::string& split, comm::Collectives& group);
 
 // Q of every decision of `splits` by the group's learners; the leader writes
-// predictions/<split>.jsonl and evaluation.json. Every learner of the group calls it. Throws
-// Error(input) for a split that the data set lacks.
+// predictions/<split>.jsonl and evaluation.json. Every learner of the group calls it. Throws as
+// validate() does; a split without decisions is one that cannot be scored.
 void evaluate_splits(learn::Learner& learner, const shard::DatasetView& data,
                      const ExperimentConfig& config, const std::vector<std::string>& splits,
                      const RunFolder& folder, comm::Collectives& group);
 
 // The trained planner: a Hugging Face folder with planner.json beside it (options, readout, prompt,
-// tokenizer), which is all that is needed to ask it again.
+// tokenizer, what it was made from), which is all that is needed to ask it again.
 void save_planner(const model::Llama& model, const shard::DatasetView& data,
-                  const ExperimentConfig& config, const std::string& folder);
+                  const ExperimentConfig& config, const RunInputs& inputs,
+                  const std::string& folder);
 
 }  // namespace straq::coordinate

@@ -8,7 +8,7 @@ void ExperimentConfig::fields(config::Fields& f) {
   f.required("name", name);
   f("results", results);
   f("seed", seed, config::at_least(0));
-  f("threads", threads, config::at_least(0));
+  f("threads", threads, config::between(0, 4096));
   f("simulate", simulate);
   f("data", data);
   f("tokenizer", tokenizer);

@@ -57,9 +57,9 @@ struct EvaluateConfig {
   std::string split = "valid";
   void fields(config::Fields& f) {
     f("splits", splits);
-    f("replicates", replicates, config::at_least(100));
-    f("every_steps", every_steps, config::at_least(0));
-    f("every_epochs", every_epochs, config::at_least(0));
+    f("replicates", replicates, config::between(100, 1e6));
+    f("every_steps", every_steps, config::between(0, 1e12));
+    f("every_epochs", every_epochs, config::between(0, 1e6));
     f("split", split);
   }
   bool during_training() const { return every_steps > 0 || every_epochs > 0; }
@@ -82,7 +82,7 @@ struct BestConfig {
     f.choice("mode", mode,
              {{"auto", BestMode::automatic}, {"max", BestMode::max}, {"min", BestMode::min}});
     f("use", use);
-    f("patience", patience, config::at_least(0));
+    f("patience", patience, config::between(0, 1e9));
   }
   bool lower_is_better() const {
     return mode == BestMode::automatic ? metric == BestMetric::bias : mode == BestMode::min;
@@ -98,7 +98,7 @@ struct GenerationConfig {
   void fields(config::Fields& f) {
     f.choice("decoding", decoding,
              {{"greedy", Decoding::greedy}, {"sample", Decoding::sample, false}});
-    f("max_new_tokens", max_new_tokens, config::at_least(1));
+    f("max_new_tokens", max_new_tokens, config::between(1, 1e6));
   }
 };
 
@@ -120,7 +120,7 @@ struct SweepConfig {
 // (loading, evaluating, saving), says where it is and ends the job. 0: never.
 struct WatchdogConfig {
   double seconds = 1800;
-  void fields(config::Fields& f) { f("seconds", seconds, config::at_least(0)); }
+  void fields(config::Fields& f) { f("seconds", seconds, config::between(0, 1e9)); }
 };
 
 struct SimulateSection {

@@ -2,14 +2,20 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <thread>
+#include <utility>
 
+#include "coordinate/check_inputs.h"
 #include "coordinate/coordinator.h"
 #include "coordinate/estimate.h"
+#include "coordinate/run_inputs.h"
 #include "coordinate/stop.h"
+#include "core/environment.h"
 #include "core/error.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "core/temporary_name.h"
 
 namespace straq::coordinate {
 
@@ -39,6 +45,23 @@ std::unique_ptr<RunLock> lock_dataset(const std::string& folder) {
   }
 }
 
+// In the order of their keys, whatever order a config names them in; of one key in several folders,
+// by where these are.
+std::vector<std::size_t> survey_order(const std::vector<DatasetProgress>& datasets) {
+  const auto place = [&](std::size_t d) {
+    std::error_code ec;
+    const auto& job = *datasets[d].job;
+    const auto path = std::filesystem::weakly_canonical(job.folder(), ec);
+    return std::pair(job.key(), ec ? job.folder() : path.string());
+  };
+  std::vector<std::pair<std::pair<std::string, std::string>, std::size_t>> places;
+  for (std::size_t d = 0; d < datasets.size(); ++d) places.emplace_back(place(d), d);
+  std::sort(places.begin(), places.end());
+  std::vector<std::size_t> order;
+  for (const auto& p : places) order.push_back(p.second);
+  return order;
+}
+
 std::int64_t train_decisions(const DatasetJob& job) {
   std::int64_t n = 0;
   if (const auto* train = job.data().find("train")) {
@@ -52,10 +75,26 @@ std::int64_t train_decisions(const DatasetJob& job) {
 void PointJob::note(PointResult ended) {
   result = std::move(ended);
   elsewhere = result.busy;
+  if (result.busy && offered) {
+    // Whoever judges that its holder is dead and whoever holds it disagree: trying again at once
+    // would never end.
+    not_before = monotonic_seconds() + std::min(60.0, static_cast<double>(1 << surprises));
+    surprises = std::min(surprises + 1, 6);
+  }
   state = result.ok                           ? PointState::done
           : result.busy                       ? PointState::missing
           : result.kind == ErrorKind::stopped ? PointState::stopped
                                               : PointState::failed;
+}
+
+void DatasetProgress::fail(const shard::WorkItem& item, const PointFailure& e) {
+  log::error("coordinate", "{}: {}", item.file(), e.full());
+  if (failure.empty()) {
+    failure = item.file() + ": " + e.full();
+    failure_kind = e.failure();
+    failure_error = e.kind();
+  }
+  pending.clear();
 }
 
 void Ledger::open_dataset(PointJob& job, const JobPlan& plan,
@@ -63,21 +102,33 @@ void Ledger::open_dataset(PointJob& job, const JobPlan& plan,
   const auto [at, fresh] = known.emplace(dataset_signature(job.config), datasets_.size());
   job.dataset = at->second;
   if (!fresh) return;
+  // Corpora are read and tokenizers trained with nothing in hand that a signal could harm.
+  std::optional<NothingToSave> nothing;
+  if (plan.alone) nothing.emplace();
+  end_if_stopped();
   DatasetProgress progress;
   progress.config = job.point.config;
   progress.job = std::make_unique<DatasetJob>(job.config);
+  datasets_.push_back(std::move(progress));
+}
+
+// What is left to make of it. A job keeps the locks of all that it makes, so every job has to take
+// them in the same order (survey_order): else two of them could wait for each other for ever.
+void Ledger::survey_dataset(DatasetProgress& progress, const JobPlan& plan) {
+  end_if_stopped();
   const std::string folder = progress.job->folder();
   std::vector<shard::MissingItem> missing;
   bool looked = false;
   if (!plan.preprocess || manifest_is_complete(folder)) {
-    missing = progress.job->survey();
+    missing = progress.job->survey(/*makes=*/false);
     looked = true;
   }
   if (plan.preprocess && (!looked || !missing.empty())) {
-    make_folders(folder);
+    require_writable_folder(folder);
     progress.lock = lock_dataset(folder);
-    missing = progress.job->survey();
-    progress.release_if_complete();
+    remove_left_temporaries(folder);
+    missing = progress.job->survey(/*makes=*/true);
+    progress.release_if_over();
   }
   for (const auto& m : missing) {
     log::debug("coordinate", "{} to be made: {}", m.item.file(), m.reason);
@@ -92,19 +143,18 @@ void Ledger::open_dataset(PointJob& job, const JobPlan& plan,
                    " shards are missing or invalid)",
                "run `straq preprocess` with this config first, or `straq run`");
   }
-  datasets_.push_back(std::move(progress));
 }
 
 // What was done or tried before this job.
 void Ledger::look_at_folder(PointJob& job) {
   const std::string folder = folder_ + "/" + job.point.name;
-  if (RunFolder(folder).done_with(job.point.config)) {
+  if (RunFolder(folder).done_with(job.point.config, job.inputs, continue_anyway_)) {
     job.state = PointState::done;
     job.result.ok = true;
     log::info("coordinate", "{} is done already", job.point.name);
     return;
   }
-  if (retry_ || state_of(folder_, job.point) != PointState::failed) return;
+  if (retry_ || state_of(folder_, job.point, server_clock(folder_)) != PointState::failed) return;
   const auto failure = failure_of(folder);
   if (!failure) return;
   job.state = PointState::failed;
@@ -116,11 +166,22 @@ void Ledger::look_at_folder(PointJob& job) {
 }
 
 Ledger::Ledger(const JobPlan& plan)
-    : learn_(plan.learn), sweep_(plan.sweep), retry_(!plan.sweep || plan.retry_failed) {
+    : learn_(plan.learn),
+      sweep_(plan.sweep),
+      retry_(!plan.sweep || plan.retry_failed),
+      continue_anyway_(plan.continue_anyway) {
   const ExperimentConfig whole = read_experiment(plan.config);
   folder_ = (std::filesystem::path(whole.results) / whole.name).string();
-  if (plan.learn) require_writable_folder(folder_);
-  require_writable_folder(whole.shards.folder);
+  end_if_stopped();
+  if (plan.learn) {
+    require_writable_folder(folder_);
+    remove_left_temporaries(folder_);
+  }
+  // Where there are shards already, they may be all that is needed, and another's.
+  std::error_code ec;
+  if (!std::filesystem::exists(whole.shards.folder, ec) && plan.preprocess) {
+    require_writable_folder(whole.shards.folder);
+  }
 
   for (Point& point : expand_points(plan.config)) {
     PointJob job;
@@ -138,9 +199,16 @@ Ledger::Ledger(const JobPlan& plan)
     if (!job.selected) continue;
     order_.push_back(i);
     open_dataset(job, plan, known);
-    if (!plan.learn) continue;
+  }
+  for (const std::size_t d : survey_order(datasets_)) survey_dataset(datasets_[d], plan);
+  if (!plan.learn) return;
+  for (const std::size_t i : order_) {
+    PointJob& job = points_[i];
+    const DatasetJob& data = *datasets_[job.dataset].job;
+    check_inputs(job.config, data);
     try {
-      job.flops = run_flops(job.config, train_decisions(*datasets_[job.dataset].job));
+      job.inputs = run_inputs(job.config, data.manifest().parts, data.manifest().vocab_size);
+      job.flops = run_flops(job.config, train_decisions(data));
     } catch (const Error&) {
       // Its model cannot be read: the point itself will say so.
     }
@@ -149,17 +217,20 @@ Ledger::Ledger(const JobPlan& plan)
   std::stable_sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) {
     return points_[a].flops > points_[b].flops;
   });
-  if (plan.learn) update_index();
+  update_index(/*all=*/true);
 }
 
 bool Ledger::revisit() {
   bool free = false;
+  std::optional<double> clock;  // the one by which a lock is taken
   for (const std::size_t i : order_) {
     PointJob& job = points_[i];
-    if (!job.elsewhere) continue;
-    const PointState now = state_of(folder_, job.point);
+    if (!job.elsewhere || monotonic_seconds() < job.not_before) continue;
+    if (!clock) clock = server_clock(folder_);
+    const PointState now = state_of(folder_, job.point, clock);
     if (now == PointState::running) continue;
     job.elsewhere = false;
+    job.offered = true;
     free = true;  // also where it is done or has failed: the learners find that under the lock
   }
   return free;
@@ -173,17 +244,51 @@ PointTask Ledger::task(const PointJob& job) const {
   t.shard_folder = datasets_[job.dataset].job->folder();
   t.key = datasets_[job.dataset].job->key();
   t.retry = retry_;
+  t.inputs = job.inputs;
+  t.continue_anyway = continue_anyway_;
   return t;
 }
 
-void Ledger::update_index() const {
-  std::vector<Point> points;
-  std::vector<std::string> running;
-  for (const auto& job : points_) {
-    points.push_back(job.point);
-    if (job.state == PointState::running) running.push_back(job.point.name);
+void Ledger::fail_without_data(PointJob& job) {
+  const DatasetProgress& data = datasets_[job.dataset];
+  job.state = PointState::failed;
+  job.result.ok = false;
+  job.result.kind = data.failure_error;
+  job.result.failure = data.failure_kind;
+  job.result.reason = "its data set could not be made: " + data.failure;
+  log::error("coordinate", "{}: {}", job.point.name, job.result.reason);
+  try {
+    RunFolder(task(job).run_folder).fail({job.result.failure, job.result.kind, job.result.reason});
+  } catch (const Error& e) {
+    log::error("coordinate", "{}: {}", job.point.name, e.what());  // the same full disk
   }
-  write_index(folder_, points, running);
+  update_index();
+}
+
+void Ledger::update_index(bool all) {
+  if (!learn_) return;
+  std::vector<std::string> running, changed;
+  indexed_.resize(points_.size(), {PointState::missing, false});
+  for (std::size_t i = 0; i < points_.size(); ++i) {
+    const PointJob& job = points_[i];
+    if (job.state == PointState::running) running.push_back(job.point.name);
+    const std::pair state(job.state, job.elsewhere);
+    if (std::exchange(indexed_[i], state) != state) changed.push_back(job.point.name);
+  }
+  try {
+    if (!index_) {
+      std::vector<Point> points;
+      for (const auto& job : points_) points.push_back(job.point);
+      index_ = std::make_unique<SweepIndex>(folder_, points);
+    }
+    index_->write(running, changed, all);
+    if (!index_trouble_.empty()) log::info("coordinate", "index.csv is written again");
+    index_trouble_.clear();
+  } catch (const std::exception& e) {
+    // The folders hold everything; it is made from them again at the next chance.
+    if (index_trouble_.empty()) log::warn("coordinate", "index.csv is behind: {}", e.what());
+    index_trouble_ = e.what();
+  }
 }
 
 void Ledger::stop() {
@@ -202,7 +307,7 @@ int Ledger::exit_code() const {
       });
   if (stopping_ && (shards_left_ || points_left)) return static_cast<int>(ErrorKind::stopped);
   for (const auto& d : datasets_) {
-    if (!d.failure.empty()) return static_cast<int>(ErrorKind::input);
+    if (!d.failure.empty()) return static_cast<int>(d.failure_error);
   }
   if (!learn_) return 0;
   for (const auto& job : points_) {

@@ -4,12 +4,16 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 
 #include "comm/activity.h"
+#include "comm/fault.h"
 #include "config/value.h"
 #include "coordinate/evaluate.h"
+#include "coordinate/initial_model.h"
 #include "coordinate/provenance.h"
+#include "coordinate/run_inputs.h"
 #include "coordinate/run_lock.h"
 #include "coordinate/sweep_state.h"
 #include "coordinate/together.h"
@@ -17,81 +21,14 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/hash.h"
+#include "core/json.h"
 #include "core/log.h"
 #include "kernel/processor.h"
 #include "learn/learner.h"
-#include "model/huggingface.h"
 #include "shard/dataset.h"
 
 namespace straq::coordinate {
 namespace {
-
-at::ScalarType dtype_of(const ModelConfig& config) {
-  switch (config.precision) {
-    case Precision::fp64:
-      return at::kDouble;
-    case Precision::bf16:
-      return at::kBFloat16;
-    case Precision::fp32:
-      break;
-  }
-  return at::kFloat;
-}
-
-struct Planner {
-  std::unique_ptr<model::Llama> network;
-  at::Tensor master;  // fp32 weights that the network's were rounded from; undefined: none were
-};
-
-// `training`: the weights' full precision matters, and gradients are needed.
-Planner make_model(const ExperimentConfig& config, std::int64_t vocab, at::Device device,
-                   bool training) {
-  const at::ScalarType dtype = dtype_of(config.model);
-  std::unique_ptr<model::Llama> out;
-  Planner planner;
-  // Of weights that are rounded, those in fp32 come first, on the host.
-  const bool rounds =
-      training && learn::keeps_master(dtype) &&
-      (config.model.from.empty() ||
-       model::read_huggingface_config(config.model.from).dtype.value_or(at::kFloat) != dtype);
-  const at::ScalarType first = rounds ? at::kFloat : dtype;
-  const at::Device place = rounds ? at::Device(at::kCPU) : device;
-  if (!config.model.from.empty()) {
-    out.reset(new model::Llama(
-        model::load_huggingface(config.model.from, first, place, training && !rounds)));
-    if (out->shape().vocab < vocab) {
-      fail_input("model.from: " + config.model.from + " knows " +
-                     std::to_string(out->shape().vocab) + " tokens, but the tokenizer has " +
-                     std::to_string(vocab),
-                 "use the model's own tokenizer in tokenizer.path");
-    }
-  } else {
-    auto shape = config::read<model::LlamaShape>(config::load_config(config.model.shape));
-    if (shape.vocab == 0) shape.vocab = vocab;
-    if (shape.vocab < vocab) {
-      fail_input(config.model.shape + ": vocab is " + std::to_string(shape.vocab) +
-                     ", but the tokenizer has " + std::to_string(vocab) + " tokens",
-                 "set vocab to 0 to take the tokenizer's");
-    }
-    out = std::make_unique<model::Llama>(shape, first, place, training && !rounds);
-    out->initialise(static_cast<std::uint64_t>(config.seed));
-  }
-  if (rounds) {
-    planner.master = out->parameters().flat();
-    auto narrow = std::make_unique<model::Llama>(out->shape(), dtype, device, true);
-    narrow->parameters().copy_from(out->parameters());
-    out = std::move(narrow);
-  }
-  out->set_recompute(config.model.recompute);
-  if (out->shape().max_positions < config.prompt.window) {
-    fail_input("prompt.window is " + std::to_string(config.prompt.window) +
-                   ", but the model ends at " + std::to_string(out->shape().max_positions) +
-                   " positions",
-               "lower prompt.window or raise max_positions in the model's shape");
-  }
-  planner.network = std::move(out);
-  return planner;
-}
 
 class PointRun {
  public:
@@ -111,15 +48,20 @@ class PointRun {
     comm::enter_phase("loading", comm::Patience::phase);
     prepare();
     const auto checkpoint = find_start();
-    Trainer trainer({task_.name, config_, dataset_, folder_, identity_, *learner_, *group_,
-                     director_, layout_, lock_ ? &*lock_ : nullptr});
-    total_steps_ = trainer.total_steps();
-    // From the start on, so that a run that never ends well can say what it was.
-    together(*group_, [&] { write_provenance(dataset_, /*finished=*/false); });
-    trainer.run(checkpoint);
-    director_.await_dataset();
+    std::optional<Trainer> trainer;
+    together(*group_, [&] {
+      trainer.emplace(Trainer::Context{task_.name, config_, dataset_, folder_, identity_,
+                                       continued_anyway_, *learner_, *group_, director_, layout_,
+                                       lock_ ? &*lock_ : nullptr});
+      total_steps_ = trainer->total_steps();
+      if (checkpoint) trainer->require_within(*checkpoint);
+      // From the start on, so that a run that never ends well can say what it was.
+      write_provenance(dataset_, /*finished=*/false);
+    });
+    trainer->run(checkpoint);
+    together(*group_, [&] { director_.await_dataset(); });
     comm::enter_phase("evaluating and writing the planner", comm::Patience::phase);
-    if (config_.best.use) trainer.load_best();
+    if (config_.best.use) trainer->load_best();
     finish();
     return Outcome::trained;
   }
@@ -135,6 +77,7 @@ class PointRun {
   Outcome take_folder() {
     Outcome found = Outcome::trained;
     together(*group_, [&] {
+      comm::fault_point("taking the folder");
       if (!leader()) return;
       try {
         lock_.emplace(folder_.path());
@@ -144,7 +87,10 @@ class PointRun {
         return;
       }
       // Looked at under the lock: another job may have been here since this one began.
-      if (folder_.done_with(task_.config)) {
+      if (folder_.done()) {
+        foreign_ = true;  // should it be another run's
+        folder_.done_with(task_.config, task_.inputs, task_.continue_anyway);
+        foreign_ = false;
         found = Outcome::done_before;
       } else if (const auto failure = failure_of(folder_.path()); failure && !task_.retry) {
         found = Outcome::failed_before;
@@ -158,15 +104,17 @@ class PointRun {
   void prepare() {
     at::Device device = at::kCPU;
     together(*group_, [&] {
+      comm::fault_point("loading shards");
       config_ = read_experiment(task_.config);
       device = device_of(config_.model, learners_.node());
       at::set_num_threads(learner_threads(config_.threads, learners_.node().count));
       dataset_ = open_shards(splits_to_train(config_));
     });
-    group_ = &learners_.tensors(config_.learn.collectives, device);
+    alike([&] { group_ = &learners_.tensors(config_.learn.collectives, device); });
     chooses_micro_tokens_ = config_.learn.micro_tokens == 0;
     settle_micro_tokens(config_, dataset_.vocab_size(), dataset_.split("train"), learners_, device);
     together(*group_, [&] { make_learner(device); });
+    learner_->share_start();
   }
 
   // Empty: all splits.
@@ -179,10 +127,11 @@ class PointRun {
   }
 
   void make_learner(at::Device device) {
+    comm::fault_point("making the model");
     const auto& train = dataset_.split("train");
     // A dialogue without decisions still has text for the language-model objective.
     const std::int64_t decisions = dataset_.decision_count("train");
-    if (decisions == 0)
+    if (decisions == 0 && needs_decisions(config_))
       fail_input("the train split of " + task_.shard_folder + " has no decisions");
     if (group_->rank() == 0 && device.is_cpu() && config_.model.precision == Precision::bf16 &&
         !kernel::has_bf16_tiles()) {
@@ -190,14 +139,25 @@ class PointRun {
                 "model.precision: bf16 halves the memory of the weights, but this processor has no "
                 "tiles for it (AMX): it multiplies in fp32 and is no faster for it");
     }
-    Planner planner = make_model(config_, dataset_.vocab_size(), device, /*training=*/true);
-    const auto& online = planner.network;
+    InitialModel start = make_model(config_, dataset_.vocab_size(), device, /*training=*/true);
+    const auto& online = start.network;
     std::vector<std::int64_t> ids(dataset_.option_ids().begin(), dataset_.option_ids().end());
     parameters_ = online->parameters().size();
-    identity_ = {sha256_hex(config::to_yaml(without_placement(task_.config))),
-                 learn::parameters_fingerprint(online->parameters().specs())};
-    learner_.reset(new learn::Learner(std::move(planner.network), train, ids, config_.q.readout,
-                                      config_.learn, *group_, std::move(planner.master)));
+    identity_.parameters = learn::parameters_fingerprint(online->parameters().specs());
+    // Only the leader compares and writes it, and hashing a model's weights takes a while.
+    if (leader()) {
+      identity_.inputs = run_inputs(config_, dataset_.manifest.parts, dataset_.manifest.vocab_size);
+    }
+    learner_.reset(new learn::Learner(std::move(start.network), train, ids, config_.q.readout,
+                                      config_.learn, *group_, std::move(start.master)));
+    const auto silent = std::count_if(train.begin(), train.end(),
+                                      [](const auto& comb) { return comb.decisions.empty(); });
+    if (leader() && silent > 0 && !learns_text(config_)) {
+      log::warn("learn",
+                "{}: {} of {} train dialogues have no strategies and are left out: no stage learns "
+                "from text (pretrain.objective.lm or learn.objective.lm)",
+                task_.name, silent, train.size());
+    }
     if (leader()) {
       log::info("learn", "{}: {} parameters, {} train decisions, {} thread{} a learner", task_.name,
                 parameters_, decisions, at::get_num_threads(),
@@ -210,20 +170,25 @@ class PointRun {
   std::optional<learn::Checkpoint> find_start() {
     const at::Tensor step = at::full({1}, -1, at::kLong);
     together(*group_, [&] {
+      comm::fault_point("looking for checkpoints");
       if (!leader()) return;
       const std::string folder = folder_.checkpoints();
       learn::clear_partial_checkpoints(folder);
-      const auto found = learn::find_checkpoint(folder, identity_);
+      const auto found = learn::find_checkpoint(folder, identity_, task_.continue_anyway);
       for (const auto& refused : found.refused) {
         log::warn("checkpoint", "{}", refused.reason);
       }
+      const auto foreign = std::find_if(found.refused.begin(), found.refused.end(),
+                                        [](const auto& r) { return r.foreign; });
       if (found.checkpoint) {
         step.fill_(found.checkpoint->progress.step);
-      } else if (std::any_of(found.refused.begin(), found.refused.end(),
-                             [](const auto& r) { return r.foreign; })) {
+        note_changes(*found.checkpoint);
+      } else if (foreign != found.refused.end()) {
         foreign_ = true;
-        fail_input(folder + " holds checkpoints of another run, and none of this one",
-                   "give this experiment another name, or remove " + folder_.path());
+        fail_input(
+            folder + " holds checkpoints of another run, and none of this one: " + foreign->reason,
+            "give this experiment another name, remove " + folder_.path() +
+                ", or go on from them with --continue-anyway");
       }
       learn::set_aside(folder, found);
       folder_.begin(task_.config, std::max<std::int64_t>(0, step.item<std::int64_t>()));
@@ -233,6 +198,7 @@ class PointRun {
     std::optional<learn::Checkpoint> out;
     if (at < 0) return out;
     together(*group_, [&] {
+      comm::fault_point("opening the checkpoint");
       out = learn::open_checkpoint(folder_.checkpoints() + "/" + learn::checkpoint_name(at), false);
     });
     if (leader()) {
@@ -241,6 +207,16 @@ class PointRun {
     }
     if (chooses_micro_tokens_) keep_micro_tokens(out->micro_tokens);
     return out;
+  }
+
+  // What of the checkpoint's inputs is not as it was: only with --continue-anyway anything.
+  void note_changes(const learn::Checkpoint& from) {
+    continued_anyway_ = from.continued_anyway;
+    const auto changes = learn::changes_since(from, identity_);
+    if (changes.empty()) return;
+    log::warn("checkpoint", "{}: going on from step {} although {} (--continue-anyway)", task_.name,
+              from.progress.step, join_changes(changes));
+    continued_anyway_.push_back({{"step", from.progress.step}, {"changes", changes}});
   }
 
   // The order of sums stays that of the steps before, also where other jobs now leave more memory.
@@ -257,16 +233,32 @@ class PointRun {
     }
   }
 
+  // The planner first: what took hours to train does not depend on how it scores.
   void finish() {
     shard::DatasetView all;
-    together(*group_, [&] { all = open_shards(); });
+    together(*group_, [&] {
+      comm::fault_point("opening all splits");
+      all = open_shards();
+      require_lock();
+    });
+    together(*group_, [&] {
+      comm::fault_point("writing the planner");
+      if (leader()) {
+        save_planner(learner_->online(), all, config_, identity_.inputs, folder_.planner());
+      }
+    });
     evaluate_splits(*learner_, all, config_, config_.evaluate.splits, folder_, *group_);
     together(*group_, [&] {
+      comm::fault_point("finishing");
       if (!leader()) return;
-      save_planner(learner_->online(), all, config_, folder_.planner());
+      require_lock();
       write_provenance(all, /*finished=*/true);
       folder_.finish();
     });
+  }
+
+  void require_lock() const {
+    if (lock_) lock_->require_held();
   }
 
   void write_provenance(const shard::DatasetView& data, bool finished) const {
@@ -278,6 +270,9 @@ class PointRun {
     nlohmann::ordered_json provenance = environment_provenance(layout_);
     provenance["reproduce"] = reproduce_command(layout_, folder_.path());
     provenance["config_sha256"] = sha256_hex(config::to_yaml(task_.config));
+    provenance["inputs"] = identity_.inputs.to_json();
+    provenance["inputs_sha256"] = identity_.inputs.hex();
+    if (!continued_anyway_.empty()) provenance["continued_anyway"] = continued_anyway_;
     provenance["started"] = started_;
     if (finished) provenance["finished"] = utc_now();
     provenance["point"] = task_.name;
@@ -290,7 +285,7 @@ class PointRun {
     provenance["backend"] = group_->backend();
     provenance["shards"] = {{"key", task_.key}, {"content_sha256", hashes}};
     if (finished) provenance["weights_sha256"] = learner_->online().parameters().checksum();
-    write_file_atomic(folder_.file("provenance.json"), provenance.dump(2) + "\n");
+    write_file_atomic(folder_.file("provenance.json"), dump_json(provenance, 2) + "\n");
   }
 
   const PointTask& task_;
@@ -302,7 +297,8 @@ class PointRun {
   RunFolder folder_;
   ExperimentConfig config_;
   shard::DatasetView dataset_;
-  learn::CheckpointIdentity identity_;
+  learn::CheckpointIdentity identity_;  // the inputs: the leader's
+  nlohmann::ordered_json continued_anyway_ = nlohmann::ordered_json::array();
   std::unique_ptr<learn::Learner> learner_;
   std::optional<RunLock> lock_;  // the leader's
   bool foreign_ = false;         // the folder is another run's
@@ -319,7 +315,9 @@ nlohmann::json PointTask::to_json() const {
           {"run_folder", run_folder},
           {"shard_folder", shard_folder},
           {"key", key},
-          {"retry", retry}};
+          {"retry", retry},
+          {"continue_anyway", continue_anyway},
+          {"inputs", inputs.to_json()}};
 }
 
 nlohmann::json PointResult::to_json() const {
@@ -348,6 +346,8 @@ PointTask PointTask::from_json(const nlohmann::json& j) {
   j.at("shard_folder").get_to(t.shard_folder);
   j.at("key").get_to(t.key);
   j.at("retry").get_to(t.retry);
+  j.at("continue_anyway").get_to(t.continue_anyway);
+  t.inputs = RunInputs::from_json(j.at("inputs"));
   return t;
 }
 
@@ -368,6 +368,26 @@ int learner_threads(int wanted, int learners_on_node) {
 }
 
 namespace {
+
+// The key of the data set that the run of a folder was made from. Throws Error(input) where the
+// folder's planner is another run's: its values would be taken for this one's.
+std::string shards_key(const RunFolder& folder) {
+  const std::string path = folder.file("provenance.json"), planner = folder.planner();
+  const char* hint = "name the folder of a run that was trained";
+  const auto provenance = read_json_file(path, hint);
+  try {
+    const auto asked = read_json_file(planner + "/planner.json", hint);
+    // Versions before noted no inputs.
+    if (provenance.contains("inputs_sha256") && asked.contains("inputs_sha256") &&
+        provenance["inputs_sha256"] != asked["inputs_sha256"]) {
+      fail_input(planner + " is the planner of another run than " + path + " speaks of",
+                 "copy the run's whole folder again, or train it again");
+    }
+    return provenance.at("shards").at("key").get<std::string>();
+  } catch (const nlohmann::json::exception&) {
+    fail_input(path + ": it does not name the shards (shards.key)", hint);
+  }
+}
 
 void write_failure(const PointTask& task, const PointFailure& e) {
   try {
@@ -411,8 +431,8 @@ PointResult run_point(const PointTask& task, LearnerGroup& group, Director& dire
                 : result.busy ? result.reason
                               : "another job has tried it, and failed");
     }
-  } catch (const Error& e) {
-    failed(as_failure(e));
+  } catch (const SharedFailure& e) {
+    failed(e);
   } catch (const std::exception& e) {
     // Of one learner alone, during a step: no memory, most likely. With others in the group the job
     // has to end; the note keeps the next one from running into the same.
@@ -430,30 +450,40 @@ PointResult run_point(const PointTask& task, LearnerGroup& group, Director& dire
 void evaluate_run(const std::string& run_folder, const std::vector<std::string>& splits,
                   LearnerGroup& learners) {
   const RunFolder folder(run_folder);
+  std::optional<RunLock> lock;  // the leader's
   shard::DatasetView data;
   std::unique_ptr<learn::Learner> learner;
   ExperimentConfig config;
-  std::vector<prompt::Comb> none;  // nothing is trained
+  const std::vector<prompt::Comb> none;  // nothing is trained
   at::Device device = at::kCPU;
+  comm::enter_phase("loading", comm::Patience::phase);
   together(learners.control(), [&] {
+    comm::fault_point("loading a run");
+    if (!std::filesystem::is_directory(run_folder)) {
+      fail_input(run_folder + " is no run folder", "name results/<experiment>/<point>");
+    }
     config = read_experiment(config::load_yaml(folder.file("config.yaml")));
     device = device_of(config.model, learners.node());
     at::set_num_threads(learner_threads(config.threads, learners.node().count));
-    const auto provenance = nlohmann::json::parse(read_file(folder.file("provenance.json")));
-    const std::string key = provenance.at("shards").at("key");
+    const std::string key = shards_key(folder);
     data = shard::open_dataset(shard::shard_folder(config.shards.folder, key), {key, {}, {}});
     config.model.from = folder.planner();
+    if (learners.rank() == 0) lock.emplace(folder.path());
   });
-  auto& group = learners.tensors(config.learn.collectives, device);
+  comm::Collectives* group = nullptr;
+  alike([&] { group = &learners.tensors(config.learn.collectives, device); });
   settle_micro_tokens(config, data.vocab_size(), none, learners, device);
-  together(group, [&] {
+  together(*group, [&] {
+    comm::fault_point("making the model");
     auto model = make_model(config, data.vocab_size(), device, /*training=*/false).network;
     std::vector<std::int64_t> ids(data.option_ids().begin(), data.option_ids().end());
     learner.reset(
-        new learn::Learner(std::move(model), none, ids, config.q.readout, config.learn, group));
+        new learn::Learner(std::move(model), none, ids, config.q.readout, config.learn, *group));
   });
+  learner->share_start();
+  comm::enter_phase("evaluating", comm::Patience::phase);
   evaluate_splits(*learner, data, config, splits.empty() ? config.evaluate.splits : splits, folder,
-                  group);
+                  *group);
 }
 
 }  // namespace straq::coordinate

@@ -15,9 +15,11 @@ struct PointTask {
   std::string name;
   config::Value config;  // resolved
   std::string run_folder;
-  std::string shard_folder;  // of its data set
-  std::string key;           // ShardKey::hex()
-  bool retry = true;         // also when an earlier attempt has failed
+  std::string shard_folder;      // of its data set
+  std::string key;               // ShardKey::hex()
+  bool retry = true;             // also when an earlier attempt has failed
+  RunInputs inputs;              // as the coordinator sees them: for a DONE that appears meanwhile
+  bool continue_anyway = false;  // from a checkpoint or a DONE of other inputs
   nlohmann::json to_json() const;
   static PointTask from_json(const nlohmann::json& json);
 };
@@ -32,11 +34,12 @@ struct PointResult {
   static PointResult from_json(const nlohmann::json& json);
 };
 
-// Never throws for a failure that all learners share (bad shards, bad config, divergence): it is
-// written to FAILED and returned. A run that was stopped on request has a checkpoint and is
-// returned as ErrorKind::stopped; the next call for the same folder goes on there. A failure of one
-// learner alone during a step throws where it has others in its group, after it was written down:
-// the job must then be ended, for the others wait in a collective.
+// Never throws for a failure that all learners share (bad shards, bad config, divergence, whatever
+// one of them met outside of a step): it is written to FAILED and returned. A run that was stopped
+// on request has a checkpoint and is returned as ErrorKind::stopped; the next call for the same
+// folder goes on there. A failure of one learner alone during a step throws where it has others in
+// its group, after it was written down: the job must then be ended, for the others wait in a
+// collective.
 PointResult run_point(const PointTask& task, LearnerGroup& learners, Director& director,
                       const comm::Layout& layout);
 
@@ -48,7 +51,8 @@ std::vector<std::string> splits_to_train(const ExperimentConfig& config);
 int learner_threads(int wanted, int learners_on_node);
 
 // Evaluates a finished run's planner again, on `splits` (empty: those of its config), and rewrites
-// predictions and evaluation.json. Shards must be there.
+// predictions and evaluation.json under the run folder's lock. Shards must be there. All learners
+// of the group call it; what it throws, it throws on all (SharedFailure).
 void evaluate_run(const std::string& run_folder, const std::vector<std::string>& splits,
                   LearnerGroup& learners);
 

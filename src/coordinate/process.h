@@ -6,9 +6,15 @@
 
 namespace straq::coordinate {
 
-// When it started, in clock ticks since boot; 0 when there is no such process, or only what its
-// parent has not collected yet.
+// When it started, in clock ticks since boot; 0 when there is no such process, only what its parent
+// has not collected yet, or when it cannot be seen.
 std::uint64_t process_start(long pid);
+
+// What can be said of the process `pid` of this PID namespace that started at `start`. That it is
+// gone needs evidence: /proc may hide the processes of others (hidepid), and a process that has no
+// file descriptor left sees nothing at all.
+enum class Presence { there, gone, unseen };
+Presence presence(long pid, std::uint64_t start);
 
 struct ShellOutput {
   int code = 0;      // the command's exit code; 1 where a signal ended it

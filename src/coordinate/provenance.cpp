@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "comm/world.h"
+#include "core/shell.h"
 
 #ifdef STRAQ_REVISION_HEADER
 #include STRAQ_REVISION_HEADER  // defines STRAQ_REVISION
@@ -42,7 +43,7 @@ void remember_command_line(int argc, char** argv) {
 std::string reproduce_command(const comm::Layout& layout, const std::string& folder) {
   const std::string launcher =
       layout.single() ? "" : "mpirun -n " + std::to_string(layout.world) + " ";
-  return launcher + "straq run --from " + folder + "/config.yaml";
+  return launcher + shell_join({"straq", "run", "--from", folder + "/config.yaml"});
 }
 
 std::string utc_now() {

@@ -7,6 +7,7 @@
 
 #include "config/value.h"
 #include "coordinate/failure.h"
+#include "core/run_inputs.h"
 
 namespace straq::coordinate {
 
@@ -20,9 +21,12 @@ class RunFolder {
     return file("predictions/" + split + ".jsonl");
   }
 
-  // DONE is there. Throws Error(input) when it belongs to a run of another config: results of two
-  // experiments in one folder would be taken for one.
-  bool done_with(const config::Value& config) const;
+  bool done() const;  // DONE is there, of whatever run
+  // DONE is there. Throws Error(input) naming what has changed when the run that ended here was one
+  // of other inputs: results of two experiments would be taken for one. `anyway`: it is taken for
+  // this one, and its provenance.json says so from now on. A run whose version did not note its
+  // inputs is compared by its config.
+  bool done_with(const config::Value& config, const RunInputs& inputs, bool anyway = false) const;
   std::string checkpoints() const { return file("checkpoints"); }
 
   // Makes the folder ready for a run of `config`; what an earlier attempt left is removed. From
@@ -40,9 +44,5 @@ class RunFolder {
 // Keeps the lines of a JSON lines file whose `step` is at most `step`; whatever follows the first
 // later or broken line goes. Returns the last step kept (0: none). A missing file stays missing.
 std::int64_t cut_after(const std::string& path, std::int64_t step);
-
-// Without the keys that do not change what a run computes: where results land, how many ranks and
-// threads work, how patient they are, and when checkpoints are written.
-config::Value without_placement(const config::Value& config);
 
 }  // namespace straq::coordinate

@@ -25,9 +25,10 @@ namespace straq::coordinate {
 struct LockHolder {
   std::string host;
   long pid = 0;
-  std::uint64_t start = 0;  // of the process, in clock ticks since boot: pids are used again
-  std::string boot;         // of the host, by name of the kernel: ticks begin anew
-  std::string since;        // UTC
+  std::uint64_t start = 0;    // of the process, in clock ticks since boot: pids are used again
+  std::string boot;           // of the host, by name of the kernel: ticks begin anew
+  std::string pid_namespace;  // in which `pid` counts; empty: not known
+  std::string since;          // UTC
   std::string slurm_job, slurm_restart;
   bool released = false;
   nlohmann::ordered_json to_json() const;
@@ -37,19 +38,25 @@ struct LockHolder {
 
 struct LockOptions {
   double heartbeat_seconds = 15;
-  double stale_seconds = 180;  // a holder on another host that was silent so long is dead
+  double stale_seconds = 180;  // a holder that cannot be seen and was silent so long is dead
 };
 
-// `age`: seconds since the last heartbeat. Dead when released; on this host when no process has its
-// pid and start time; on any host when Slurm has started the same job again since, or when it was
-// silent for too long and is not on this host.
+// `age`: seconds since the last heartbeat. Dead when released; when Slurm has started the same job
+// again since; where its process would be seen (same host, start of the kernel and PID namespace)
+// when no process has its pid and start time. A holder that cannot be seen from here (another host,
+// another container, a process that /proc hides) is dead when it was silent for too long.
 bool is_dead(const LockHolder& holder, const LockHolder& self, double age,
              const LockOptions& options);
 
-// Who holds `run_folder` and is alive, if anybody. Only looks; the age of a holder on another host
-// is by this host's clock.
+// Seconds since 1970 by the clock of the server that `folder` lies on, which the ages of locks are
+// counted by; this host's where nothing can be written there. Leaves no file.
+double server_clock(const std::string& folder);
+
+// Who holds `run_folder` and is alive, if anybody. Only looks. `now`: server_clock's; without it
+// the age of a holder that cannot be seen is by this host's clock.
 std::optional<LockHolder> live_holder(const std::string& run_folder,
-                                      const LockOptions& options = {});
+                                      const LockOptions& options = {},
+                                      std::optional<double> now = std::nullopt);
 
 // The folder is held by another job that is alive.
 class FolderBusy : public Error {
@@ -66,18 +73,26 @@ class RunLock {
   RunLock(const RunLock&) = delete;
   RunLock& operator=(const RunLock&) = delete;
 
-  // Another job has taken the folder over because this one seemed dead (a node that was cut off):
-  // nothing may be written any more.
+  // Another job has taken the folder over because this one seemed dead (a node that was cut off),
+  // or somebody has removed it: nothing may be written any more. A heartbeat that fails for a while
+  // (a server that is away, a permission that comes back) loses nothing.
   bool lost() const { return lost_; }
+  // Throws Error(failure) that says how the folder was lost, when it was.
+  void require_held() const;
 
  private:
   void acquire(const std::string& run_folder);
   void beat();
+  void touch(const std::string& path);
+  void lose(const std::string& how);
+  void release();
 
-  std::string folder_;
+  std::string run_folder_, folder_;
   LockOptions options_;
   std::int64_t generation_ = 0;
   std::atomic<bool> lost_ = false;
+  std::string how_;      // it was lost; written once, before lost_
+  bool silent_ = false;  // the last heartbeat failed; the heart's own
   std::mutex mutex_;
   std::condition_variable wake_;
   bool ending_ = false;

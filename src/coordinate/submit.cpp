@@ -12,6 +12,7 @@
 #include "coordinate/process.h"
 #include "coordinate/sweep.h"
 #include "core/error.h"
+#include "core/shell.h"
 
 namespace straq::coordinate {
 namespace fs = std::filesystem;
@@ -29,7 +30,7 @@ constexpr std::int64_t kAssumedDecisions = 12000;
 
 // "hh:mm:ss", up to the next quarter of an hour.
 std::string slurm_time(double seconds) {
-  const long minutes = 15 * static_cast<long>(std::ceil(seconds / 900));
+  const long minutes = 15 * static_cast<long>(std::min(std::ceil(seconds / 900), 1e6));
   return fmt::format("{:02}:{:02}:00", minutes / 60, minutes % 60);
 }
 
@@ -47,8 +48,14 @@ std::vector<std::string> site_options(const SubmitOptions& o, const SiteSettings
   return out;
 }
 
+// Where a job that does not run in the repository runs, for slurm/launch.sh.
+std::vector<std::string> place_arguments(const SubmitOptions& o) {
+  return o.folder.empty() ? std::vector<std::string>{} : std::vector{"--in=" + o.folder};
+}
+
 std::vector<std::string> config_arguments(const SubmitOptions& o) {
-  std::vector<std::string> out = {o.config};
+  std::vector<std::string> out = place_arguments(o);
+  out.push_back(o.folder.empty() ? o.config : (fs::path(o.folder) / o.config).string());
   for (const auto& s : o.sets) {
     out.emplace_back("--set");
     out.push_back(s);
@@ -82,10 +89,10 @@ Need need_of(const std::vector<Point>& points, const SubmitOptions& o, int group
     if (!gpu || o.gpu_kind.empty()) continue;
     const auto device = device_spec(o.gpu_kind);
     if (fits(memory, device) == Fit::no) {
-      need.note = fmt::format(
-          "{}: {:.1f} GiB a learner do not fit {}; straq estimate {} --gpu {} "
-          "--learners {} says what would",
-          p.name, memory.total() / (1 << 30), device.name, o.config, o.gpu_kind, group);
+      need.note = fmt::format("{}: {:.1f} GiB a learner do not fit {}; {} says what would", p.name,
+                              memory.total() / (1 << 30), device.name,
+                              shell_join({"straq", "estimate", o.config, "--gpu", o.gpu_kind,
+                                          "--learners", std::to_string(group)}));
     }
     const auto steps = static_cast<double>(run_steps(config, kAssumedDecisions));
     need.seconds = std::max(need.seconds, steps * step_seconds(in, device));
@@ -98,12 +105,12 @@ Need need_of(const std::vector<Point>& points, const SubmitOptions& o, int group
 std::string find_home() {
   std::vector<fs::path> places;
   if (const char* home = std::getenv("STRAQ_HOME")) places.emplace_back(home);
-  places.push_back(fs::current_path());
   std::error_code ec;
+  if (const fs::path here = fs::current_path(ec); !ec) places.push_back(here);
   const fs::path program = fs::read_symlink("/proc/self/exe", ec);
   if (!ec) places.push_back(program.parent_path().parent_path().parent_path());
   for (const auto& place : places) {
-    if (fs::exists(place / "slurm" / "launch.sh")) return fs::absolute(place).string();
+    if (fs::exists(place / "slurm" / "launch.sh", ec)) return fs::absolute(place).string();
   }
   fail_input("slurm/launch.sh is neither here nor where this program was built",
              "run it in the repository, or set STRAQ_HOME to its folder");
@@ -190,9 +197,10 @@ SubmitPlan plan_submission(const config::Value& root, const SubmitOptions& o,
   if (gpu) work.options.push_back(option("gpus-per-node", o.gpus_per_node));
   work.options.push_back(option("cpus-per-task", cpus));
   const double task_bytes = 1.2 * need.host_bytes + (gpu ? 4.0 : 1.0) * (1 << 30);
-  const int memory = o.mem_per_cpu_mb > 0
-                         ? o.mem_per_cpu_mb
-                         : static_cast<int>(std::ceil(task_bytes / cpus / (256 << 20))) * 256;
+  const double quarters = std::ceil(task_bytes / cpus / (256 << 20));
+  const std::int64_t memory = o.mem_per_cpu_mb > 0
+                                  ? o.mem_per_cpu_mb
+                                  : 256 * static_cast<std::int64_t>(std::min(quarters, 1e12));
   // Without an estimate the site's own default is the better guess.
   if (o.mem_per_cpu_mb > 0 || need.host_bytes > 0) {
     work.options.push_back(option("mem-per-cpu", std::to_string(memory) + "M"));
@@ -221,10 +229,8 @@ SubmitPlan plan_submission(const config::Value& root, const SubmitOptions& o,
   plan.jobs.push_back(std::move(work));
 
   if (o.report) {
-    BatchJob job{"report",
-                 site_options(o, site, false),
-                 "slurm/report.sbatch",
-                 {(fs::path(config.results) / config.name).string()}};
+    BatchJob job{"report", site_options(o, site, false), "slurm/report.sbatch", place_arguments(o)};
+    job.arguments.push_back((fs::path(o.folder) / config.results / config.name).string());
     // After a failure too: the report says what is missing.
     job.after = static_cast<int>(plan.jobs.size()) - 1;
     job.only_after_success = false;
@@ -233,48 +239,43 @@ SubmitPlan plan_submission(const config::Value& root, const SubmitOptions& o,
   return plan;
 }
 
-std::vector<std::string> sbatch_words(const BatchJob& job, const std::string& dependency) {
-  std::vector<std::string> words = {"sbatch", "--parsable"};
-  if (!dependency.empty()) {
-    words.push_back("--dependency=" +
-                    std::string(job.only_after_success ? "afterok:" : "afterany:") + dependency);
-    // A job whose predecessor failed would wait for ever.
-    if (job.only_after_success) words.emplace_back("--kill-on-invalid-dep=yes");
-  }
+namespace {
+
+// "--dependency=afterok:" and the options beside it, for a job that waits; the id comes behind.
+std::string dependency_option(const BatchJob& job) {
+  return std::string("--dependency=") + (job.only_after_success ? "afterok:" : "afterany:");
+}
+
+// What follows the dependency.
+std::vector<std::string> other_words(const BatchJob& job) {
+  std::vector<std::string> words;
+  // A job whose predecessor failed would wait for ever.
+  if (job.after >= 0 && job.only_after_success) words.emplace_back("--kill-on-invalid-dep=yes");
   words.insert(words.end(), job.options.begin(), job.options.end());
   words.push_back(job.script);
   words.insert(words.end(), job.arguments.begin(), job.arguments.end());
   return words;
 }
 
-std::string shell_quote(const std::string& word) {
-  const char* plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,%+@";
-  if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
-  std::string out = "'";
-  for (char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
+}  // namespace
+
+std::vector<std::string> sbatch_words(const BatchJob& job, const std::string& dependency) {
+  std::vector<std::string> words = {"sbatch", "--parsable"};
+  if (!dependency.empty()) words.push_back(dependency_option(job) + dependency);
+  const auto others = other_words(job);
+  words.insert(words.end(), others.begin(), others.end());
+  return words;
 }
 
 std::string to_script(const SubmitPlan& plan, const std::string& home) {
   std::string out = "cd " + shell_quote(home) + "\n";
   for (const auto& job : plan.jobs) {
-    std::string marker, line;
-    if (job.after >= 0) marker = "@ID@";
-    for (const auto& word : sbatch_words(job, marker)) {
-      line += (line.empty() ? "" : " ");
-      // The id stands in a variable of the script, which must stay outside the quotes.
-      if (const auto at = word.find("@ID@"); at != std::string::npos) {
-        const auto& before = plan.jobs.at(static_cast<std::size_t>(job.after)).name;
-        line += '"';
-        line += word.substr(0, at);
-        line += '$';
-        line += before;
-        line += '"';
-      } else {
-        line += shell_quote(word);
-      }
+    std::string line = "sbatch --parsable ";
+    if (job.after >= 0) {
+      const auto& before = plan.jobs.at(static_cast<std::size_t>(job.after)).name;
+      line += "\"" + dependency_option(job) + "$" + before + "\" ";
     }
-    out += job.name + "=$(" + line + ")\n";
+    out += job.name + "=$(" + line + shell_join(other_words(job)) + ")\n";
   }
   return out;
 }
@@ -286,14 +287,10 @@ std::vector<std::string> submit(const SubmitPlan& plan, const std::string& home)
   }
   std::vector<std::string> ids;
   for (const auto& job : plan.jobs) {
-    std::string command = "cd " + shell_quote(home) + " &&";
     const std::string dependency =
         job.after >= 0 ? ids.at(static_cast<std::size_t>(job.after)) : std::string();
-    for (const auto& word : sbatch_words(job, dependency)) {
-      command += ' ';
-      command += shell_quote(word);
-    }
-    const auto out = run_shell(command);
+    const auto out =
+        run_shell("cd " + shell_quote(home) + " && " + shell_join(sbatch_words(job, dependency)));
     // "123" or "123;cluster" on the last line; sites' plugins print before it.
     std::string text = out.text;
     while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();

@@ -27,6 +27,8 @@ enum class SubmitForm { automatic, array, allocation };
 struct SubmitOptions {
   std::string config;             // as given on the command line
   std::vector<std::string> sets;  // --set assignments, handed on
+  // Absolute: where the jobs run, for relative paths mean places below it. Empty: the repository.
+  std::string folder;
   SubmitForm form = SubmitForm::automatic;
   int at_once = 0;        // tasks of an array that run at the same time; 0: no limit
   int preprocessors = 4;  // ranks of the preprocessing job beside its coordinator
@@ -61,11 +63,10 @@ struct SubmitPlan {
 SubmitPlan plan_submission(const config::Value& root, const SubmitOptions& options,
                            const SiteSettings& site);
 
-// The words of one job's command; `dependency` is a job id or a shell variable, empty without.
+// The words of one job's command; `dependency` is a job id, empty without.
 std::vector<std::string> sbatch_words(const BatchJob& job, const std::string& dependency);
-// A word as bash reads it back.
-std::string shell_quote(const std::string& word);
-// The plan as a bash script: what --dry-run prints.
+// The plan as a bash script: what --dry-run prints. Every word is quoted; a job's id stands in a
+// variable of the script.
 std::string to_script(const SubmitPlan& plan, const std::string& home);
 
 // Submits in order and returns the job ids. Runs sbatch in `home`. Throws Error(failure) when there

@@ -90,9 +90,18 @@ std::vector<std::pair<std::string, const std::vector<Value>*>> read_axes(const V
   return axes;
 }
 
+// More points than anybody runs, and fewer than fill the memory of a login node.
+constexpr std::size_t kMostPoints = 100'000;
+void check_count(const Value& sweep, std::size_t a, std::size_t b) {
+  if (a == 0 || b == 0 || b <= kMostPoints / a) return;
+  fail_input(sweep.where() + ": the sweep has more than " + std::to_string(kMostPoints) + " points",
+             "every value of the grid meets every other: leave some out, or use sweep.lists");
+}
+
 std::vector<Row> grid_rows(const Value& sweep) {
   std::vector<Row> rows(1);
   for (const auto& [key, values] : read_axes(sweep, "grid")) {
+    check_count(sweep, rows.size(), values->size());
     std::vector<Row> longer;
     for (const Row& row : rows) {
       for (const Value& v : *values) {
@@ -165,7 +174,9 @@ std::vector<Row> all_rows(const Value& sweep) {
   std::vector<Row> rows;
   if (combines || points.empty()) {
     const auto lists = list_rows(sweep);
-    for (const Row& row : grid_rows(sweep)) {
+    const auto grid = grid_rows(sweep);
+    check_count(sweep, grid.size(), lists.size());
+    for (const Row& row : grid) {
       for (const Row& more : lists) {
         rows.push_back(row);
         auto& to = rows.back().settings;
@@ -229,8 +240,8 @@ std::string canonical(const std::string& text) {
   return {buffer, w.ptr};
 }
 
-std::vector<std::string> read_seeds(const Value& root, const Value& sweep) {
-  std::vector<std::string> seeds;
+std::vector<Value> read_seeds(const Value& root, const Value& sweep) {
+  std::vector<Value> seeds;
   const Value* list = sweep.find("seeds");
   if (list != nullptr && list->kind != Value::Kind::null) {
     if (list->kind != Value::Kind::list) {
@@ -239,12 +250,12 @@ std::vector<std::string> read_seeds(const Value& root, const Value& sweep) {
     }
     for (const auto& v : list->list) {
       check_plain(v, "seeds", "seed");
-      seeds.push_back(v.scalar);
+      seeds.push_back(v);
     }
   }
   if (seeds.empty()) {
     const Value* seed = root.find("seed");
-    seeds.push_back(seed ? seed->scalar : "1");
+    seeds.push_back(seed ? *seed : Value::make_scalar("1"));
   }
   return seeds;
 }
@@ -264,14 +275,16 @@ class Expansion {
   }
 
   std::vector<Point> points() {
+    const auto seeds = read_seeds(root_, sweep_);
+    check_count(sweep_, rows_.size(), seeds.size());
     for (const Row& row : rows_) {
-      for (const auto& seed : read_seeds(root_, sweep_)) add(row, seed);
+      for (const auto& seed : seeds) add(row, seed);
     }
     return std::move(points_);
   }
 
  private:
-  void add(const Row& row, const std::string& seed) {
+  void add(const Row& row, const Value& seed) {
     Point p;
     p.config = base_;
     p.name = row.name;
@@ -281,10 +294,10 @@ class Expansion {
       if (!p.name.empty()) p.name += '_';
       p.name += words_.at(s.key) + "-" + folder_word(s.value->scalar);
     }
-    p.name.append(p.name.empty() ? "seed-" : "_seed-").append(folder_word(seed));
-    config::apply_set(p.config, "seed=" + seed);
+    p.name.append(p.name.empty() ? "seed-" : "_seed-").append(folder_word(seed.scalar));
+    p.config.set("seed", seed);
     for (const auto& key : keys_) p.parameters.emplace_back(key, value_of(p.config, key));
-    p.parameters.emplace_back("seed", seed);
+    p.parameters.emplace_back("seed", seed.scalar);
 
     if (p.name.size() > kLongestName || p.name.front() == '.') {
       fail_input(root_.where() + ": " + p.name + " is no folder name",

@@ -56,29 +56,6 @@ std::string duration(double seconds) {
   return fmt::format("{}:{:02d} h", s / 3600, s % 3600 / 60);
 }
 
-std::string csv_of(const std::string& folder, const std::vector<Point>& points,
-                   const std::vector<std::string>& running) {
-  Table table;
-  table.columns = {"point", "state"};
-  for (const auto& [key, value] : points.front().parameters) table.columns.push_back(key);
-  table.columns.emplace_back("kind");
-  table.columns.emplace_back("reason");
-  for (const auto& p : points) {
-    PointState state = state_of(folder, p);
-    const bool now = std::find(running.begin(), running.end(), p.name) != running.end();
-    if (now && state != PointState::done) state = PointState::running;
-    std::vector<Cell> row = {p.name, name(state)};
-    for (const auto& [key, value] : p.parameters) row.emplace_back(value);
-    const auto failure = state == PointState::failed
-                             ? failure_of((fs::path(folder) / p.name).string())
-                             : std::nullopt;
-    row.emplace_back(failure ? name(failure->kind) : "");
-    row.emplace_back(failure ? failure->first_line() : "");
-    table.add(std::move(row));
-  }
-  return table.to_csv();
-}
-
 }  // namespace
 
 const char* name(PointState state) {
@@ -97,11 +74,12 @@ const char* name(PointState state) {
   return "?";
 }
 
-PointState state_of(const std::string& experiment_folder, const Point& point) {
+PointState state_of(const std::string& experiment_folder, const Point& point,
+                    std::optional<double> now) {
   const fs::path folder = fs::path(experiment_folder) / point.name;
   std::error_code ec;
   if (fs::exists(folder / "DONE", ec)) return PointState::done;
-  if (live_holder(folder.string())) {
+  if (live_holder(folder.string(), {}, now)) {
     // It may have finished while we looked for who works on it.
     return fs::exists(folder / "DONE", ec) ? PointState::done : PointState::running;
   }
@@ -120,20 +98,6 @@ std::optional<FailureNote> failure_of(const std::string& run_folder) {
   std::ostringstream text;
   text << in.rdbuf();
   return FailureNote::parse(text.str());
-}
-
-void write_index(const std::string& experiment_folder, const std::vector<Point>& points,
-                 const std::vector<std::string>& running) {
-  const std::string path = (fs::path(experiment_folder) / "index.csv").string();
-  std::string text = csv_of(experiment_folder, points, running);
-  // Every turn beyond the first is another job's progress, so this ends; the bound is for a clock
-  // or a filesystem that misbehaves.
-  for (int turn = 0; turn < 20; ++turn) {
-    write_file_atomic(path, text);
-    std::string now = csv_of(experiment_folder, points, running);
-    if (now == text) return;
-    text = std::move(now);
-  }
 }
 
 std::optional<double> PointStatus::seconds_left() const {

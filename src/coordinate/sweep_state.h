@@ -20,16 +20,16 @@ const char* name(PointState state);
 
 // DONE; else running where somebody alive holds the folder; else FAILED; else stopped (there is a
 // checkpoint to go on from); else missing.
-PointState state_of(const std::string& experiment_folder, const Point& point);
+// `now`: server_clock's, by which a lock's age counts; without it this host's clock.
+PointState state_of(const std::string& experiment_folder, const Point& point,
+                    std::optional<double> now = std::nullopt);
 
 // What FAILED of a point's folder says, if there is one.
 std::optional<FailureNote> failure_of(const std::string& run_folder);
 
-// Writes index.csv: point,state,<parameters…>,kind,reason. `running` names points that this job has
-// just given to a group, whose folders do not tell yet. Several jobs may do this at the same time
-// without a lock: what is written is a function of the folders, and a writer reads them again
-// afterwards and writes again when they have changed, so the last one to write has seen everything
-// that came before.
+// Writes index.csv, once, from all folders: point,state,<parameters…>,kind,reason. `running` names
+// points that this job has just given to a group, whose folders do not tell yet. A job that writes
+// it again and again keeps a SweepIndex (coordinate/sweep_index.h).
 void write_index(const std::string& experiment_folder, const std::vector<Point>& points,
                  const std::vector<std::string>& running = {});
 

@@ -10,7 +10,7 @@ void agree(comm::Collectives& group, const std::optional<PointFailure>& mine) {
   const double found = group.allreduce_max(mine ? ranks - group.rank() : 0);
   if (found <= 0) return;
   const int first = ranks - static_cast<int>(found);
-  if (ranks == 1) throw *mine;
+  if (ranks == 1) throw SharedFailure(*mine);
   const bool speaks = group.rank() == first;
   // Texts travel as numbers, which every backend can sum: the others add nothing.
   const auto share = [&](const std::string& text) {
@@ -34,7 +34,7 @@ void agree(comm::Collectives& group, const std::optional<PointFailure>& mine) {
   const Error error(static_cast<ErrorKind>(static_cast<int>(kinds[0])),
                     first == 0 ? message : "learner " + std::to_string(first) + ": " + message,
                     hint);
-  throw PointFailure(static_cast<FailureKind>(static_cast<int>(kinds[1])), error);
+  throw SharedFailure({static_cast<FailureKind>(static_cast<int>(kinds[1])), error});
 }
 
 }  // namespace straq::coordinate

@@ -11,11 +11,19 @@
 
 namespace straq::coordinate {
 
-// The failure of the first learner that has one, with its words, for all. Collective.
+// A failure that every learner of the group throws at the same place: nobody waits for anybody, and
+// the group can go on to its next point. Whatever else leaves a step is one learner's alone.
+class SharedFailure : public PointFailure {
+ public:
+  explicit SharedFailure(const PointFailure& failure) : PointFailure(failure) {}
+};
+
+// Throws the failure of the first learner that has one, with its words, on all. Collective.
 void agree(comm::Collectives& group, const std::optional<PointFailure>& mine);
 
-// Runs `f` on every learner and agrees on the outcome: when it failed anywhere, every learner gets
-// that failure and none goes on into a collective that the others will never enter.
+// Runs `f`, which takes no collective, on every learner and agrees on the outcome: when it failed
+// anywhere, every learner gets that failure as a SharedFailure and none goes on into a collective
+// that the others will never enter.
 template <class F>
 void together(comm::Collectives& group, F&& f) {
   std::optional<PointFailure> mine;
@@ -25,6 +33,17 @@ void together(comm::Collectives& group, F&& f) {
     mine = as_failure(e);
   }
   agree(group, mine);
+}
+
+// For what takes collectives itself and promises to throw on all learners or on none: passes its
+// failure on as a SharedFailure.
+template <class F>
+void alike(F&& f) {
+  try {
+    f();
+  } catch (const Error& e) {
+    throw SharedFailure(as_failure(e));
+  }
 }
 
 }  // namespace straq::coordinate

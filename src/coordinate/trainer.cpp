@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "comm/activity.h"
+#include "comm/fault.h"
 #include "coordinate/evaluate.h"
 #include "coordinate/provenance.h"
 #include "coordinate/stop.h"
@@ -17,6 +18,10 @@ namespace straq::coordinate {
 namespace {
 
 constexpr double kUnattainable = 100;  // times the sum of rewards that gamma allows
+
+bool has_steps(const learn::StageConfig& stage) {
+  return stage.epochs > 0 || stage.steps > 0;
+}
 
 std::int64_t steps_of(const learn::StageConfig& stage, std::int64_t batches) {
   if (stage.steps > 0) return stage.steps;
@@ -34,17 +39,18 @@ nlohmann::ordered_json metrics_line(std::int64_t step, std::int64_t epoch, const
   nlohmann::ordered_json j = {
       {"step", step}, {"stage", stage.name}, {"epoch", epoch}, {"loss", m.loss}};
   const auto& o = stage.config.objective;
-  if (o.bellman > 0) {
+  // A mean over nothing is left out: 0 would be a lie. A batch may hold no transition (dropped
+  // terminal decisions), no decision (text alone) or no text (no dialogue's beginning).
+  if (o.bellman > 0 && m.transitions > 0) {
     j["td_loss"] = m.td_loss;
     j["td_abs"] = m.td_abs;
     j["q_mean"] = m.q_mean;
     j["target_mean"] = m.target_mean;
   }
-  if (o.ce > 0) j["ce_loss"] = m.ce_loss;
-  // A short last batch may hold no dialogue's beginning and so no text: a loss of 0 would be a lie.
+  if (o.ce > 0 && m.decisions > 0) j["ce_loss"] = m.ce_loss;
   if (o.lm > 0 && m.text_tokens > 0) j["lm_loss"] = m.lm_loss;
   if (m.cql_loss != 0) j["cql_loss"] = m.cql_loss;
-  j["max_q"] = m.max_q;
+  if (m.decisions > 0) j["max_q"] = m.max_q;
   j["grad_norm"] = m.grad_norm;  // null when it was not finite
   j["lr"] = m.lr;
   j["decisions"] = m.decisions;
@@ -67,26 +73,45 @@ std::string best_folder(const RunFolder& folder, std::int64_t step) {
 
 }  // namespace
 
-std::vector<Stage> stages_of(const ExperimentConfig& config, std::int64_t batches) {
+std::vector<Stage> stages_of(const ExperimentConfig& config, const BatchCount& batches) {
   std::vector<Stage> stages;
-  if (config.pretrain.epochs > 0 || config.pretrain.steps > 0) {
-    stages.push_back({"pretrain", config.pretrain, steps_of(config.pretrain, batches), false});
-  }
+  const auto add = [&](const char* name, const learn::StageConfig& stage, bool syncs) {
+    const std::int64_t n = batches(stage.objective);
+    if (n == 0 && has_steps(stage)) {
+      fail_input(
+          std::string("the train split has nothing that the stage ") + name + " could learn from",
+          "the Bellman equation and ce need dialogues with strategies, lm needs text");
+    }
+    stages.push_back({name, stage, steps_of(stage, n), syncs, n});
+  };
+  if (has_steps(config.pretrain)) add("pretrain", config.pretrain, false);
   const bool bellman = config.learn.objective.bellman > 0;
-  stages.push_back({bellman ? "q" : "ce", config.learn, steps_of(config.learn, batches),
-                    bellman && config.learn.target.every > 0});
+  add(bellman ? "q" : "ce", config.learn, bellman && config.learn.target.every > 0);
   return stages;
+}
+
+bool needs_decisions(const ExperimentConfig& config) {
+  const auto needs = [](const learn::StageConfig& stage) {
+    return has_steps(stage) && learn::learns_decisions(stage.objective);
+  };
+  return needs(config.pretrain) || needs(config.learn);
+}
+
+bool learns_text(const ExperimentConfig& config) {
+  const auto learns = [](const learn::StageConfig& stage) {
+    return has_steps(stage) && stage.objective.lm > 0;
+  };
+  return learns(config.pretrain) || learns(config.learn);
 }
 
 Trainer::Trainer(const Context& context) : context_(context) {
   const auto& config = context_.config;
   const auto& train = context_.data.split("train");
   const auto seed = static_cast<std::uint64_t>(config.seed);
-  batches_ = static_cast<std::int64_t>(learn::epoch_batches(train, config.learn.replay.mode,
-                                                            config.learn.batch,
-                                                            config.learn.replay.capacity, seed, 0)
-                                           .size());
-  stages_ = stages_of(config, batches_);
+  stages_ = stages_of(config, [&](const learn::ObjectiveConfig& objective) {
+    return static_cast<std::int64_t>(
+        learn::epoch_batches(train, config.learn, objective, seed, 0).size());
+  });
   for (const auto& s : stages_) total_steps_ += s.steps;
   transitions_ = learn::imitation_transitions(
       train, config.learn, static_cast<int>(context_.data.option_ids().size()), seed);
@@ -109,9 +134,26 @@ void Trainer::leader_writes(F&& f) {
   if (!leader() || failure_) return;
   try {
     f();
-  } catch (const Error& e) {
-    failure_ = e;
+  } catch (const std::exception& e) {
+    failure_ = as_failure(e);
   }
+}
+
+void Trainer::require_within(const learn::Checkpoint& from) const {
+  const auto& p = from.progress;
+  const auto stages = static_cast<std::int64_t>(stages_.size());
+  if (p.stage >= 0 && p.stage < stages && p.stage_step >= 0 &&
+      p.stage_step <= stages_[static_cast<std::size_t>(p.stage)].steps) {
+    return;
+  }
+  const std::string now = p.stage >= 0 && p.stage < stages
+                              ? std::string("this run's stage ") +
+                                    stages_[static_cast<std::size_t>(p.stage)].name + " has " +
+                                    std::to_string(stages_[static_cast<std::size_t>(p.stage)].steps)
+                              : "this run has " + std::to_string(stages) + " stages";
+  fail_input("checkpoint " + from.folder + " stands at step " + std::to_string(p.stage_step) +
+                 " of stage " + std::to_string(p.stage) + ", but " + now,
+             "remove " + context_.folder.path() + " or give this experiment another name");
 }
 
 void Trainer::run(const std::optional<learn::Checkpoint>& from) {
@@ -144,21 +186,25 @@ void Trainer::run(const std::optional<learn::Checkpoint>& from) {
 
 void Trainer::complete_writes() {
   if (!leader()) return;
+  comm::fault_point("completing the writes");
   if (failure_) throw *failure_;
   writer_->wait();
-  if (context_.lock && context_.lock->lost()) {
-    fail_runtime("another job has taken over " + context_.folder.path() +
-                     " while this one could not be heard of",
-                 "its results are complete or will be; nothing is to be done here");
-  }
+  if (context_.lock) context_.lock->require_held();
 }
 
 Trainer::Leave Trainer::run_stage(const Stage& stage,
                                   const std::optional<learn::Checkpoint>& from) {
   const auto& config = context_.config;
-  context_.learner.begin_stage(stage.config, stage.steps);
-  if (from) together(context_.group, [&] { context_.learner.restore(*from); });
-  learn::BatchStream batches(context_.data.split("train"), config.learn,
+  together(context_.group, [&] {
+    comm::fault_point("beginning a stage");
+    context_.learner.begin_stage(stage.config, stage.steps);
+    if (from) {
+      comm::fault_point("restoring");
+      context_.learner.restore(*from);
+    }
+  });
+  if (from) context_.learner.share_restored();
+  learn::BatchStream batches(context_.data.split("train"), config.learn, stage.config.objective,
                              static_cast<std::uint64_t>(config.seed));
   batches.skip(progress_.stage_step);
   learn::PlanStream plans(std::move(batches), stage.steps - progress_.stage_step,
@@ -168,7 +214,7 @@ Trainer::Leave Trainer::run_stage(const Stage& stage,
   status_.stage_begin = progress_.step - progress_.stage_step;
   status_.stage_end = status_.stage_begin + stage.steps;
   status_.sync_every = stage.syncs ? config.learn.target.every : 0;
-  status_.evaluate_every = evaluate_every(config.evaluate, batches_);
+  status_.evaluate_every = evaluate_every(config.evaluate, stage.batches);
   while (true) {
     status_.step = progress_.step;
     status_.evaluated_step = progress_.evaluated_step;
@@ -180,7 +226,8 @@ Trainer::Leave Trainer::run_stage(const Stage& stage,
     }
     const comm::Directive directive = context_.director.boundary(status_);
     if (directive.sync_target) {
-      const std::string checksum = context_.learner.sync_target();
+      std::string checksum;
+      alike([&] { checksum = context_.learner.sync_target(); });
       if (leader()) {
         log::debug("learn", "step {}: target := online ({})", progress_.step,
                    checksum.substr(0, 12));
@@ -215,14 +262,17 @@ Trainer::Leave Trainer::run_stage(const Stage& stage,
       take_step(stage, plans);
       if (progress_.bad_steps >= config.learn.max_bad_steps) break;  // the same on every learner
     }
-    status_.step_seconds =
-        (monotonic_seconds() - begin) / static_cast<double>(progress_.step - first);
+    if (progress_.step > first) {
+      status_.step_seconds =
+          (monotonic_seconds() - begin) / static_cast<double>(progress_.step - first);
+    }
   }
 }
 
 void Trainer::take_step(const Stage& stage, learn::PlanStream& plans) {
   comm::enter_phase("optimizer step", comm::Patience::step, progress_.step + 1);
   hang_if_arranged(progress_.step + 1);
+  comm::fault_point("step");
   const double begin = monotonic_seconds();
   const learn::StepPlan& plan = plans.next();
   // Where the target network is synchronised after this step, the next one's values must wait.
@@ -259,7 +309,8 @@ bool Trainer::out_of_bounds(const Stage& stage, const learn::StepMetrics& m) con
 
 void Trainer::evaluate(const Stage& stage) {
   const auto& config = context_.config;
-  const ValidationScores scores = validate(context_.learner, context_.data, config.evaluate.split);
+  const ValidationScores scores =
+      validate(context_.learner, context_.data, config.evaluate.split, context_.group);
   progress_.evaluated_step = progress_.step;
   // The leader's number decides for all, whatever a node's arithmetic makes of the last bit.
   const at::Tensor value = at::tensor({scores.by(config.best.metric)}, at::kDouble);
@@ -278,6 +329,7 @@ void Trainer::evaluate(const Stage& stage) {
     progress_.without_gain = best ? 0 : progress_.without_gain + 1;
   }
   leader_writes([&] {
+    comm::fault_point("writing an evaluation");
     evaluations_->write(nlohmann::ordered_json{
         {"step", progress_.step},
         {"stage", stage.name},
@@ -300,6 +352,7 @@ learn::CheckpointRecord Trainer::record() const {
   record.progress = progress_;
   record.progress.optimizer_steps = context_.learner.optimizer_steps();
   record.identity = context_.identity;
+  record.continued_anyway = context_.continued_anyway;
   record.learners = context_.group.size();
   record.micro_tokens = context_.learner.micro_tokens();
   record.environment = environment_provenance(context_.layout);
@@ -324,9 +377,11 @@ void Trainer::load_best() {
   if (progress_.best_step < 0) return;
   const at::Tensor weights = at::empty_like(context_.learner.weights());
   together(context_.group, [&] {
+    comm::fault_point("loading the best weights");
     const auto best =
         learn::open_checkpoint(best_folder(context_.folder, progress_.best_step), leader());
-    learn::require_identity(best, context_.identity);
+    // The inputs are the leader's to compare, and were: with the checkpoint that names this one.
+    learn::require_identity(best, context_.identity, /*anyway=*/true);
     learn::read_buffer(best, learn::kWeights, 0, weights);
     context_.learner.set_weights(weights);
   });
@@ -339,7 +394,10 @@ void Trainer::load_best() {
 void Trainer::save_checkpoint() {
   status_.checkpoint_step = progress_.step;
   const learn::StateSlice state = context_.learner.state();  // gathered by all
-  leader_writes([&] { writer_->save(record(), state); });
+  leader_writes([&] {
+    comm::fault_point("saving a checkpoint");
+    writer_->save(record(), state);
+  });
 }
 
 void Trainer::stop(comm::Stop reason) {
@@ -351,17 +409,20 @@ void Trainer::stop(comm::Stop reason) {
             ? fmt::format("Q was off by {:.3g} on average, beyond any value that gamma allows",
                           last_.td_abs)
             : std::string("the gradient was not finite");
-    const Error error(ErrorKind::diverged,
-                      fmt::format("diverged: {} in {} steps in a row, the last at step {}", what,
-                                  progress_.bad_steps, progress_.step),
-                      "lower learn.lr, or raise learn.clip's effect by lowering it");
-    throw PointFailure(loss ? FailureKind::non_finite_loss : FailureKind::diverged, error);
+    const Error error(
+        ErrorKind::diverged,
+        fmt::format("diverged: {} in {} steps in a row, the last at step {}", what,
+                    progress_.bad_steps, progress_.step),
+        "lower learn.lr or learn.clip; as these are other numbers, give the experiment "
+        "another name or remove its folder");
+    throw SharedFailure({loss ? FailureKind::non_finite_loss : FailureKind::diverged, error});
   }
   together(context_.group, [&] { complete_writes(); });
-  throw Error(ErrorKind::stopped,
-              "stopped on request at step " + std::to_string(progress_.step) + " of " +
-                  std::to_string(total_steps_) + ", with a checkpoint",
-              "run the same command again to go on");
+  throw SharedFailure(
+      as_failure(Error(ErrorKind::stopped,
+                       "stopped on request at step " + std::to_string(progress_.step) + " of " +
+                           std::to_string(total_steps_) + ", with a checkpoint",
+                       "run the same command again to go on")));
 }
 
 }  // namespace straq::coordinate

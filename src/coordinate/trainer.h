@@ -4,6 +4,7 @@
 // a run that was stopped and continued makes the same numbers as one that was not.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,10 +28,21 @@ struct Stage {
   learn::StageConfig config;
   std::int64_t steps = 0;
   bool syncs = false;
+  std::int64_t batches = 0;  // of an epoch
 };
 
-// The stages of a config for `batches` batches an epoch: pretrain where it has steps, then learn.
-std::vector<Stage> stages_of(const ExperimentConfig& config, std::int64_t batches);
+// How many batches an epoch of a stage with this objective has: text alone is cut otherwise than
+// decisions (learn::Texts).
+using BatchCount = std::function<std::int64_t(const learn::ObjectiveConfig& objective)>;
+// The stages of a config: pretrain where it has steps, then learn.
+std::vector<Stage> stages_of(const ExperimentConfig& config, const BatchCount& batches);
+// Whether some stage that has steps learns from decisions: then a train split without any is of no
+// use. Text is enough for a run that pretrains on it and asks the planner as it is then
+// (learn.epochs 0), as long as the splits to be evaluated have decisions.
+bool needs_decisions(const ExperimentConfig& config);
+// Whether some stage that has steps learns from text: else dialogues without decisions are of no
+// use.
+bool learns_text(const ExperimentConfig& config);
 
 class Trainer {
  public:
@@ -41,6 +53,7 @@ class Trainer {
     const shard::DatasetView& data;  // train, and the validation split where it is evaluated
     const RunFolder& folder;
     const learn::CheckpointIdentity& identity;
+    const nlohmann::ordered_json& continued_anyway;  // for its checkpoints
     learn::Learner& learner;
     comm::Collectives& group;
     Director& director;
@@ -50,8 +63,12 @@ class Trainer {
   explicit Trainer(const Context& context);
   ~Trainer();
 
-  // Trains to the end, from a checkpoint or from the start. Throws Error on every learner:
-  // diverged, stopped (with a checkpoint), or a failure that all share.
+  // Throws Error(input) when a checkpoint stands beyond what this run's stages have: of a run whose
+  // corpus or settings were others.
+  void require_within(const learn::Checkpoint& from) const;
+  // Trains to the end, from a checkpoint or from the start. Throws SharedFailure on every learner:
+  // diverged, stopped (with a checkpoint), or a failure that all share. Anything else is one
+  // learner's alone, during a step.
   void run(const std::optional<learn::Checkpoint>& from);
   // The best weights of the run into the online network; keeps the last ones where no evaluation
   // has found any.
@@ -77,13 +94,13 @@ class Trainer {
 
   Context context_;
   std::vector<Stage> stages_;
-  std::int64_t total_steps_ = 0, batches_ = 0;
+  std::int64_t total_steps_ = 0;
   learn::TransitionSource transitions_;
   learn::Progress progress_;
   comm::Status status_;
   std::optional<LineWriter> metrics_, timings_, evaluations_;  // the leader's
   std::unique_ptr<learn::CheckpointWriter> writer_;            // the leader's
-  std::optional<Error> failure_;                               // the leader's
+  std::optional<PointFailure> failure_;                        // the leader's
   learn::StepMetrics last_;                                    // of the newest step
   double start_ = 0, last_log_ = 0;
 };

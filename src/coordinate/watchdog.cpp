@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include "comm/activity.h"
 #include "comm/world.h"
 #include "coordinate/process.h"
+#include "coordinate/stop.h"
 #include "core/environment.h"
 #include "core/log.h"
 
@@ -21,7 +23,8 @@ volatile int straq_hang_here = 0;
 namespace straq::coordinate {
 namespace {
 
-std::int64_t hang_at = -1;  // step; -1: never
+std::int64_t hang_at = -1;         // step; -1: never
+std::vector<Peer> abort_concerns;  // set once, before any thread could abort
 
 const char* role_name(const comm::Layout& layout, int rank) {
   switch (layout.role_of(rank)) {
@@ -35,10 +38,21 @@ const char* role_name(const comm::Layout& layout, int rank) {
   return "learner";
 }
 
+std::unique_ptr<Watchdog> of_process;
+
 }  // namespace
 
-Watchdog::Watchdog(Options options) : options_(std::move(options)) {
-  if (options_.seconds > 0 || !options_.peers.empty()) thread_ = std::thread([this] { watch(); });
+Watchdog::Watchdog(Options options) : options_(std::move(options)), thread_([this] { watch(); }) {}
+
+void Watchdog::watch_over(std::vector<Peer> peers) {
+  const std::lock_guard lock(mutex_);
+  options_.peers = std::move(peers);
+}
+
+void Watchdog::configure(double seconds, const comm::Layout& layout) {
+  const std::lock_guard lock(mutex_);
+  options_.seconds = seconds;
+  for (Peer& p : options_.peers) p.role = role_name(layout, p.rank);
 }
 
 Watchdog::~Watchdog() {
@@ -57,10 +71,20 @@ bool Watchdog::pause(double seconds) {
 
 void Watchdog::watch() {
   while (pause(options_.tick_seconds)) {
-    std::string news = bereaved();
-    if (news.empty()) news = stuck();
+    std::string news;
+    try {
+      const std::lock_guard lock(mutex_);
+      news = bereaved();
+      if (news.empty()) news = stuck();
+    } catch (const std::exception&) {
+      continue;  // no memory to look with, most likely; the next turn may have some
+    }
     if (news.empty()) continue;
-    log::error("watchdog", "{}", news);
+    try {
+      log::error("watchdog", "{}", news);
+    } catch (const std::exception&) {
+      // The job ends without these words.
+    }
     if (pause(options_.grace_seconds)) options_.end();
     return;
   }
@@ -88,17 +112,17 @@ std::string Watchdog::stuck() {
 
 std::string Watchdog::bereaved() const {
   for (const Peer& p : options_.peers) {
-    if (process_start(p.pid) == p.start) continue;
+    if (presence(p.pid, p.start) != Presence::gone) continue;
     return fmt::format(
-        "rank {} ({}, process {} on {}) has died; ending the job\n"
+        "rank {} ({}process {} on {}) has died; ending the job\n"
         "  hint: killed by hand, by the system for its memory (dmesg), or by the batch system; the "
         "same command goes on from the last checkpoints",
-        p.rank, p.role, p.pid, p.host);
+        p.rank, p.role.empty() ? "" : p.role + ", ", p.pid, p.host);
   }
   return {};
 }
 
-std::vector<Peer> find_peers(MPI_Comm comm, const comm::Layout& layout) {
+std::vector<Peer> find_peers(MPI_Comm comm) {
   struct Card {
     char host[256];
     std::int64_t pid;
@@ -119,9 +143,40 @@ std::vector<Peer> find_peers(MPI_Comm comm, const comm::Layout& layout) {
     // Containers of one host may not see each other's processes: what is not seen is not watched.
     if (r == rank || std::strcmp(c.host, mine.host) != 0) continue;
     if (c.start == 0 || process_start(c.pid) != c.start) continue;
-    out.push_back({r, role_name(layout, r), c.host, c.pid, c.start});
+    out.push_back({r, {}, c.host, c.pid, c.start});
   }
   return out;
+}
+
+void warn_before_abort(const std::vector<Peer>& peers) {
+  abort_concerns = peers;
+  comm::World::before_abort([] {
+    std::vector<long> alive;
+    for (const Peer& p : abort_concerns) {
+      if (presence(p.pid, p.start) == Presence::there) alive.push_back(p.pid);
+    }
+    announce_abort(alive);
+  });
+}
+
+ProcessWatch::ProcessWatch(MPI_Comm comm) {
+  comm::enter_phase("joining the job", comm::Patience::phase);
+  Watchdog::Options options;
+  options.seconds = WatchdogConfig{}.seconds;
+  options.end = end_job;
+  of_process = std::make_unique<Watchdog>(std::move(options));
+  // Already that can wait: for a rank that does not come.
+  std::vector<Peer> peers = find_peers(comm);
+  warn_before_abort(peers);
+  of_process->watch_over(std::move(peers));
+}
+
+ProcessWatch::~ProcessWatch() {
+  of_process.reset();
+}
+
+void ProcessWatch::configure(double seconds, const comm::Layout& layout) {
+  if (of_process) of_process->configure(seconds, layout);
 }
 
 void end_job() {

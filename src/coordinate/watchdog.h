@@ -40,10 +40,13 @@ class Watchdog {
     double tick_seconds = 0.25;  // how often it looks
     double grace_seconds = 2;    // between its words and the end, so that other ranks speak, too
     std::vector<Peer> peers;     // neighbours to watch
-    std::function<void()> end;   // ends the job
+    std::function<void()> end;   // ends the job; throws nothing
   };
   explicit Watchdog(Options options);
   ~Watchdog();
+  void watch_over(std::vector<Peer> peers);
+  // What is known only once the config is read: the deadline, and what the neighbours do.
+  void configure(double seconds, const comm::Layout& layout);
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
 
@@ -62,8 +65,24 @@ class Watchdog {
   std::thread thread_;
 };
 
-// The other ranks of this rank's host that it can see. Collective over `comm`.
-std::vector<Peer> find_peers(MPI_Comm comm, const comm::Layout& layout);
+// The other ranks of this rank's host that it can see, without roles. Collective over `comm`.
+std::vector<Peer> find_peers(MPI_Comm comm);
+
+// The watchdog of a process that belongs to a job, from before the first thing that can wait to the
+// end of the job: with the default deadline until the config's is known. One a process.
+class ProcessWatch {
+ public:
+  explicit ProcessWatch(MPI_Comm comm);  // collective
+  ~ProcessWatch();
+  ProcessWatch(const ProcessWatch&) = delete;
+  ProcessWatch& operator=(const ProcessWatch&) = delete;
+  // Does nothing in a process that has none.
+  static void configure(double seconds, const comm::Layout& layout);
+};
+
+// From now on whoever aborts the job first tells these neighbours, so that they do not take the
+// launcher's SIGTERM for a request to save.
+void warn_before_abort(const std::vector<Peer>& peers);
 
 // Ends the job from any thread, also where the main thread is stuck inside MPI.
 void end_job();

@@ -219,6 +219,42 @@ TEST(Estimate, TakesLengthsFromTheData) {
   EXPECT_DOUBLE_EQ(in.rows_per_decision, before);
 }
 
+// Dialogues without decisions are rows of the same batches where text is learned beside decisions,
+// and make batches of their own where it is learned alone.
+TEST(Estimate, CountsTheTextOfDialoguesWithoutDecisions) {
+  std::vector<prompt::Comb> combs{dialogue(1, 600, 10, 800), dialogue(3, 300, 1, 800)};
+  const double labelled = (600 + 20) / 10.0;
+  const auto text = static_cast<double>(combs[1].trunks.front().tokens.size());
+  combs.back().decisions.clear();
+  combs.back().probes.clear();
+  EstimateInput in;
+  measure_data(in, combs);
+  EXPECT_DOUBLE_EQ(in.rows_per_decision, labelled);
+  in.texts = learn::Texts::beside;
+  measure_data(in, combs);
+  EXPECT_DOUBLE_EQ(in.rows_per_decision, labelled + text / 10);
+  in.texts = learn::Texts::alone;
+  measure_data(in, combs);
+  EXPECT_NEAR(in.rows_per_decision, labelled, 0.1 * labelled);
+  EXPECT_DOUBLE_EQ(in.trunk_tokens, 600);
+
+  dialogue::Episode with, without;
+  with.situation = std::string(400, 'a');
+  with.decisions.resize(10);
+  without.situation = std::string(200, 'a');
+  const auto epoch = measure_epoch({with, without});
+  EXPECT_EQ(epoch.decisions, 10);
+  EXPECT_EQ(epoch.text, 5);
+  ExperimentConfig config;
+  config.learn.batch = 5;
+  config.learn.epochs = 1;
+  config.pretrain.epochs = 2;
+  config.pretrain.objective = {0, 0, 1};
+  EXPECT_EQ(run_steps(config, epoch), 2 * 3 + 2);
+  config.pretrain.objective = {0, 1, 1};
+  EXPECT_EQ(run_steps(config, epoch), 2 * 2 + 2);
+}
+
 TEST(Estimate, UnknownGpusAreRefusedWithTheKnownOnes) {
   const auto error = straq::testing::error_of([] { device_spec("v100"); });
   ASSERT_TRUE(error);

@@ -26,6 +26,39 @@ TEST(Experiment, TheBestWeightsNeedEvaluationsDuringTraining) {
   }
 }
 
+// A number that its type holds and that the program would cut down later, or take all memory for.
+TEST(Experiment, NumbersThatWouldBeNarrowedAreRefused) {
+  for (const auto& [text, key] :
+       {std::pair{"evaluate: {replicates: 4294967396}", "evaluate.replicates"},
+        {"evaluate: {replicates: 3000000000}", "evaluate.replicates"},
+        {"evaluate: {every_epochs: 1e300}", "evaluate.every_epochs"},
+        {"evaluate: {every_steps: 9223372036854775807}", "evaluate.every_steps"},
+        {"learn: {neg: {ratio: 1e12}}", "learn.neg.ratio"},
+        {"learn: {batch: 9223372036854775807}", "learn.batch"},
+        {"learn: {micro_tokens: 9223372036854775807}", "learn.micro_tokens"},
+        {"learn: {steps: 9223372036854775807}", "learn.steps"},
+        {"learn: {epochs: 1e300}", "learn.epochs"},
+        {"learn: {replay: {capacity: 9223372036854775807}}", "learn.replay.capacity"},
+        {"learn: {collectives: {bucket_mb: 1e300}}", "learn.collectives.bucket_mb"},
+        {"learn: {collectives: {timeout_seconds: 1e300}}", "learn.collectives.timeout_seconds"},
+        {"learn: {target: {every: 4294967306}}", "learn.target.every"},
+        {"checkpoint: {every_minutes: 1e300}", "checkpoint.every_minutes"},
+        {"checkpoint: {keep_last: 9223372036854775807}", "checkpoint.keep_last"},
+        {"watchdog: {seconds: 1e300}", "watchdog.seconds"},
+        {"threads: 2000000000", "threads"},
+        {"threads: 4294967297", "threads"},
+        {"prompt: {window: 2000000000}", "prompt.window"},
+        {"shards: {dialogues_per_shard: 9223372036854775807}", "shards.dialogues_per_shard"},
+        {"roles: {learners: 2147483647, preprocessors: 2147483647}", "roles."},
+        {"tokenizer: {train: {threads: 100000}}", "tokenizer.train.threads"},
+        {"seed: 9223372036854775808", "seed"}}) {
+    const auto e = error_of([&] { read(text); });
+    ASSERT_TRUE(e) << text;
+    EXPECT_EQ(e->exit_code(), 2);
+    EXPECT_NE(std::string(e->what()).find(key), std::string::npos) << e->what();
+  }
+}
+
 TEST(Experiment, LowerIsBetterForTheBiasUnlessSaidOtherwise) {
   EXPECT_FALSE(read("").best.lower_is_better());
   EXPECT_TRUE(read("best: {metric: bias}").best.lower_is_better());
@@ -44,8 +77,9 @@ TEST(Experiment, APointWaitsForTheSplitsThatItTrainsWith) {
 }
 
 TEST(Experiment, StagesCountStepsOrEpochs) {
-  const auto stages = stages_of(
-      read("pretrain: {objective: {lm: 1}, epochs: 0.5}\nlearn: {steps: 9, epochs: 4}"), 7);
+  const auto stages =
+      stages_of(read("pretrain: {objective: {lm: 1}, epochs: 0.5}\nlearn: {steps: 9, epochs: 4}"),
+                [](const learn::ObjectiveConfig&) { return 7; });
   ASSERT_EQ(stages.size(), 2u);
   EXPECT_EQ(stages[0].steps, 4);  // half an epoch of seven batches, rounded up
   EXPECT_FALSE(stages[0].syncs);
@@ -53,14 +87,33 @@ TEST(Experiment, StagesCountStepsOrEpochs) {
   EXPECT_TRUE(stages[1].syncs);
 }
 
-TEST(Experiment, CheckpointsChangeNoNumberAndSoNoIdentity) {
-  const auto dump = [](const std::string& text) {
-    return config::to_yaml(without_placement(config::dump(read(text))));
+// Text alone is cut into batches otherwise than decisions; each stage counts its own.
+TEST(Experiment, EachStageCountsTheBatchesOfItsOwnObjective) {
+  const auto batches = [](const learn::ObjectiveConfig& objective) {
+    return learn::texts_of(objective) == learn::Texts::alone ? 20 : 7;
   };
-  EXPECT_EQ(dump("checkpoint: {every_steps: 3}\nroles: {learners: 2}\nthreads: 4"), dump(""));
-  // A run that began on a GPU goes on without one.
-  EXPECT_EQ(dump("model: {device: cpu}\nlearn: {collectives: {backend: mpi}}"), dump(""));
-  EXPECT_NE(dump("learn: {gamma: 0.5}"), dump(""));
+  const auto stages =
+      stages_of(read("pretrain: {objective: {lm: 1}, epochs: 1}\nlearn: {epochs: 2}"), batches);
+  EXPECT_EQ(stages.at(0).steps, 20);
+  EXPECT_EQ(stages.at(0).batches, 20);
+  EXPECT_EQ(stages.at(1).steps, 14);
+  const auto none = [](const learn::ObjectiveConfig&) { return 0; };
+  EXPECT_THROW(stages_of(read("learn: {epochs: 2}"), none), Error);
+  EXPECT_EQ(stages_of(read("learn: {epochs: 0}"), none).at(0).steps, 0);
+}
+
+TEST(Experiment, ATrainSplitOfTextAloneIsEnoughForTextAlone) {
+  EXPECT_TRUE(needs_decisions(read("")));
+  EXPECT_TRUE(needs_decisions(read("pretrain: {objective: {lm: 1}, epochs: 1}")));
+  EXPECT_TRUE(needs_decisions(
+      read("pretrain: {objective: {lm: 1, ce: 1}, epochs: 1}\nlearn: {epochs: 0}")));
+  EXPECT_FALSE(
+      needs_decisions(read("pretrain: {objective: {lm: 1}, epochs: 1}\nlearn: {epochs: 0}")));
+  EXPECT_FALSE(needs_decisions(read("learn: {objective: {bellman: 0, lm: 1}}")));
+  EXPECT_FALSE(learns_text(read("")));
+  EXPECT_FALSE(learns_text(read("learn: {objective: {lm: 1}, epochs: 0}")));
+  EXPECT_TRUE(learns_text(read("learn: {objective: {lm: 1}}")));
+  EXPECT_TRUE(learns_text(read("pretrain: {objective: {lm: 1}, steps: 3}")));
 }
 
 }  // namespace

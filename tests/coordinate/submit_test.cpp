@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 
+#include "coordinate/process.h"
+#include "coordinate/provenance.h"
 #include "core/files.h"
 #include "tests/testing.h"
 
@@ -137,6 +140,53 @@ TEST(Submit, ADryRunIsAScriptThatKeepsOddWordsWhole) {
       "report=$(sbatch --parsable \"--dependency=afterany:$train\" slurm/report.sbatch out)\n");
 }
 
+// Names come from configs: whatever they hold, running the script runs sbatch and nothing else.
+TEST(Submit, NothingInAWordIsSpecialToTheScript) {
+  const straq::testing::TemporaryFolder folder;
+  const std::string mark = folder.path("made");
+  std::vector<std::string> odd = {"$(touch " + mark + ")@ID@",
+                                  "`touch " + mark + "`",
+                                  "@ID@ after",
+                                  "a\"; touch " + mark + "; \"",
+                                  "it's",
+                                  "two  blanks",
+                                  "${HOME}",
+                                  "new\nline",
+                                  "caf\xe9"};
+  SubmitPlan plan;
+  plan.jobs.push_back({"train", odd, "slurm/train.sbatch", odd});
+  plan.jobs.push_back({"report", odd, "slurm/report.sbatch", odd, 0, true});
+  write_file_atomic(folder.path("bin/sbatch"),
+                    "#!/bin/sh\nprintf '<%s>' \"$@\" >>" + folder.path("words") + "\necho 17\n");
+  std::filesystem::permissions(folder.path("bin/sbatch"), std::filesystem::perms::owner_all);
+  write_file_atomic(folder.path("script"), to_script(plan, folder.path()));
+  const auto ran = run_shell("PATH=" + folder.path("bin") + ":$PATH bash " + folder.path("script"));
+  EXPECT_EQ(ran.code, 0) << ran.text;
+  EXPECT_FALSE(std::filesystem::exists(mark));
+  std::string expected;
+  for (const auto& job : plan.jobs) {
+    for (const auto& w : sbatch_words(job, job.after < 0 ? "" : "17")) {
+      if (w != "sbatch") expected += "<" + w + ">";
+    }
+  }
+  EXPECT_EQ(read_file(folder.path("words")), expected);
+}
+
+// A relative path means in the jobs what it means where they are submitted from.
+TEST(Submit, FromElsewhereTheJobsRunThere) {
+  SubmitOptions options;
+  options.config = "mine/c.yaml";
+  options.folder = "/data/my project";
+  const auto plan = plan_submission(config_with(kSweep), options, {});
+  for (const auto& job : plan.jobs) {
+    ASSERT_GE(job.arguments.size(), 2u);
+    EXPECT_EQ(job.arguments[0], "--in=/data/my project");
+  }
+  EXPECT_EQ(plan.jobs[0].arguments[1], "/data/my project/mine/c.yaml");
+  EXPECT_EQ(plan.jobs[1].arguments[1], "/data/my project/mine/c.yaml");
+  EXPECT_EQ(plan.jobs[2].arguments[1], "/data/my project/out/x");
+}
+
 TEST(Submit, TheSitesFileIsReadAsBashReadsIt) {
   const straq::testing::TemporaryFolder folder;
   write_file_atomic(folder.path("slurm/site.env"),
@@ -151,6 +201,14 @@ TEST(Submit, TheSitesFileIsReadAsBashReadsIt) {
   write_file_atomic(folder.path("slurm/site.env"), "if\n");
   EXPECT_TRUE(error_of([&] { read_site(folder.path()); }));
   EXPECT_TRUE(error_of([&] { read_site(folder.path("absent")); }));
+}
+
+TEST(Provenance, TheCommandThatMakesARunAgainCanBeRun) {
+  const comm::Layout one;
+  EXPECT_EQ(reproduce_command(one, "results/x/seed-1"),
+            "straq run --from results/x/seed-1/config.yaml");
+  EXPECT_EQ(reproduce_command(one, "my results/$(x)/it's"),
+            "straq run --from 'my results/$(x)/it'\\''s/config.yaml'");
 }
 
 }  // namespace

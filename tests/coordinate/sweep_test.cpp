@@ -15,6 +15,7 @@
 #include "coordinate/run_lock.h"
 #include "coordinate/sweep_state.h"
 #include "core/files.h"
+#include "core/hash.h"
 #include "tests/testing.h"
 
 namespace straq::coordinate {
@@ -58,6 +59,26 @@ TEST(Sweep, BadGridsNameTheirKey) {
   });
   ASSERT_TRUE(twice);
   EXPECT_NE(std::string(twice->what()).find("gamma-0.5_seed-1"), std::string::npos);
+}
+
+// Ten keys of ten values each would fill the memory before anybody could say so.
+TEST(Sweep, MorePointsThanAnybodyRunsAreRefused) {
+  std::string text = "sweep:\n  grid:\n";
+  for (int i = 0; i < 10; ++i)
+    text += "    learn.k" + std::to_string(i) + ": [0,1,2,3,4,5,6,7,8,9]\n";
+  const auto e = error_of([&] { expand_points(config::parse_yaml(text, "s.yaml")); });
+  ASSERT_TRUE(e);
+  EXPECT_NE(std::string(e->what()).find("more than 100000 points"), std::string::npos) << e->what();
+}
+
+TEST(Sweep, AWrongSeedIsFoundWhereItStands) {
+  const auto points =
+      expand_points(config::parse_yaml("name: x\nsweep:\n  seeds: [1, two]\n", "s.yaml"));
+  ASSERT_EQ(points.size(), 2u);
+  const auto e = error_of([&] { read_experiment(points[1].config); });
+  ASSERT_TRUE(e);
+  EXPECT_EQ(std::string(e->what()).rfind("s.yaml:3: seed: expected a whole number", 0), 0u)
+      << e->what();
 }
 
 TEST(Sweep, ListsGoInStepAndMeetEveryPointOfTheGrid) {
@@ -274,34 +295,68 @@ TEST(Failure, ANoteIsReadAsItWasWritten) {
   EXPECT_EQ(old.reason, "a disk was full\n  hint: make room");
 }
 
-TEST(RunFolder, AFinishedRunIsKeptAndAnotherConfigRefused) {
-  TemporaryFolder folder;
-  const RunFolder run(folder.path("p"));
-  const auto config = config::parse_yaml("name: x\nresults: a\nlearn: {gamma: 0.5}\n", "c.yaml");
-  EXPECT_FALSE(run.done_with(config));
-  run.begin(config);
-  EXPECT_FALSE(run.done_with(config));
-  run.finish();
-  EXPECT_TRUE(run.done_with(config));
-  // Where results land and on how many ranks changes nothing in them.
-  EXPECT_TRUE(run.done_with(config::parse_yaml(
-      "name: x\nresults: b\nlearn: {gamma: 0.5}\nroles: {learners: 3}\n", "c.yaml")));
-  const auto e = error_of([&] {
-    run.done_with(config::parse_yaml("name: x\nresults: a\nlearn: {gamma: 0.9}\n", "c.yaml"));
-  });
-  ASSERT_TRUE(e);
-  EXPECT_NE(std::string(e->what()).find("another config"), std::string::npos);
+RunInputs inputs_of(const std::string& corpus) {
+  RunInputs in;
+  in.add("data.train", sha256_hex(corpus), "train.txt");
+  return in;
 }
 
-// A run of a version that knew fewer keys counts by what its keys mean today.
+// A finished run as it lies in its folder.
+void finish_run(const RunFolder& run, const config::Value& config, const RunInputs& inputs) {
+  run.begin(config);
+  write_file_atomic(run.file("provenance.json"),
+                    nlohmann::ordered_json{{"inputs", inputs.to_json()}}.dump());
+  run.finish();
+}
+
+TEST(RunFolder, AFinishedRunIsKeptAndOneOfOtherInputsRefusedByName) {
+  TemporaryFolder folder;
+  const RunFolder run(folder.path("p"));
+  const auto config = config::parse_yaml("name: x\nresults: a\n", "c.yaml");
+  EXPECT_FALSE(run.done_with(config, inputs_of("a")));
+  run.begin(config);
+  EXPECT_FALSE(run.done_with(config, inputs_of("a")));
+  finish_run(run, config, inputs_of("a"));
+  // Its inputs alone count.
+  EXPECT_TRUE(run.done_with(config::parse_yaml("name: x\nresults: b\n", "c.yaml"), inputs_of("a")));
+  const auto e = error_of([&] { run.done_with(config, inputs_of("b")); });
+  ASSERT_TRUE(e);
+  EXPECT_EQ(e->kind(), ErrorKind::input);
+  EXPECT_NE(std::string(e->what()).find("train.txt has changed since"), std::string::npos);
+  EXPECT_NE(e->hint().find("--continue-anyway"), std::string::npos);
+}
+
+TEST(RunFolder, WhatIsTakenAnywayIsNotedOnce) {
+  TemporaryFolder folder;
+  const RunFolder run(folder.path("p"));
+  const auto config = config::parse_yaml("name: x\n", "c.yaml");
+  finish_run(run, config, inputs_of("a"));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(run.done_with(config, inputs_of("b"), /*anyway=*/true));
+    const auto j = nlohmann::json::parse(read_file(run.file("provenance.json")));
+    ASSERT_EQ(j.at("continued_anyway").size(), 1u);
+    EXPECT_EQ(j["continued_anyway"][0]["changes"][0], "train.txt has changed since");
+  }
+}
+
+// A run of a version that noted no inputs counts by what its config's keys mean today.
 TEST(RunFolder, AFinishedRunOfAnOlderVersionIsStillTheSameRun) {
   TemporaryFolder folder;
   const RunFolder run(folder.path("p"));
   run.begin(config::parse_yaml("name: x\nlearn: {gamma: 0.5}\n", "c.yaml"));
   run.finish();
-  const auto now =
-      config::dump(read_experiment(config::parse_yaml("name: x\nlearn: {gamma: 0.5}\n", "c.yaml")));
-  EXPECT_TRUE(run.done_with(now));
+  const auto dumped = [](const char* text) {
+    return config::dump(read_experiment(config::parse_yaml(text, "c.yaml")));
+  };
+  const auto now = dumped("name: x\nlearn: {gamma: 0.5}\n");
+  EXPECT_TRUE(run.done_with(now, inputs_of("a")));
+  EXPECT_TRUE(run.done_with(
+      dumped("name: x\nlearn: {gamma: 0.5, micro_tokens: 100}\nroles: {learners: 3}\n"),
+      inputs_of("a")));
+  const auto e =
+      error_of([&] { run.done_with(dumped("name: x\nlearn: {gamma: 0.9}\n"), inputs_of("a")); });
+  ASSERT_TRUE(e);
+  EXPECT_NE(std::string(e->what()).find("its config was another"), std::string::npos);
 }
 
 TEST(RunFolder, GoingOnKeepsTheNumbersUpToTheCheckpoint) {

@@ -61,6 +61,17 @@ TEST(Watchdog, WaitsForEverForWorkAndWhenItIsOff) {
   EXPECT_EQ(ended, 0);
 }
 
+TEST(Watchdog, TheConfigsDeadlineCountsFromWhenItIsKnown) {
+  std::atomic<int> ended = 0;
+  comm::enter_phase("optimizer step", Patience::step, 3);
+  Watchdog dog(options(ended, 3600));
+  wait_ms(50);
+  EXPECT_EQ(ended, 0);
+  dog.configure(0.02, {});
+  EXPECT_TRUE(ends(ended));
+  comm::enter_phase("idle", Patience::none);
+}
+
 // Each collective is a sign of life, and long phases get ten deadlines. The time is counted in the
 // watchdog's own turns, so a machine that is busy only makes it more patient.
 TEST(Watchdog, SignsOfLifeCount) {
@@ -97,8 +108,9 @@ TEST(Watchdog, NoticesANeighboursDeath) {
   }
   std::atomic<int> ended = 0;
   auto o = options(ended, 0);
-  o.peers = {{2, "learner", host_name(), child, process_start(child)}};
-  const Watchdog dog(std::move(o));
+  // As in a job: the watchdog is there before its neighbours and their roles are known.
+  Watchdog dog(std::move(o));
+  dog.watch_over({{2, "", host_name(), child, process_start(child)}});
   wait_ms(100);
   EXPECT_EQ(ended, 0);
   ASSERT_EQ(write(pipe_ends[1], "x", 1), 1);

@@ -84,6 +84,8 @@ def stuck(config, work):
           len(hung) == 1 and "[2]" in hung[0] and waiting and waiting[1] in hung[0], log[-3000:])
     check("and the one that waits for it, in which collective", len(peer) == 1 and "[1]" in peer[0],
           log[-3000:])
+    check("an abort is no request to stop: nobody says that anything is saved",
+          "asked to stop" not in log, log[-3000:])
     folder = work / "results" / "stuck" / "tiny" / "seed-1"
     again = Job(arguments, 3)
     code, log = again.finish(), again.text()

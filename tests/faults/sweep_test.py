@@ -127,7 +127,7 @@ def killed(work):
 
 def failing(work):
     (work / "huge.yaml").write_text(
-        "vocab: 0\nhidden: 1000000\nlayers: 10\nheads: 2\nkv_heads: 1\ninner: 4000000\n"
+        "vocab: 0\nhidden: 65536\nlayers: 10\nheads: 2\nkv_heads: 1\ninner: 262144\n"
         "max_positions: 2048\ntied: true\n")
     (work / "short.yaml").write_text(
         (work / "shape.yaml").read_text().replace("2048", "64"))

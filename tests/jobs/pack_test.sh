@@ -7,7 +7,7 @@ program="${STRAQ:?run by ctest}"
 cd "${STRAQ_SOURCE:?run by ctest}"
 preset="$(basename "${STRAQ_BUILD:?run by ctest}")"
 [[ "$STRAQ_BUILD" == "$STRAQ_SOURCE/build/"* ]] || { echo "skipped: not a build of build/"; exit 77; }
-if grep -q '^STRAQ_SANITIZE:[A-Z]*=ON' "$STRAQ_BUILD/CMakeCache.txt"; then
+if grep -q '^STRAQ_SANITIZE:[A-Z]*=\(ON\|thread\)' "$STRAQ_BUILD/CMakeCache.txt"; then
   echo "skipped: the sanitizers' libraries come with the compiler"; exit 77
 fi
 work="$(mktemp -d)"

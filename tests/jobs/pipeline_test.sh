@@ -129,7 +129,7 @@ refused "a choice that is not built" 'not build' 2 "$program" run "$work/tiny.ya
 refused "missing config" 'no-such.yaml' 2 "$program" run "$work/no-such.yaml"
 refused "missing corpus" 'gone.txt' 2 "$program" run "$work/tiny.yaml" --set name=a --set "data.train=$work/gone.txt"
 refused "impossible roles" 'at least 3 ranks' 2 mpirun -n 2 "$program" run "$work/tiny.yaml" --set name=b
-refused "another config in a finished folder" 'another config' 2 "$program" run "$work/tiny.yaml" --set learn.gamma=0.5
+refused "other inputs in a finished folder" 'learn.gamma was' 2 "$program" run "$work/tiny.yaml" --set learn.gamma=0.5
 refused "a results folder below a file" 'tiny.yaml' 1 "$program" run "$work/tiny.yaml" --set "results=$work/tiny.yaml/x"
 refused "train without shards" 'straq preprocess' 2 "$program" train "$work/tiny.yaml" --set "shards.folder=$work/none" --set name=c
 refused "a sweep without a grid" 'no sweep section' 2 "$program" sweep "$work/tiny.yaml"
