@@ -87,6 +87,7 @@ Measured measure(const model::LlamaShape& shape, const std::vector<prompt::Comb>
   const auto group = comm::make_local_collectives();
   learn::Learner learner(std::move(online), combs, kOptions, planner::Readout::mean_logit, config,
                          *group);
+  learner.share_start();
   auto stage = static_cast<learn::StageConfig>(config);
   stage.warmup = 0;
   learner.begin_stage(stage, 3);

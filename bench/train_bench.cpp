@@ -224,8 +224,7 @@ int run(int argc, char** argv) {
   if (shape.vocab == 0) shape.vocab = data.vocab_size();
   shape.max_positions = std::max<std::int64_t>(shape.max_positions, config.prompt.window);
 
-  auto batches = learn::epoch_batches(combs, config.learn.replay.mode, config.learn.batch,
-                                      config.learn.replay.capacity, 1, 0);
+  auto batches = learn::epoch_batches(combs, config.learn, config.learn.objective, 1, 0);
   batches.resize(std::min<std::size_t>(batches.size(), static_cast<std::size_t>(steps)));
   const auto transitions = learn::imitation_transitions(
       combs, config.learn, static_cast<int>(data.option_ids().size()), 1);
@@ -255,6 +254,7 @@ int run(int argc, char** argv) {
   learn::Learner learner(
       std::move(online), combs, {data.option_ids().begin(), data.option_ids().end()},
       planner::Readout::mean_logit, config.learn, *collectives, std::move(master));
+  learner.share_start();
   if (only_evaluate) {
     Json out = evaluate(learner, combs);
     out["peak_rss_bytes"] = memory_bytes("VmHWM");

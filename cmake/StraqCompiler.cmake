@@ -5,7 +5,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   # GCC 12 warns about correct std::string concatenation (its bug 105651).
   target_compile_options(straq_flags INTERFACE -Wno-restrict)
 endif()
-if(STRAQ_SANITIZE)
+if(STRAQ_SANITIZE STREQUAL "thread")
+  target_compile_options(straq_flags INTERFACE -fsanitize=thread -fno-omit-frame-pointer)
+  target_link_options(straq_flags INTERFACE -fsanitize=thread)
+elseif(STRAQ_SANITIZE)
   target_compile_options(straq_flags INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer)
   target_link_options(straq_flags INTERFACE -fsanitize=address,undefined)
 endif()
