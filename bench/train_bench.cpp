@@ -97,7 +97,7 @@ Gemm gemm_flops(at::ScalarType dtype, at::Device device) {
 
 shard::DatasetView dataset(const coordinate::ExperimentConfig& config) {
   coordinate::DatasetJob job(config);
-  for (const auto& missing : job.survey()) job.add(job.process(missing.item));
+  for (const auto& missing : job.survey(/*makes=*/true)) job.add(job.process(missing.item));
   return shard::open_dataset(job.folder(), {job.key(), {}, {}}, {"train", "test"});
 }
 
