@@ -4,6 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -19,9 +20,11 @@ constexpr int kAbort = 0x57A9;  // what announce_abort sends along
 // Programs that pass a signal on to a child and to its group send it twice at the same moment.
 constexpr long kTwiceNanoseconds = 100'000'000;
 
-volatile std::sig_atomic_t stop_flag = 0;
-volatile std::sig_atomic_t abort_flag = 0;
-volatile std::sig_atomic_t nothing_to_save = 0;
+// A handler runs on whatever thread the signal meets.
+static_assert(std::atomic<int>::is_always_lock_free);
+std::atomic<int> stop_flag = 0;
+std::atomic<int> abort_flag = 0;
+std::atomic<int> nothing_to_save = 0;
 bool taken[std::size(kSignals)] = {};               // this process handles it,
 struct sigaction before_us[std::size(kSignals)]{};  // and what it did before
 timespec first_interrupt{};                         // the handler's own
