@@ -154,9 +154,11 @@ void Ledger::look_at_folder(PointJob& job) {
     log::info("coordinate", "{} is done already", job.point.name);
     return;
   }
-  if (retry_ || state_of(folder_, job.point, server_clock(folder_)) != PointState::failed) return;
+  if (retry_) return;
+  // The server's clock costs a file: only points that have failed ask for it.
   const auto failure = failure_of(folder);
   if (!failure) return;
+  if (state_of(folder_, job.point, server_clock(folder_)) != PointState::failed) return;
   job.state = PointState::failed;
   job.result.kind = failure->error;
   job.result.failure = failure->kind;

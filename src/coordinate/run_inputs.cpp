@@ -101,7 +101,7 @@ RunInputs run_inputs(const ExperimentConfig& config, const shard::ShardKey& data
   for (const auto& [key, value] : shape) in.add(key, value, "the model's " + key);
   in.add("weights", config.model.from.empty() ? "" : weights_sha256(config.model.from),
          "the content of model.from");
-  const Settings defaults = settings_of(ExperimentConfig{});
+  static const Settings defaults = settings_of(ExperimentConfig{});
   for (const auto& [key, value] : settings_of(config)) {
     const auto at = defaults.find(key);
     in.add(key, value, {}, at == defaults.end() ? "" : at->second);
