@@ -10,17 +10,11 @@ import subprocess
 import sys
 import tempfile
 
-PROGRAM = os.environ.get("STRAQ", "")
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "faults"))
+import job as shared  # noqa: E402
+from job import PROGRAM, check  # noqa: E402
+
 SOURCE = pathlib.Path(os.environ.get("STRAQ_SOURCE", os.getcwd()))
-failures = 0
-
-
-def check(text, good, detail=""):
-    global failures
-    print(("ok: " if good else "FAILED: ") + text, flush=True)
-    if not good:
-        failures += 1
-        print(detail, flush=True)
 
 
 def straq(*arguments, ranks=1, **options):
@@ -215,7 +209,7 @@ def main():
         lost_results(work, tiny)
         submitted_from_elsewhere(work, tiny)
         bytes_of_paths(work)
-    return 1 if failures else 0
+    return 1 if shared.failures else 0
 
 
 sys.exit(main())

@@ -11,17 +11,11 @@ import subprocess
 import sys
 import tempfile
 
-PROGRAM = os.environ.get("STRAQ", "")
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "faults"))
+import job as shared  # noqa: E402
+from job import PROGRAM, check  # noqa: E402
+
 SOURCE = os.environ.get("STRAQ_SOURCE", str(pathlib.Path(__file__).resolve().parents[2]))
-failures = 0
-
-
-def check(text, good, detail=""):
-    global failures
-    print(("ok: " if good else "FAILED: ") + text, flush=True)
-    if not good:
-        failures += 1
-        print(detail, flush=True)
 
 
 def straq(*arguments, ranks=1):
@@ -67,7 +61,7 @@ def main():
         run(work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return 1 if failures else 0
+    return 1 if shared.failures else 0
 
 
 def run(work):
