@@ -8,6 +8,7 @@
 
 #include "comm/roles.h"
 #include "config/fields.h"
+#include "coordinate/watchdog.h"
 #include "dialogue/splits.h"
 #include "learn/checkpoint.h"
 #include "learn/learn_config.h"
@@ -114,13 +115,6 @@ struct SweepConfig {
     f.raw("points", points);
     f("seeds", seeds);
   }
-};
-
-// A rank that stays longer than this in one step, or ten times as long in a phase that takes longer
-// (loading, evaluating, saving), says where it is and ends the job. 0: never.
-struct WatchdogConfig {
-  double seconds = 1800;
-  void fields(config::Fields& f) { f("seconds", seconds, config::between(0, 1e9)); }
 };
 
 struct SimulateSection {

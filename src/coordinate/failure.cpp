@@ -1,9 +1,6 @@
 #include "coordinate/failure.h"
 
-#include <c10/util/Exception.h>
-
 #include <array>
-#include <new>
 
 namespace straq::coordinate {
 namespace {
@@ -13,12 +10,6 @@ constexpr std::array kKinds{FailureKind::other,           FailureKind::bad_input
                             FailureKind::non_finite_loss, FailureKind::diverged};
 constexpr const char* kKindLine = "\nkind: ";
 constexpr const char* kExitLine = "\nexit code: ";
-
-Error out_of_memory(const std::string& what) {
-  return {ErrorKind::failure, "out of memory: " + what,
-          "lower learn.micro_tokens or prompt.window, set model.recompute or learn.zero1, or take "
-          "more memory; `straq estimate` says what a config needs"};
-}
 
 }  // namespace
 
@@ -45,33 +36,6 @@ FailureKind failure_kind(const std::string& word) {
     if (word == name(kind)) return kind;
   }
   return FailureKind::other;
-}
-
-PointFailure as_failure(const std::exception& e) {
-  if (const auto* known = dynamic_cast<const PointFailure*>(&e)) return *known;
-  if (const auto* error = dynamic_cast<const Error*>(&e)) {
-    switch (error->kind()) {
-      case ErrorKind::diverged:
-        return {FailureKind::diverged, *error};
-      case ErrorKind::input:
-        return {FailureKind::bad_input, *error};
-      default:
-        return {FailureKind::other, *error};
-    }
-  }
-  if (dynamic_cast<const std::bad_alloc*>(&e) != nullptr) {
-    return {FailureKind::out_of_memory, out_of_memory("the system refused an allocation")};
-  }
-  if (const auto* torch = dynamic_cast<const c10::Error*>(&e)) {
-    const std::string what = torch->what_without_backtrace();
-    // The CPU's allocator throws a plain error.
-    const bool memory = dynamic_cast<const c10::OutOfMemoryError*>(&e) != nullptr ||
-                        what.find("allocate memory") != std::string::npos ||
-                        what.find("out of memory") != std::string::npos;
-    if (memory) return {FailureKind::out_of_memory, out_of_memory(what)};
-    return {FailureKind::other, Error(ErrorKind::failure, what)};
-  }
-  return {FailureKind::other, Error(ErrorKind::failure, e.what())};
 }
 
 std::string FailureNote::to_text() const {

@@ -31,9 +31,6 @@ class PointFailure : public Error {
   FailureKind failure_;
 };
 
-// Any exception as a failure of a point, libtorch's among them (without their stack traces).
-PointFailure as_failure(const std::exception& e);
-
 // FAILED: the reason and its hint, then lines "key: value".
 struct FailureNote {
   FailureKind kind = FailureKind::other;

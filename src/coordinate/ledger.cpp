@@ -9,6 +9,7 @@
 #include "coordinate/check_inputs.h"
 #include "coordinate/coordinator.h"
 #include "coordinate/estimate.h"
+#include "coordinate/finished_run.h"
 #include "coordinate/run_inputs.h"
 #include "coordinate/stop.h"
 #include "core/environment.h"
@@ -148,7 +149,7 @@ void Ledger::survey_dataset(DatasetProgress& progress, const JobPlan& plan) {
 // What was done or tried before this job.
 void Ledger::look_at_folder(PointJob& job) {
   const std::string folder = folder_ + "/" + job.point.name;
-  if (RunFolder(folder).done_with(job.point.config, job.inputs, continue_anyway_)) {
+  if (done_with(RunFolder(folder), job.point.config, job.inputs, continue_anyway_)) {
     job.state = PointState::done;
     job.result.ok = true;
     log::info("coordinate", "{} is done already", job.point.name);

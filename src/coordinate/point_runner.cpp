@@ -11,6 +11,7 @@
 #include "comm/fault.h"
 #include "config/value.h"
 #include "coordinate/evaluate.h"
+#include "coordinate/finished_run.h"
 #include "coordinate/initial_model.h"
 #include "coordinate/provenance.h"
 #include "coordinate/run_inputs.h"
@@ -89,7 +90,7 @@ class PointRun {
       // Looked at under the lock: another job may have been here since this one began.
       if (folder_.done()) {
         foreign_ = true;  // should it be another run's
-        folder_.done_with(task_.config, task_.inputs, task_.continue_anyway);
+        done_with(folder_, task_.config, task_.inputs, task_.continue_anyway);
         foreign_ = false;
         found = Outcome::done_before;
       } else if (const auto failure = failure_of(folder_.path()); failure && !task_.retry) {

@@ -46,15 +46,6 @@ std::string reproduce_command(const comm::Layout& layout, const std::string& fol
   return launcher + shell_join({"straq", "run", "--from", folder + "/config.yaml"});
 }
 
-std::string utc_now() {
-  const std::time_t t = std::time(nullptr);
-  std::tm tm{};
-  gmtime_r(&t, &tm);
-  char buffer[32];
-  std::strftime(buffer, sizeof buffer, "%Y-%m-%dT%H:%M:%SZ", &tm);
-  return buffer;
-}
-
 nlohmann::ordered_json environment_provenance(const comm::Layout& layout) {
   nlohmann::ordered_json j;
   j["version"] = STRAQ_VERSION;

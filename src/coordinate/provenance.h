@@ -16,6 +16,5 @@ nlohmann::ordered_json environment_provenance(const comm::Layout& layout);
 std::string reproduce_command(const comm::Layout& layout, const std::string& folder);
 // Remembers the command line for provenance; called once by main.
 void remember_command_line(int argc, char** argv);
-std::string utc_now();  // "2025-03-01T12:00:00Z"
 
 }  // namespace straq::coordinate

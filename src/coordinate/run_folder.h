@@ -7,7 +7,6 @@
 
 #include "config/value.h"
 #include "coordinate/failure.h"
-#include "core/run_inputs.h"
 
 namespace straq::coordinate {
 
@@ -22,11 +21,6 @@ class RunFolder {
   }
 
   bool done() const;  // DONE is there, of whatever run
-  // DONE is there. Throws Error(input) naming what has changed when the run that ended here was one
-  // of other inputs: results of two experiments would be taken for one. `anyway`: it is taken for
-  // this one, and its provenance.json says so from now on. A run whose version did not note its
-  // inputs is compared by its config.
-  bool done_with(const config::Value& config, const RunInputs& inputs, bool anyway = false) const;
   std::string checkpoints() const { return file("checkpoints"); }
 
   // Makes the folder ready for a run of `config`; what an earlier attempt left is removed. From

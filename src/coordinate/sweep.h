@@ -9,14 +9,9 @@
 #include <vector>
 
 #include "config/value.h"
+#include "coordinate/point.h"
 
 namespace straq::coordinate {
-
-struct Point {
-  std::string name;                                             // folder name: "gamma-0.85_seed-1"
-  std::vector<std::pair<std::string, std::string>> parameters;  // dotted key → value, "seed" last
-  config::Value config;  // the whole config of this point, without the sweep section
-};
 
 // The sweep section:
 //   grid:   {key: [a, b], other: [c, d]}   every combination; the last key varies fastest

@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-#include "coordinate/sweep.h"
+#include "coordinate/point.h"
 #include "coordinate/sweep_state.h"
 
 namespace straq::coordinate {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "coordinate/failure.h"
+#include "coordinate/point.h"
 #include "coordinate/run_lock.h"
-#include "coordinate/sweep.h"
 #include "core/table.h"
 
 namespace straq::coordinate {

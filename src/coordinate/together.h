@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "comm/collectives.h"
-#include "coordinate/failure.h"
+#include "coordinate/torch_failure.h"
 
 namespace straq::coordinate {
 

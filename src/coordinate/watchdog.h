@@ -18,9 +18,16 @@
 #include <vector>
 
 #include "comm/roles.h"
-#include "coordinate/experiment.h"
+#include "config/fields.h"
 
 namespace straq::coordinate {
+
+// A rank that stays longer than this in one step, or ten times as long in a phase that takes longer
+// (loading, evaluating, saving), says where it is and ends the job. 0: never.
+struct WatchdogConfig {
+  double seconds = 1800;
+  void fields(config::Fields& f) { f("seconds", seconds, config::between(0, 1e9)); }
+};
 
 // Longer phases (comm::Patience::phase) get so many deadlines.
 inline constexpr double kPhaseDeadlines = 10;

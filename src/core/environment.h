@@ -11,5 +11,6 @@ std::string environment_variable(const char* name);
 std::string host_name();
 // Seconds on a clock that only goes forward; differences alone mean something.
 double monotonic_seconds();
+std::string utc_now();  // "2025-03-01T12:00:00Z"
 
 }  // namespace straq

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "coordinate/run_folder.h"
+#include "coordinate/sweep.h"
 #include "core/files.h"
 #include "tests/testing.h"
 
