@@ -15,7 +15,7 @@
 #include "comm/collectives.h"
 #include "config/value.h"
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/rng.h"
 #include "learn/learner.h"
 

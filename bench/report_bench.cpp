@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/rng.h"
 #include "metrics/evaluation.h"
 

@@ -23,11 +23,11 @@
 #include "config/value.h"
 #include "coordinate/dataset_job.h"
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "kernel/row_ops.h"
 #include "learn/learner.h"
-#include "model/huggingface.h"
 #include "model/row_kernels.h"
+#include "model/weights/huggingface.h"
 #include "shard/dataset.h"
 
 #ifdef STRAQ_CUDA
@@ -95,7 +95,7 @@ Gemm gemm_flops(at::ScalarType dtype, at::Device device) {
   return best;
 }
 
-shard::DatasetView dataset(const coordinate::ExperimentConfig& config) {
+shard::DatasetView dataset(const experiment::ExperimentConfig& config) {
   coordinate::DatasetJob job(config);
   for (const auto& missing : job.survey(/*makes=*/true)) job.add(job.process(missing.item));
   return shard::open_dataset(job.folder(), {job.key(), {}, {}}, {"train", "test"});
@@ -216,7 +216,7 @@ int run(int argc, char** argv) {
 
   auto root = config::load_config(config_path);
   config::apply_set(root, "prompt.layout=" + layout);
-  auto config = coordinate::read_experiment(root);
+  auto config = experiment::read_experiment(root);
   config.learn.micro_tokens = micro_tokens;
   const auto data = dataset(config);
   const auto& combs = data.split(only_evaluate ? "test" : "train");

@@ -1,12 +1,12 @@
 # straq_module(NAME [DEPS module…] [LIBS target…] [TENSORS])
 #
-# Makes the static library straq_NAME from src/NAME/*.cpp. DEPS are modules that NAME may include;
-# TENSORS marks modules that hold libtorch tensors and share one precompiled header. A module
+# Makes the static library straq_NAME from every *.cpp below src/NAME. DEPS are modules that NAME may
+# include; TENSORS marks modules that hold libtorch tensors and share one precompiled header. A module
 # without TENSORS never sees a libtorch header and so builds in seconds.
 set(STRAQ_MODULES "" CACHE INTERNAL "")
 function(straq_module name)
   cmake_parse_arguments(M "TENSORS" "" "DEPS;LIBS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
   set(target straq_${name})
   if(sources)
     add_library(${target} STATIC ${sources})

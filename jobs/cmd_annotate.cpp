@@ -2,25 +2,25 @@
 #include <iostream>
 #include <memory>
 
+#include "annotate/annotate.h"
 #include "command.h"
 #include "core/error.h"
 #include "core/log.h"
-#include "report/annotate.h"
 
 namespace straq::jobs {
 namespace {
 
 struct Options {
-  report::ExportOptions out;
-  report::ImportOptions in;
+  annotate::ExportOptions out;
+  annotate::ImportOptions in;
   int count = 0;  // of raters without names
 };
 
 int export_sheets(Options o, const Common& common) {
   for (int r = 1; r <= o.count; ++r) o.out.raters.push_back("r" + std::to_string(r));
-  const auto results = report::read_results(o.out.results);
-  const auto plan = report::plan_ratings(results, o.out);
-  report::write_rating_files(plan, o.out.out);
+  const auto results = results::read_results(o.out.results);
+  const auto plan = annotate::plan_ratings(results, o.out);
+  annotate::write_rating_files(plan, o.out.out);
   for (const auto& what : plan.left_out) log::warn("annotate", "{}", what);
   if (common.json()) {
     nlohmann::ordered_json j;
@@ -52,7 +52,7 @@ int export_sheets(Options o, const Common& common) {
 }
 
 int import_sheets(const Options& o, const Common& common) {
-  const auto result = report::import_ratings(o.in);
+  const auto result = annotate::import_ratings(o.in);
   for (const auto& rater : result.absent) log::warn("annotate", "there is no sheet of {}", rater);
   if (common.json()) {
     print_json({{"ratings", result.ratings}, {"files", result.files}, {"absent", result.absent}});

@@ -2,14 +2,14 @@
 #include <iostream>
 #include <memory>
 
-#include "coordinate/doctor.h"
 #include "mpi_job.h"
-#include "report/gnuplot.h"
+#include "operate/doctor.h"
+#include "report/figures/gnuplot.h"
 
 namespace straq::jobs {
 
 Command make_doctor(CLI::App& app, Common& common) {
-  auto options = std::make_shared<coordinate::DoctorOptions>();
+  auto options = std::make_shared<operate::DoctorOptions>();
   auto* c = app.add_subcommand(
       "doctor", "Check ranks, bindings, all-reduce, results filesystem and libraries here");
   c->add_option("--results", options->results, "the folder that results would go to")
@@ -23,15 +23,15 @@ Command make_doctor(CLI::App& app, Common& common) {
       "         sbatch --nodes=2 --ntasks=8 slurm/doctor.sbatch");
   return {c, [=, &common] {
             return run_with_mpi({}, [&](const comm::World& world, const config::Value&) {
-              auto report = coordinate::run_doctor(world, *options);
+              auto report = operate::run_doctor(world, *options);
               return on_rank_zero(world, [&] {
-                using coordinate::Verdict;
+                using operate::Verdict;
                 const auto gnuplot = report::gnuplot_version("gnuplot");
                 report.checks.push_back(
-                    gnuplot ? coordinate::Check{"gnuplot", Verdict::ok, *gnuplot, {}}
-                            : coordinate::Check{"gnuplot", Verdict::warning,
-                                                "not found: reports come without figures",
-                                                "install gnuplot-nox, or report elsewhere"});
+                    gnuplot ? operate::Check{"gnuplot", Verdict::ok, *gnuplot, {}}
+                            : operate::Check{"gnuplot", Verdict::warning,
+                                             "not found: reports come without figures",
+                                             "install gnuplot-nox, or report elsewhere"});
                 if (common.json()) {
                   print_json(report.to_json());
                 } else {

@@ -3,8 +3,8 @@
 #include <optional>
 
 #include "command.h"
-#include "coordinate/estimate.h"
-#include "coordinate/settings.h"
+#include "experiment/estimate.h"
+#include "experiment/settings.h"
 
 namespace straq::jobs {
 
@@ -13,7 +13,7 @@ Command make_estimate(CLI::App& app, Common& common) {
     ConfigArgument config;
     std::string gpu;
     std::int64_t learners = 1, vocab = 0;
-    double utilisation = coordinate::kUtilisation, rows = 0, trunk = 0;
+    double utilisation = experiment::kUtilisation, rows = 0, trunk = 0;
   };
   auto o = std::make_shared<Options>();
   auto* c =
@@ -33,14 +33,14 @@ Command make_estimate(CLI::App& app, Common& common) {
   c->footer("Example: straq estimate configs/paper_imit.yaml --learners 8 --gpu h100");
   return {c, [=, &common] {
             const config::Value root = o->config.load();
-            coordinate::check_settings(root, {});
-            const auto config = coordinate::read_experiment(root);
-            auto input = coordinate::estimate_input(config, o->learners, o->vocab);
+            experiment::check_settings(root, {});
+            const auto config = experiment::read_experiment(root);
+            auto input = experiment::estimate_input(config, o->learners, o->vocab);
             if (o->rows > 0) input.rows_per_decision = o->rows;
             if (o->trunk > 0) input.trunk_tokens = o->trunk;
-            std::optional<coordinate::DeviceSpec> device;
-            if (!o->gpu.empty()) device = coordinate::device_spec(o->gpu);
-            print_tables(common, coordinate::estimate_tables(input, device, o->utilisation));
+            std::optional<experiment::DeviceSpec> device;
+            if (!o->gpu.empty()) device = experiment::device_spec(o->gpu);
+            print_tables(common, experiment::estimate_tables(input, device, o->utilisation));
             return 0;
           }};
 }

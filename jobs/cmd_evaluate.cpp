@@ -1,9 +1,9 @@
 // straq evaluate: a finished run's planner on its splits, again.
 #include <memory>
 
-#include "coordinate/point_runner.h"
 #include "mpi_job.h"
-#include "report/tables.h"
+#include "report/tables/tables.h"
+#include "train/point_runner.h"
 
 namespace straq::jobs {
 
@@ -18,13 +18,12 @@ Command make_evaluate(CLI::App& app, Common& common) {
   c->footer("Example: straq evaluate results/quickstart/seed-1 --splits test");
   return {c, [=, &common] {
             return run_with_mpi({}, [&](const comm::World& world, const config::Value&) {
-              coordinate::LearnerGroup learners(world.comm(),
-                                                comm::find_node_place(world.comm(), true));
-              for (const auto& run : o->runs) coordinate::evaluate_run(run, o->splits, learners);
+              train::LearnerGroup learners(world.comm(), comm::find_node_place(world.comm(), true));
+              for (const auto& run : o->runs) train::evaluate_run(run, o->splits, learners);
               return on_rank_zero(world, [&] {
                 std::vector<Table> tables;
                 for (const auto& run : o->runs) {
-                  for (auto& t : report::results_tables(report::read_results(run))) {
+                  for (auto& t : report::results_tables(results::read_results(run))) {
                     tables.push_back(std::move(t));
                   }
                 }

@@ -2,7 +2,7 @@
 #include <memory>
 
 #include "command.h"
-#include "model/convert_io.h"
+#include "model/weights/convert_io.h"
 
 namespace straq::jobs {
 namespace {

@@ -3,8 +3,8 @@
 #include <memory>
 
 #include "comm/fault.h"
+#include "comm/stop.h"
 #include "coordinate/coordinator.h"
-#include "coordinate/stop.h"
 #include "mpi_job.h"
 #include "settings_check.h"
 
@@ -31,9 +31,9 @@ Command make_run(CLI::App& app, Common& common) {
               if (code == 0) code = coordinate::run_job(world, plan);
               if (code != 0) return code;
               return on_rank_zero(world, [&] {
-                const coordinate::NothingToSave reporting;  // again by the same command
+                const comm::NothingToSave reporting;  // again by the same command
                 comm::fault_point("reporting");
-                const auto experiment = coordinate::read_experiment(root);
+                const auto experiment = experiment::read_experiment(root);
                 const auto folder = std::filesystem::path(experiment.results) / experiment.name;
                 return report_and_print(common, folder.string(), {});
               });

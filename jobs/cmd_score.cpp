@@ -4,7 +4,7 @@
 
 #include "command.h"
 #include "core/error.h"
-#include "core/json.h"
+#include "core/json/json.h"
 #include "metrics/response_report.h"
 
 namespace straq::jobs {

@@ -4,30 +4,30 @@
 #include <memory>
 
 #include "command.h"
-#include "coordinate/settings.h"
-#include "coordinate/submit.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "experiment/settings.h"
+#include "operate/submit.h"
 
 namespace straq::jobs {
 namespace {
 
-int submit_and_print(const ConfigArgument& config, coordinate::SubmitOptions options, bool dry_run,
+int submit_and_print(const ConfigArgument& config, operate::SubmitOptions options, bool dry_run,
                      const Common& common) {
   options.config = config.path;
   options.sets = config.sets;
-  const std::string home = coordinate::find_home();
+  const std::string home = operate::find_home();
   // What a relative path means here, in the config and on the command line, it means in the jobs.
   std::error_code ec;
   const auto here = std::filesystem::current_path(ec);
   if (ec) fail_input("the current folder is not there: " + ec.message(), "change to another one");
   if (!std::filesystem::equivalent(here, home, ec)) options.folder = here.string();
   const config::Value root = config.load();
-  coordinate::check_settings(root, {});
-  const auto plan = coordinate::plan_submission(root, options, coordinate::read_site(home));
+  experiment::check_settings(root, {});
+  const auto plan = operate::plan_submission(root, options, operate::read_site(home));
   for (const auto& note : plan.notes) log::info("submit", "{}", note);
   std::vector<std::string> ids;
-  if (!dry_run) ids = coordinate::submit(plan, home);
+  if (!dry_run) ids = operate::submit(plan, home);
   if (common.json()) {
     nlohmann::ordered_json jobs = nlohmann::ordered_json::array();
     for (std::size_t i = 0; i < plan.jobs.size(); ++i) {
@@ -46,7 +46,7 @@ int submit_and_print(const ConfigArgument& config, coordinate::SubmitOptions opt
     }
     print_json(jobs);
   } else if (dry_run) {
-    std::cout << coordinate::to_script(plan, home);
+    std::cout << operate::to_script(plan, home);
   } else {
     for (std::size_t i = 0; i < ids.size(); ++i) {
       std::cout << plan.jobs[i].name << " " << ids[i] << "\n";
@@ -60,7 +60,7 @@ int submit_and_print(const ConfigArgument& config, coordinate::SubmitOptions opt
 Command make_submit(CLI::App& app, Common& common) {
   struct Options {
     ConfigArgument config;
-    coordinate::SubmitOptions submit;
+    operate::SubmitOptions submit;
     bool array = false, allocation = false, dry_run = false;
     bool no_preprocess = false, no_report = false;
   };
@@ -102,8 +102,8 @@ Command make_submit(CLI::App& app, Common& common) {
             auto options = o->submit;
             options.preprocess = !o->no_preprocess;
             options.report = !o->no_report;
-            if (o->array) options.form = coordinate::SubmitForm::array;
-            if (o->allocation) options.form = coordinate::SubmitForm::allocation;
+            if (o->array) options.form = operate::SubmitForm::array;
+            if (o->allocation) options.form = operate::SubmitForm::allocation;
             return submit_and_print(o->config, options, o->dry_run, common);
           }};
 }

@@ -5,13 +5,13 @@
 #include <memory>
 #include <optional>
 
+#include "comm/stop.h"
 #include "coordinate/coordinator.h"
-#include "coordinate/estimate.h"
-#include "coordinate/stop.h"
-#include "coordinate/sweep_state.h"
 #include "core/error.h"
 #include "dialogue/data_config.h"
+#include "experiment/estimate.h"
 #include "mpi_job.h"
+#include "results/sweep_state.h"
 #include "settings_check.h"
 
 namespace straq::jobs {
@@ -32,26 +32,26 @@ void require_sweep(const std::string& path, const config::Value& root) {
 
 // The points that --point and --points name; nothing: all.
 std::optional<std::vector<std::size_t>> chosen(const Options& o, std::size_t count) {
-  if (!o.points.empty()) return coordinate::parse_indices(o.points, count, "--points");
-  if (o.point >= 0) return coordinate::parse_indices(std::to_string(o.point), count, "--point");
+  if (!o.points.empty()) return experiment::parse_indices(o.points, count, "--points");
+  if (o.point >= 0) return experiment::parse_indices(std::to_string(o.point), count, "--point");
   return std::nullopt;
 }
 
 int print_status(const Options& o, const Common& common) {
   const config::Value root = o.config.load();
   require_sweep(o.config.path, root);
-  const auto experiment = coordinate::read_experiment(root);
+  const auto experiment = experiment::read_experiment(root);
   const auto folder = (std::filesystem::path(experiment.results) / experiment.name).string();
-  auto points = coordinate::sweep_status(folder, coordinate::expand_points(root));
+  auto points = results::sweep_status(folder, experiment::expand_points(root));
   if (const auto only = chosen(o, points.size())) {
     std::erase_if(points, [&](const auto& p) {
       return !std::binary_search(only->begin(), only->end(), p.index);
     });
   }
   if (common.json()) {
-    print_json(coordinate::status_json(folder, points));
+    print_json(results::status_json(folder, points));
   } else {
-    Table table = coordinate::status_table(points);
+    Table table = results::status_table(points);
     table.title = folder;
     print_tables(common, {table});
   }
@@ -59,12 +59,12 @@ int print_status(const Options& o, const Common& common) {
 }
 
 // Of the train split; nothing where the corpus is not there (yet).
-std::optional<coordinate::EpochSize> measure_train(const dialogue::DataConfig& data) {
+std::optional<experiment::EpochSize> measure_train(const dialogue::DataConfig& data) {
   try {
     const auto splits = dialogue::load_splits(data);
     const auto* train = splits.find("train");
     if (train == nullptr) return std::nullopt;
-    return coordinate::measure_epoch(train->episodes);
+    return experiment::measure_epoch(train->episodes);
   } catch (const Error&) {
     return std::nullopt;
   }
@@ -75,10 +75,10 @@ constexpr std::int64_t kAssumedDecisions = 12000;
 int print_list(const Options& o, const Common& common) {
   const config::Value root = o.config.load();
   require_sweep(o.config.path, root);
-  coordinate::check_settings(root, {});
-  const auto points = coordinate::expand_points(root);
+  experiment::check_settings(root, {});
+  const auto points = experiment::expand_points(root);
   const auto only = chosen(o, points.size());
-  std::map<std::string, std::optional<coordinate::EpochSize>> counted;  // by data section
+  std::map<std::string, std::optional<experiment::EpochSize>> counted;  // by data section
   bool assumed = false, unknown = false;
   Table t;
   t.id = "points";
@@ -88,17 +88,17 @@ int print_list(const Options& o, const Common& common) {
   t.columns.emplace_back("Steps");
   t.columns.emplace_back("Cost TFLOP");
   for (std::size_t i = 0; i < points.size(); ++i) {
-    const auto config = coordinate::read_experiment(points[i].config);
+    const auto config = experiment::read_experiment(points[i].config);
     if (only && !std::binary_search(only->begin(), only->end(), i)) continue;
     const auto [at, fresh] = counted.try_emplace(config::to_yaml(config::dump(config.data)));
     if (fresh) at->second = measure_train(config.data);
     assumed = assumed || !at->second;
-    const auto epoch = at->second.value_or(coordinate::EpochSize{kAssumedDecisions, 0});
+    const auto epoch = at->second.value_or(experiment::EpochSize{kAssumedDecisions, 0});
     std::vector<Cell> row = {i, points[i].name};
     for (const auto& [key, value] : points[i].parameters) row.emplace_back(value);
-    row.emplace_back(static_cast<long>(coordinate::run_steps(config, epoch)));
+    row.emplace_back(static_cast<long>(experiment::run_steps(config, epoch)));
     try {
-      row.push_back(Cell::real(coordinate::run_flops(config, epoch) / 1e12, 1));
+      row.push_back(Cell::real(experiment::run_flops(config, epoch) / 1e12, 1));
     } catch (const Error&) {
       row.push_back(Cell::missing());
       unknown = true;
@@ -137,7 +137,7 @@ Command make_sweep(CLI::App& app, Common& common) {
       "         straq sweep configs/sweeps/gamma_small.yaml --status\n"
       "         srun straq sweep configs/sweeps/gamma_small.yaml --point $SLURM_ARRAY_TASK_ID");
   return {c, [=, &common] {
-            if (o->list || o->status) coordinate::leave_stop_to_the_system();
+            if (o->list || o->status) comm::leave_stop_to_the_system();
             if (o->list) return print_list(*o, common);
             if (o->status) return print_status(*o, common);
             return run_with_mpi(o->config,
@@ -148,7 +148,7 @@ Command make_sweep(CLI::App& app, Common& common) {
                                   o->hang.apply(plan);
                                   const int code = on_rank_zero(world, [&] {
                                     require_sweep(o->config.path, root);
-                                    plan.only = chosen(*o, coordinate::expand_points(root).size());
+                                    plan.only = chosen(*o, experiment::expand_points(root).size());
                                     return 0;
                                   });
                                   if (code != 0) return code;

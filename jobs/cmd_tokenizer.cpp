@@ -4,8 +4,8 @@
 
 #include "command.h"
 #include "core/error.h"
-#include "core/files.h"
-#include "core/json.h"
+#include "core/files/files.h"
+#include "core/json/json.h"
 #include "text/tokenizer_config.h"
 
 namespace straq::jobs {

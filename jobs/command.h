@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "config/value.h"
-#include "core/table.h"
+#include "core/tables/table.h"
 #include "report/report.h"
 
 namespace straq::jobs {

@@ -6,12 +6,12 @@
 #include "comm/communicator.h"
 #include "comm/fault.h"
 #include "comm/outcome.h"
-#include "coordinate/experiment.h"
-#include "coordinate/together.h"
-#include "coordinate/watchdog.h"
+#include "comm/watchdog.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "experiment/experiment.h"
 #include "simulate/corpus.h"
+#include "train/together.h"
 
 namespace straq::jobs {
 namespace {
@@ -44,7 +44,7 @@ void JobOptions::apply(coordinate::JobPlan& plan) const {
 int run_with_mpi(const ConfigArgument& argument,
                  const std::function<int(const comm::World&, const config::Value&)>& body) {
   const comm::World world(nullptr, nullptr);
-  const coordinate::ProcessWatch watch(world.comm());
+  const comm::ProcessWatch watch(world.comm());
   comm::enter_phase("reading the config", comm::Patience::phase);
   try {
     config::Value root;
@@ -58,7 +58,7 @@ int run_with_mpi(const ConfigArgument& argument,
     return body(world, root);
   } catch (const comm::SharedError& e) {
     return world.rank() == 0 ? tell(e) : e.exit_code();
-  } catch (const coordinate::SharedFailure& e) {
+  } catch (const train::SharedFailure& e) {
     return world.rank() == 0 ? tell(e) : e.exit_code();
   } catch (const std::exception& e) {
     const int code = tell(comm::as_error(e));
@@ -86,7 +86,7 @@ int on_rank_zero(const comm::World& world, const std::function<int()>& work) {
 int prepare_corpus(const comm::World& world, const config::Value& root) {
   return on_rank_zero(world, [&] {
     comm::fault_point("simulating the corpus");
-    const auto section = coordinate::read_experiment(root).simulate;
+    const auto section = experiment::read_experiment(root).simulate;
     if (section.config.empty()) return 0;
     if (section.folder.empty()) {
       fail_input("simulate.folder is missing", "name the folder that the corpus goes to");

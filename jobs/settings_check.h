@@ -2,7 +2,7 @@
 #pragma once
 
 #include "config/value.h"
-#include "coordinate/settings.h"
+#include "experiment/settings.h"
 #include "mpi_job.h"
 
 namespace straq::jobs {
@@ -10,7 +10,7 @@ namespace straq::jobs {
 // On rank 0, with everybody's exit code. `recorded`: the config came by --from.
 inline int settings_are_meant(const comm::World& world, const config::Value& root, bool recorded) {
   return on_rank_zero(world, [&] {
-    coordinate::check_settings(root, {world.size(), recorded});
+    experiment::check_settings(root, {world.size(), recorded});
     return 0;
   });
 }

@@ -5,12 +5,12 @@
 #include <filesystem>
 #include <iostream>
 
+#include "comm/stop.h"
 #include "command.h"
-#include "coordinate/provenance.h"
-#include "coordinate/stop.h"
 #include "core/error.h"
-#include "core/json.h"
+#include "core/json/json.h"
 #include "core/log.h"
+#include "experiment/provenance.h"
 #include "output.h"
 
 namespace straq::jobs {
@@ -102,7 +102,7 @@ bool saves_when_stopped(const std::string& command) {
 // to come first.)
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 [[gnu::section(".preinit_array"),
-  gnu::used]] static void (*const straq_early)() = straq::coordinate::watch_for_stop_early;
+  gnu::used]] static void (*const straq_early)() = straq::comm::watch_for_stop_early;
 #endif
 
 namespace straq::jobs {
@@ -141,7 +141,7 @@ int run_program(int argc, char** argv) {
   app.set_version_flag("--version", STRAQ_VERSION);
   app.require_subcommand(1);
   app.fallthrough();
-  coordinate::remember_command_line(argc, argv);
+  experiment::remember_command_line(argc, argv);
   Common common;
   app.add_flag("--quiet", common.quiet, "log errors only");
   app.add_flag("--verbose", common.verbose, "log debugging detail");
@@ -171,9 +171,9 @@ int run_program(int argc, char** argv) {
   for (auto& command : commands) {
     if (!command.app->parsed()) continue;
     if (saves_when_stopped(command.app->get_name())) {
-      coordinate::watch_for_stop();
+      comm::watch_for_stop();
     } else {
-      coordinate::leave_stop_to_the_system();
+      comm::leave_stop_to_the_system();
     }
     return command.run();
   }
@@ -184,7 +184,7 @@ int run_program(int argc, char** argv) {
 }  // namespace straq::jobs
 
 int main(int argc, char** argv) {
-  straq::coordinate::watch_for_stop_early();
+  straq::comm::watch_for_stop_early();
   straq::jobs::keep_standard_streams();
   const int code = straq::jobs::reported([&] { return straq::jobs::run_program(argc, argv); });
   return straq::jobs::finish_output(code);

@@ -12,7 +12,7 @@
 #include "comm/nccl_collectives.h"
 #include "comm/world.h"
 #include "core/environment.h"
-#include "core/json.h"
+#include "core/json/json.h"
 
 namespace straq::comm {
 nlohmann::ordered_json RankPlace::to_json() const {

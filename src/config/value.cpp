@@ -10,8 +10,8 @@
 
 #include "config/variables.h"
 #include "core/error.h"
-#include "core/files.h"
-#include "core/lfs_pointer.h"
+#include "core/files/files.h"
+#include "core/files/lfs_pointer.h"
 
 namespace straq::config {
 namespace fs = std::filesystem;

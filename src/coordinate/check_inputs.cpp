@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "coordinate/trainer.h"
 #include "core/error.h"
+#include "train/trainer.h"
 
 namespace straq::coordinate {
 namespace {
@@ -30,12 +30,12 @@ void require_decisions(const DatasetJob& data, const std::string& split, const s
 
 }  // namespace
 
-void check_inputs(const ExperimentConfig& config, const DatasetJob& data) {
+void check_inputs(const experiment::ExperimentConfig& config, const DatasetJob& data) {
   if (data.data().find("train") == nullptr) {
     fail_input("data.train: the data has no split \"train\"; it has " + names_of(data.data()),
                "name the file to learn from in data.train");
   }
-  if (needs_decisions(config)) {
+  if (train::needs_decisions(config)) {
     require_decisions(
         data, "train", "data.train",
         "training needs supporter turns with a strategy; `straq dataset stats` counts "

@@ -3,13 +3,13 @@
 #pragma once
 
 #include "coordinate/dataset_job.h"
-#include "coordinate/experiment.h"
+#include "experiment/experiment.h"
 
 namespace straq::coordinate {
 
 // Throws Error(input) naming key and split where the data set lacks a split that the config
 // evaluates or one of these has no labelled decision, and where there is nothing to learn from:
 // a train split without decisions for the objectives that need them, or without dialogues.
-void check_inputs(const ExperimentConfig& config, const DatasetJob& data);
+void check_inputs(const experiment::ExperimentConfig& config, const DatasetJob& data);
 
 }  // namespace straq::coordinate

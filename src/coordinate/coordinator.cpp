@@ -5,11 +5,12 @@
 #include "comm/activity.h"
 #include "comm/fault.h"
 #include "comm/outcome.h"
-#include "coordinate/stop.h"
-#include "coordinate/watchdog.h"
+#include "comm/stop.h"
+#include "comm/watchdog.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "dialogue/episode_json.h"
+#include "train/torch_failure.h"
 
 namespace straq::coordinate {
 namespace {
@@ -29,7 +30,7 @@ Coordinator::Coordinator(const comm::World& world, const comm::Layout& layout,
 
 int Coordinator::run() {
   log::info("coordinate", "{}", layout_.describe());
-  hang_if_arranged(0);
+  comm::hang_if_arranged(0);
   auto finished = [&] {
     for (const auto& g : state_) {
       if (!g.finished) return false;
@@ -44,7 +45,7 @@ int Coordinator::run() {
     // Waiting sleeps between polls: the coordinator shares a core with a learner on a laptop.
     // In a job that is being aborted the launcher's signals are no request.
     const auto signalled = [&] {
-      return stop_requested() && !ledger_.stopping() && !abort_announced();
+      return comm::stop_requested() && !ledger_.stopping() && !comm::abort_announced();
     };
     if (const auto message = control_.receive_unless(signalled)) {
       handle(*message);
@@ -61,7 +62,7 @@ int Coordinator::run() {
 }
 
 void Coordinator::stop(const std::string& who) {
-  if (ledger_.stopping() || abort_announced()) return;
+  if (ledger_.stopping() || comm::abort_announced()) return;
   // What was saved the learners say themselves.
   log::warn("coordinate", "{} was asked to stop: asking the learners to save and end", who);
   ledger_.stop();
@@ -93,12 +94,13 @@ void Coordinator::handle_preprocessor(const comm::Message& message) {
         progress.job->add(shard::record_from_json(
             message.body.at("record"), "record of rank " + std::to_string(message.source)));
       } catch (const std::exception& e) {  // the manifest's disk is full, most likely
-        progress.fail(item, as_failure(e));
+        progress.fail(item, train::as_failure(e));
       }
     } else {
-      progress.fail(item, PointFailure(failure_kind(message.body.at("failure")),
-                                       Error(static_cast<ErrorKind>(message.body.at("kind")),
-                                             message.body.at("reason"))));
+      progress.fail(item,
+                    results::PointFailure(results::failure_kind(message.body.at("failure")),
+                                          Error(static_cast<ErrorKind>(message.body.at("kind")),
+                                                message.body.at("reason"))));
     }
     progress.release_if_over();
   }
@@ -148,7 +150,7 @@ void Coordinator::handle_leader(int g, const comm::Message& message) {
   // "idle": the group has no point (any more); it says how the last one went.
   if (group.busy) {
     PointJob& job = ledger_.points()[group.point];
-    job.note(PointResult::from_json(message.body.at("result")));
+    job.note(train::PointResult::from_json(message.body.at("result")));
     group.busy = false;
     ledger_.update_index();
   }
@@ -182,17 +184,17 @@ bool Coordinator::assign_point(int g) {
   bool later = false;
   for (const std::size_t i : ledger_.order()) {
     PointJob& job = ledger_.points()[i];
-    if (job.state != PointState::missing || job.elsewhere) continue;
+    if (job.state != results::PointState::missing || job.elsewhere) continue;
     const auto& data = ledger_.datasets()[job.dataset];
     if (!data.failure.empty()) {
       ledger_.fail_without_data(job);
       continue;
     }
-    if (!data.ready(splits_to_train(job.config))) {
+    if (!data.ready(train::splits_to_train(job.config))) {
       later = true;
       continue;
     }
-    job.state = PointState::running;
+    job.state = results::PointState::running;
     group.waiting = false;
     group.busy = true;
     group.point = i;
@@ -220,7 +222,7 @@ int run_preprocessor(const comm::World& world) {
   for (int i = 0; i < kItemsAhead; ++i) control.send(0, {{"type", "ready"}});
   while (true) {
     comm::enter_phase("waiting for work", comm::Patience::none);
-    const comm::Json body = receive_order(control).body;
+    const comm::Json body = train::receive_order(control).body;
     if (body.at("type") == "finish") return body.at("code");
     shard::WorkItem item;
     body.at("split").get_to(item.split);
@@ -228,14 +230,15 @@ int run_preprocessor(const comm::World& world) {
     body.at("first").get_to(item.first);
     body.at("count").get_to(item.count);
     comm::enter_phase("preprocessing a shard", comm::Patience::phase, item.index);
-    hang_if_arranged(item.index);
+    comm::hang_if_arranged(item.index);
     try {
       comm::fault_point("preprocessing");
       auto& maker = makers[body.at("dataset").get<std::size_t>()];
       if (!maker) {
-        maker = std::make_unique<ShardMaker>(
-            read_experiment(config::parse_yaml(body.at("config").get<std::string>(), "config")),
-            body.at("tokenizer"), body.at("folder"), body.at("key"));
+        maker =
+            std::make_unique<ShardMaker>(experiment::read_experiment(config::parse_yaml(
+                                             body.at("config").get<std::string>(), "config")),
+                                         body.at("tokenizer"), body.at("folder"), body.at("key"));
       }
       std::vector<dialogue::Episode> episodes;
       for (const auto& e : body.at("episodes")) episodes.push_back(dialogue::episode_from_json(e));
@@ -243,7 +246,7 @@ int run_preprocessor(const comm::World& world) {
       log::debug("preprocess", "{}: {} decisions", item.file(), record.decisions);
       control.send(0, {{"type", "record"}, {"record", shard::to_json(record)}});
     } catch (const std::exception& e) {
-      const PointFailure failure = as_failure(e);
+      const results::PointFailure failure = train::as_failure(e);
       control.send(0, {{"type", "failed"},
                        {"reason", failure.full()},
                        {"failure", name(failure.failure())},
@@ -256,17 +259,18 @@ int run_learner(const comm::World& world, const comm::Layout& layout, const comm
   const comm::Communicator control(world.comm());
   const int group = layout.group_of(world.rank());
   const bool leader = world.rank() == layout.leader_of(group);
-  LearnerGroup learners(groups.learners(), layout.node);
-  MpiDirector director(world.comm(), groups.directive(group), leader);
-  PointResult last;
+  train::LearnerGroup learners(groups.learners(), layout.node);
+  train::MpiDirector director(world.comm(), groups.directive(group), leader);
+  train::PointResult last;
   while (true) {
     if (leader) {
       control.send(0, {{"type", "idle"}, {"result", last.to_json()}});
     }
     comm::enter_phase("waiting for a point", comm::Patience::none);
-    const comm::Json body = receive_order(control).body;
+    const comm::Json body = train::receive_order(control).body;
     if (body.at("type") == "finish") return body.at("code");
-    last = run_point(PointTask::from_json(body.at("task")), learners, director, layout);
+    last =
+        train::run_point(train::PointTask::from_json(body.at("task")), learners, director, layout);
   }
 }
 
@@ -275,7 +279,7 @@ namespace {
 int run_alone(Ledger& ledger, const comm::Layout& layout) {
   for (auto& data : ledger.datasets()) {
     for (; !data.pending.empty(); data.pending.pop_front()) {
-      if (stop_requested()) ledger.stop();
+      if (comm::stop_requested()) ledger.stop();
       if (ledger.stopping()) return ledger.exit_code();
       const shard::WorkItem item = data.pending.front();
       comm::enter_phase("preprocessing a shard", comm::Patience::phase, item.index);
@@ -283,29 +287,29 @@ int run_alone(Ledger& ledger, const comm::Layout& layout) {
         data.job->add(data.job->process(item));
       } catch (const std::exception& e) {
         // As on many ranks: its points fail, the others do not need it.
-        data.fail(item, as_failure(e));
+        data.fail(item, train::as_failure(e));
         break;
       }
     }
     data.release_if_over();
   }
   if (layout.learners == 0) return ledger.exit_code();
-  LearnerGroup learners(MPI_COMM_NULL, {});
-  LocalDirector director([&] { ledger.update_index(); });
+  train::LearnerGroup learners(MPI_COMM_NULL, {});
+  train::LocalDirector director([&] { ledger.update_index(); });
   do {
     for (const std::size_t i : ledger.order()) {
       PointJob& job = ledger.points()[i];
-      if (job.state != PointState::missing || job.elsewhere) continue;
-      if (stop_requested()) ledger.stop();
+      if (job.state != results::PointState::missing || job.elsewhere) continue;
+      if (comm::stop_requested()) ledger.stop();
       if (ledger.stopping()) break;
       if (!ledger.datasets()[job.dataset].failure.empty()) {
         ledger.fail_without_data(job);
         continue;
       }
-      job.state = PointState::running;
+      job.state = results::PointState::running;
       ledger.update_index();
-      job.note(run_point(ledger.task(job), learners, director, layout));
-      if (stop_requested()) ledger.stop();
+      job.note(train::run_point(ledger.task(job), learners, director, layout));
+      if (comm::stop_requested()) ledger.stop();
       ledger.update_index();
     }
   } while (!ledger.stopping() && ledger.revisit());
@@ -324,7 +328,7 @@ int run_coordinator(const comm::World& world, const comm::Layout& layout,
     ledger = std::make_unique<Ledger>(plan);
   } catch (const std::exception& e) {
     // Nobody works yet: the others wait for their first message, which is the last one.
-    const PointFailure failure = as_failure(e);
+    const results::PointFailure failure = train::as_failure(e);
     for (int rank = 1; rank < layout.world; ++rank) {
       comm::Communicator(world.comm())
           .send(rank, {{"type", "finish"}, {"code", failure.exit_code()}});
@@ -345,7 +349,7 @@ int run_coordinator(const comm::World& world, const comm::Layout& layout,
 }  // namespace
 
 int run_job(const comm::World& world, const JobPlan& plan) {
-  watch_for_stop();
+  comm::watch_for_stop();
   comm::enter_phase("planning the job", comm::Patience::phase);
   comm::Layout layout;
   comm::agreed(world.comm(), [&] {
@@ -354,14 +358,14 @@ int run_job(const comm::World& world, const JobPlan& plan) {
       fail_input("--hang-rank " + std::to_string(plan.hang_rank) + ": the job has " +
                  std::to_string(world.size()) + " ranks, numbered from 0");
     }
-    const ExperimentConfig whole = read_experiment(plan.config);
+    const experiment::ExperimentConfig whole = experiment::read_experiment(plan.config);
     comm::RoleNeeds needs;
     needs.preprocess = plan.preprocess;
     needs.learn = plan.learn;
     layout = comm::plan_roles(world.size(), whole.roles, needs);
-    ProcessWatch::configure(whole.watchdog.seconds, layout);
+    comm::ProcessWatch::configure(whole.watchdog.seconds, layout);
   });
-  if (plan.hang_rank == world.rank()) arrange_hang(plan.hang_step);
+  if (plan.hang_rank == world.rank()) comm::arrange_hang(plan.hang_step);
   if (layout.single()) {
     JobPlan mine = plan;
     mine.alone = true;

@@ -14,12 +14,12 @@
 #include "comm/communicator.h"
 #include "comm/roles.h"
 #include "coordinate/dataset_job.h"
-#include "coordinate/experiment.h"
-#include "coordinate/point_runner.h"
-#include "coordinate/run_lock.h"
-#include "coordinate/sweep.h"
-#include "coordinate/sweep_index.h"
-#include "coordinate/sweep_state.h"
+#include "experiment/experiment.h"
+#include "experiment/sweep.h"
+#include "results/run_lock.h"
+#include "results/sweep_index.h"
+#include "results/sweep_state.h"
+#include "train/point_runner.h"
 
 namespace straq::coordinate {
 
@@ -41,21 +41,21 @@ struct JobPlan {
 
 // One point on its way: its config, its data set and how it ended.
 struct PointJob {
-  Point point;
-  ExperimentConfig config;
+  results::Point point;
+  experiment::ExperimentConfig config;
   std::size_t dataset = 0;
   bool selected = true;    // this job is to do it
   bool elsewhere = false;  // another job holds its folder
   RunInputs inputs;        // empty where they cannot be known: its model cannot be read
   double flops = 0;        // estimated, of the whole run
-  PointState state = PointState::missing;
-  PointResult result;
+  results::PointState state = results::PointState::missing;
+  train::PointResult result;
   // Of a point that seemed free and was held after all: not looked at again before (monotonic
   // seconds), and how often that has happened.
   bool offered = false;
   int surprises = 0;
   double not_before = 0;
-  void note(PointResult ended);  // how this job's attempt went
+  void note(train::PointResult ended);  // how this job's attempt went
 };
 
 // One data set on its way.
@@ -65,13 +65,13 @@ struct DatasetProgress {
   std::deque<shard::WorkItem> pending;
   int in_flight = 0;
   std::string failure;  // the first item that failed
-  FailureKind failure_kind = FailureKind::bad_input;
+  results::FailureKind failure_kind = results::FailureKind::bad_input;
   ErrorKind failure_error = ErrorKind::input;
   // Held while shards are being made: two jobs that make them would overwrite each other's
   // manifest.
-  std::unique_ptr<RunLock> lock;
+  std::unique_ptr<results::RunLock> lock;
   // Nothing more is made of it: its points fail, and no others.
-  void fail(const shard::WorkItem& item, const PointFailure& e);
+  void fail(const shard::WorkItem& item, const results::PointFailure& e);
   void release_if_over() {
     const bool over = job->manifest().complete() || (!failure.empty() && in_flight == 0);
     if (lock && over) lock.reset();
@@ -103,7 +103,7 @@ class Ledger {
   std::vector<DatasetProgress>& datasets() { return datasets_; }
   const std::string& folder() const { return folder_; }  // results/<experiment>
 
-  PointTask task(const PointJob& job) const;
+  train::PointTask task(const PointJob& job) const;
   // The failure of a point whose data set could not be made: FAILED, index and exit code.
   void fail_without_data(PointJob& job);
   // Brings index.csv up to date: with the points whose state has changed, or from all folders.
@@ -129,8 +129,9 @@ class Ledger {
   std::vector<PointJob> points_;
   std::vector<std::size_t> order_;
   std::vector<DatasetProgress> datasets_;
-  std::unique_ptr<SweepIndex> index_;
-  std::vector<std::pair<PointState, bool>> indexed_;  // the points' states in it, and `elsewhere`
+  std::unique_ptr<results::SweepIndex> index_;
+  std::vector<std::pair<results::PointState, bool>>
+      indexed_;                // the points' states in it, and `elsewhere`
   std::string index_trouble_;  // why it could not be written, when it was last tried
 };
 
@@ -149,7 +150,7 @@ class Coordinator {
     std::size_t point = 0;
     bool busy = false;
     bool begun = false;  // its leader holds the point's folder
-    Pacer pacer;
+    train::Pacer pacer;
   };
   void handle(const comm::Message& message);
   void handle_preprocessor(const comm::Message& message);

@@ -1,7 +1,7 @@
 #include "coordinate/dataset_job.h"
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 
 namespace straq::coordinate {
 namespace {
@@ -11,7 +11,7 @@ constexpr std::chrono::seconds kManifestPause{1};
 
 // What a tokenizer that is trained from scratch sees: the prompt's fixed texts and the train split,
 // line by line as prompts will show it.
-std::vector<std::string> training_texts(const ExperimentConfig& config,
+std::vector<std::string> training_texts(const experiment::ExperimentConfig& config,
                                         const dialogue::Splits& splits) {
   const dialogue::Split* train = splits.find("train");
   if (train == nullptr) {
@@ -29,14 +29,14 @@ std::vector<std::string> training_texts(const ExperimentConfig& config,
 
 }  // namespace
 
-std::string dataset_signature(const ExperimentConfig& config) {
+std::string dataset_signature(const experiment::ExperimentConfig& config) {
   return config::to_yaml(config::dump(config.data)) +
          config::to_yaml(config::dump(config.tokenizer)) +
          config::to_yaml(config::dump(config.prompt)) +
          config::to_yaml(config::dump(config.shards));
 }
 
-DatasetJob::DatasetJob(const ExperimentConfig& config)
+DatasetJob::DatasetJob(const experiment::ExperimentConfig& config)
     : storage_(config.shards.storage()), splits_(dialogue::load_splits(config.data)) {
   text::check_tokenizer(config.tokenizer);
   tokenizer_path_ = text::prepare_tokenizer(
@@ -97,8 +97,9 @@ void DatasetJob::add(const shard::ShardRecord& record) {
   }
 }
 
-ShardMaker::ShardMaker(const ExperimentConfig& config, const std::string& tokenizer_path,
-                       const std::string& folder, const std::string& key)
+ShardMaker::ShardMaker(const experiment::ExperimentConfig& config,
+                       const std::string& tokenizer_path, const std::string& folder,
+                       const std::string& key)
     : storage_(config.shards.storage()),
       strategies_(dialogue::load_strategies(config.data)),
       tokenizer_(text::open_tokenizer(tokenizer_path)),

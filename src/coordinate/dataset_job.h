@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "coordinate/experiment.h"
 #include "dialogue/data_config.h"
+#include "experiment/experiment.h"
 #include "prompt/builder.h"
 #include "shard/manifest.h"
 
@@ -21,7 +21,7 @@ class DatasetJob {
   // Reads the corpus and opens the tokenizer (training it first where the config says so: one
   // process at a time may do that). Throws Error(input) as these do, and when no split has
   // decisions.
-  explicit DatasetJob(const ExperimentConfig& config);
+  explicit DatasetJob(const experiment::ExperimentConfig& config);
   DatasetJob(const DatasetJob&) = delete;
   DatasetJob& operator=(const DatasetJob&) = delete;
 
@@ -62,7 +62,7 @@ class ShardMaker {
   // `folder` holds the manifest of the data set `key`. Throws Error(input) as the tokenizer, the
   // template and the manifest do, and Error(failure) where this rank's files would make other
   // shards than the manifest plans.
-  ShardMaker(const ExperimentConfig& config, const std::string& tokenizer_path,
+  ShardMaker(const experiment::ExperimentConfig& config, const std::string& tokenizer_path,
              const std::string& folder, const std::string& key);
   shard::ShardRecord process(const shard::WorkItem& item,
                              std::span<const dialogue::Episode> episodes) const;
@@ -77,6 +77,6 @@ class ShardMaker {
 };
 
 // The part of a config that decides which data set it needs: equal texts share a DatasetJob.
-std::string dataset_signature(const ExperimentConfig& config);
+std::string dataset_signature(const experiment::ExperimentConfig& config);
 
 }  // namespace straq::coordinate

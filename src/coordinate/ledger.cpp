@@ -6,17 +6,17 @@
 #include <thread>
 #include <utility>
 
+#include "comm/stop.h"
 #include "coordinate/check_inputs.h"
 #include "coordinate/coordinator.h"
-#include "coordinate/estimate.h"
-#include "coordinate/finished_run.h"
-#include "coordinate/run_inputs.h"
-#include "coordinate/stop.h"
 #include "core/environment.h"
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
+#include "core/files/temporary_name.h"
 #include "core/log.h"
-#include "core/temporary_name.h"
+#include "experiment/estimate.h"
+#include "experiment/finished_run.h"
+#include "experiment/run_inputs.h"
 
 namespace straq::coordinate {
 
@@ -31,14 +31,14 @@ bool manifest_is_complete(const std::string& folder) {
 }
 
 // The right to make shards in `folder`; waits for a job that is making them.
-std::unique_ptr<RunLock> lock_dataset(const std::string& folder) {
+std::unique_ptr<results::RunLock> lock_dataset(const std::string& folder) {
   for (bool told = false;; told = true) {
     try {
-      return std::make_unique<RunLock>(folder);
-    } catch (const FolderBusy& e) {
+      return std::make_unique<results::RunLock>(folder);
+    } catch (const results::FolderBusy& e) {
       if (!told) log::info("coordinate", "waiting for the shards: {}", e.what());
     }
-    if (stop_requested()) {
+    if (comm::stop_requested()) {
       throw Error(ErrorKind::stopped, "stopped on request while another job made the shards",
                   "run the same command again to go on");
     }
@@ -73,7 +73,7 @@ std::int64_t train_decisions(const DatasetJob& job) {
 
 }  // namespace
 
-void PointJob::note(PointResult ended) {
+void PointJob::note(train::PointResult ended) {
   result = std::move(ended);
   elsewhere = result.busy;
   if (result.busy && offered) {
@@ -82,13 +82,13 @@ void PointJob::note(PointResult ended) {
     not_before = monotonic_seconds() + std::min(60.0, static_cast<double>(1 << surprises));
     surprises = std::min(surprises + 1, 6);
   }
-  state = result.ok                           ? PointState::done
-          : result.busy                       ? PointState::missing
-          : result.kind == ErrorKind::stopped ? PointState::stopped
-                                              : PointState::failed;
+  state = result.ok                           ? results::PointState::done
+          : result.busy                       ? results::PointState::missing
+          : result.kind == ErrorKind::stopped ? results::PointState::stopped
+                                              : results::PointState::failed;
 }
 
-void DatasetProgress::fail(const shard::WorkItem& item, const PointFailure& e) {
+void DatasetProgress::fail(const shard::WorkItem& item, const results::PointFailure& e) {
   log::error("coordinate", "{}: {}", item.file(), e.full());
   if (failure.empty()) {
     failure = item.file() + ": " + e.full();
@@ -104,9 +104,9 @@ void Ledger::open_dataset(PointJob& job, const JobPlan& plan,
   job.dataset = at->second;
   if (!fresh) return;
   // Corpora are read and tokenizers trained with nothing in hand that a signal could harm.
-  std::optional<NothingToSave> nothing;
+  std::optional<comm::NothingToSave> nothing;
   if (plan.alone) nothing.emplace();
-  end_if_stopped();
+  comm::end_if_stopped();
   DatasetProgress progress;
   progress.config = job.point.config;
   progress.job = std::make_unique<DatasetJob>(job.config);
@@ -116,7 +116,7 @@ void Ledger::open_dataset(PointJob& job, const JobPlan& plan,
 // What is left to make of it. A job keeps the locks of all that it makes, so every job has to take
 // them in the same order (survey_order): else two of them could wait for each other for ever.
 void Ledger::survey_dataset(DatasetProgress& progress, const JobPlan& plan) {
-  end_if_stopped();
+  comm::end_if_stopped();
   const std::string folder = progress.job->folder();
   std::vector<shard::MissingItem> missing;
   bool looked = false;
@@ -149,18 +149,21 @@ void Ledger::survey_dataset(DatasetProgress& progress, const JobPlan& plan) {
 // What was done or tried before this job.
 void Ledger::look_at_folder(PointJob& job) {
   const std::string folder = folder_ + "/" + job.point.name;
-  if (done_with(RunFolder(folder), job.point.config, job.inputs, continue_anyway_)) {
-    job.state = PointState::done;
+  if (experiment::done_with(results::RunFolder(folder), job.point.config, job.inputs,
+                            continue_anyway_)) {
+    job.state = results::PointState::done;
     job.result.ok = true;
     log::info("coordinate", "{} is done already", job.point.name);
     return;
   }
   if (retry_) return;
   // The server's clock costs a file: only points that have failed ask for it.
-  const auto failure = failure_of(folder);
+  const auto failure = results::failure_of(folder);
   if (!failure) return;
-  if (state_of(folder_, job.point, server_clock(folder_)) != PointState::failed) return;
-  job.state = PointState::failed;
+  if (results::state_of(folder_, job.point, results::server_clock(folder_)) !=
+      results::PointState::failed)
+    return;
+  job.state = results::PointState::failed;
   job.result.kind = failure->error;
   job.result.failure = failure->kind;
   job.result.reason = failure->reason;
@@ -173,9 +176,9 @@ Ledger::Ledger(const JobPlan& plan)
       sweep_(plan.sweep),
       retry_(!plan.sweep || plan.retry_failed),
       continue_anyway_(plan.continue_anyway) {
-  const ExperimentConfig whole = read_experiment(plan.config);
+  const experiment::ExperimentConfig whole = experiment::read_experiment(plan.config);
   folder_ = (std::filesystem::path(whole.results) / whole.name).string();
-  end_if_stopped();
+  comm::end_if_stopped();
   if (plan.learn) {
     require_writable_folder(folder_);
     remove_left_temporaries(folder_);
@@ -186,9 +189,9 @@ Ledger::Ledger(const JobPlan& plan)
     require_writable_folder(whole.shards.folder);
   }
 
-  for (Point& point : expand_points(plan.config)) {
+  for (results::Point& point : experiment::expand_points(plan.config)) {
     PointJob job;
-    job.config = read_experiment(point.config);
+    job.config = experiment::read_experiment(point.config);
     // From here on the point's config is the resolved one, with every default written out.
     job.point = std::move(point);
     job.point.config = config::dump(job.config);
@@ -210,8 +213,9 @@ Ledger::Ledger(const JobPlan& plan)
     const DatasetJob& data = *datasets_[job.dataset].job;
     check_inputs(job.config, data);
     try {
-      job.inputs = run_inputs(job.config, data.manifest().parts, data.manifest().vocab_size);
-      job.flops = run_flops(job.config, train_decisions(data));
+      job.inputs =
+          experiment::run_inputs(job.config, data.manifest().parts, data.manifest().vocab_size);
+      job.flops = experiment::run_flops(job.config, train_decisions(data));
     } catch (const Error&) {
       // Its model cannot be read: the point itself will say so.
     }
@@ -229,9 +233,9 @@ bool Ledger::revisit() {
   for (const std::size_t i : order_) {
     PointJob& job = points_[i];
     if (!job.elsewhere || monotonic_seconds() < job.not_before) continue;
-    if (!clock) clock = server_clock(folder_);
-    const PointState now = state_of(folder_, job.point, clock);
-    if (now == PointState::running) continue;
+    if (!clock) clock = results::server_clock(folder_);
+    const results::PointState now = results::state_of(folder_, job.point, clock);
+    if (now == results::PointState::running) continue;
     job.elsewhere = false;
     job.offered = true;
     free = true;  // also where it is done or has failed: the learners find that under the lock
@@ -239,8 +243,8 @@ bool Ledger::revisit() {
   return free;
 }
 
-PointTask Ledger::task(const PointJob& job) const {
-  PointTask t;
+train::PointTask Ledger::task(const PointJob& job) const {
+  train::PointTask t;
   t.name = job.point.name;
   t.config = job.point.config;
   t.run_folder = folder_ + "/" + job.point.name;
@@ -254,14 +258,15 @@ PointTask Ledger::task(const PointJob& job) const {
 
 void Ledger::fail_without_data(PointJob& job) {
   const DatasetProgress& data = datasets_[job.dataset];
-  job.state = PointState::failed;
+  job.state = results::PointState::failed;
   job.result.ok = false;
   job.result.kind = data.failure_error;
   job.result.failure = data.failure_kind;
   job.result.reason = "its data set could not be made: " + data.failure;
   log::error("coordinate", "{}: {}", job.point.name, job.result.reason);
   try {
-    RunFolder(task(job).run_folder).fail({job.result.failure, job.result.kind, job.result.reason});
+    results::RunFolder(task(job).run_folder)
+        .fail({job.result.failure, job.result.kind, job.result.reason});
   } catch (const Error& e) {
     log::error("coordinate", "{}: {}", job.point.name, e.what());  // the same full disk
   }
@@ -271,18 +276,18 @@ void Ledger::fail_without_data(PointJob& job) {
 void Ledger::update_index(bool all) {
   if (!learn_) return;
   std::vector<std::string> running, changed;
-  indexed_.resize(points_.size(), {PointState::missing, false});
+  indexed_.resize(points_.size(), {results::PointState::missing, false});
   for (std::size_t i = 0; i < points_.size(); ++i) {
     const PointJob& job = points_[i];
-    if (job.state == PointState::running) running.push_back(job.point.name);
+    if (job.state == results::PointState::running) running.push_back(job.point.name);
     const std::pair state(job.state, job.elsewhere);
     if (std::exchange(indexed_[i], state) != state) changed.push_back(job.point.name);
   }
   try {
     if (!index_) {
-      std::vector<Point> points;
+      std::vector<results::Point> points;
       for (const auto& job : points_) points.push_back(job.point);
-      index_ = std::make_unique<SweepIndex>(folder_, points);
+      index_ = std::make_unique<results::SweepIndex>(folder_, points);
     }
     index_->write(running, changed, all);
     if (!index_trouble_.empty()) log::info("coordinate", "index.csv is written again");
@@ -303,11 +308,11 @@ void Ledger::stop() {
 }
 
 int Ledger::exit_code() const {
-  const bool points_left =
-      learn_ && std::any_of(order_.begin(), order_.end(), [&](std::size_t i) {
-        const PointJob& job = points_[i];
-        return job.state != PointState::done && job.state != PointState::failed && !job.elsewhere;
-      });
+  const bool points_left = learn_ && std::any_of(order_.begin(), order_.end(), [&](std::size_t i) {
+                             const PointJob& job = points_[i];
+                             return job.state != results::PointState::done &&
+                                    job.state != results::PointState::failed && !job.elsewhere;
+                           });
   if (stopping_ && (shards_left_ || points_left)) return static_cast<int>(ErrorKind::stopped);
   for (const auto& d : datasets_) {
     if (!d.failure.empty()) return static_cast<int>(d.failure_error);
@@ -338,8 +343,8 @@ void Ledger::log_summary() const {
   int done = 0, failed = 0, elsewhere = 0;
   for (const std::size_t i : order_) {
     const PointJob& job = points_[i];
-    done += job.state == PointState::done;
-    failed += job.state == PointState::failed;
+    done += job.state == results::PointState::done;
+    failed += job.state == results::PointState::failed;
     elsewhere += job.elsewhere;
     if (job.elsewhere && !sweep_) log::error("coordinate", "{}", job.result.reason);
   }

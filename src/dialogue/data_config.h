@@ -14,7 +14,7 @@
 
 #include "config/fields.h"
 #include "dialogue/dialogue.h"
-#include "dialogue/readers.h"
+#include "dialogue/readers/readers.h"
 #include "dialogue/splits.h"
 #include "dialogue/strategy.h"
 

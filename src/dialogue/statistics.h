@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "core/table.h"
+#include "core/tables/table.h"
 #include "dialogue/dialogue.h"
-#include "dialogue/readers.h"
+#include "dialogue/readers/readers.h"
 #include "dialogue/strategy.h"
 
 namespace straq::dialogue {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <iterator>
 
-#include "core/text_file.h"
+#include "core/files/text_file.h"
 
 namespace straq::dialogue {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "dialogue/readers.h"
+#include "dialogue/readers/readers.h"
 
 namespace straq::dialogue {
 

@@ -8,13 +8,13 @@
 #include <system_error>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
+#include "core/files/temporary_name.h"
 #include "core/hash.h"
-#include "core/json.h"
-#include "core/json_number.h"
+#include "core/json/json.h"
+#include "core/json/json_number.h"
 #include "core/log.h"
-#include "core/temporary_name.h"
-#include "model/safetensors.h"
+#include "model/weights/safetensors.h"
 
 namespace straq::learn {
 namespace fs = std::filesystem;

@@ -1,8 +1,8 @@
 #include "metrics/evaluation.h"
 
-#include "core/files.h"
-#include "core/json.h"
-#include "metrics/json_fields.h"
+#include "core/files/files.h"
+#include "core/json/json.h"
+#include "core/json/json_fields.h"
 
 namespace straq::metrics {
 namespace {

@@ -7,10 +7,10 @@
 #include <unordered_set>
 
 #include "core/error.h"
-#include "core/files.h"
-#include "core/json.h"
-#include "core/json_number.h"
-#include "core/text_file.h"
+#include "core/files/files.h"
+#include "core/files/text_file.h"
+#include "core/json/json.h"
+#include "core/json/json_number.h"
 
 namespace straq::metrics {
 namespace {

@@ -7,12 +7,12 @@
 #include <unordered_map>
 #include <utility>
 
-#include "core/csv.h"
 #include "core/error.h"
-#include "core/json.h"
-#include "core/json_number.h"
-#include "core/json_records.h"
-#include "core/text_file.h"
+#include "core/files/text_file.h"
+#include "core/json/json.h"
+#include "core/json/json_number.h"
+#include "core/json/json_records.h"
+#include "core/tables/csv.h"
 #include "dialogue/utf8.h"
 
 namespace straq::metrics {

@@ -6,7 +6,7 @@
 #include <unordered_map>
 
 #include "core/error.h"
-#include "metrics/json_fields.h"
+#include "core/json/json_fields.h"
 
 namespace straq::metrics {
 namespace {

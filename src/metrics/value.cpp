@@ -4,7 +4,7 @@
 #include <cmath>
 #include <map>
 
-#include "metrics/json_fields.h"
+#include "core/json/json_fields.h"
 #include "metrics/statistics.h"
 
 namespace straq::metrics {

@@ -9,7 +9,7 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "model/layers.h"
-#include "model/safetensors.h"
+#include "model/weights/safetensors.h"
 
 namespace straq::model {
 namespace {

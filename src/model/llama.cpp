@@ -11,7 +11,7 @@
 #include "core/rng.h"
 #include "model/heads.h"
 #include "model/layers.h"
-#include "model/shape_limits.h"
+#include "model/weights/shape_limits.h"
 
 namespace straq::model {
 namespace {

@@ -10,21 +10,22 @@
 #include <thread>
 
 #include "core/error.h"
-#include "core/files.h"
-#include "core/markup.h"
-#include "report/case_study.h"
-#include "report/cells.h"
-#include "report/figure_style.h"
-#include "report/figures.h"
-#include "report/findings.h"
-#include "report/gnuplot.h"
-#include "report/html.h"
-#include "report/methods.h"
-#include "report/paper_tables.h"
+#include "core/files/files.h"
+#include "core/tables/markup.h"
+#include "report/figures/figure_style.h"
+#include "report/figures/figures.h"
+#include "report/figures/gnuplot.h"
+#include "report/page/html.h"
 #include "report/report_files.h"
-#include "report/results.h"
-#include "report/results_files.h"
-#include "report/tables.h"
+#include "report/rows/methods.h"
+#include "report/tables/case_study.h"
+#include "report/tables/cells.h"
+#include "report/tables/findings.h"
+#include "report/tables/paper_tables.h"
+#include "report/tables/tables.h"
+#include "results/report_manifest.h"
+#include "results/results.h"
+#include "results/results_files.h"
 
 namespace straq::report {
 namespace fs = std::filesystem;
@@ -58,7 +59,7 @@ class Output {
     for (const auto& name : earlier_) {
       if (written_.count(name) == 0) remove_own(fs::path(folder_), name);
     }
-    write_file_atomic(path(kReportManifest), report_manifest(written_));
+    write_file_atomic(path(results::kReportManifest), report_manifest(written_));
   }
 
  private:
@@ -133,7 +134,7 @@ void draw(std::vector<Figure>& figures, const ReportOptions& options, Output& ou
   }
 }
 
-std::vector<Figure> all_figures(const Results& results, const ScoredReplies& scored,
+std::vector<Figure> all_figures(const results::Results& results, const ScoredReplies& scored,
                                 const ReportOptions& options, std::vector<std::string>& warnings) {
   std::vector<Figure> figures = sensitivity_figures(results, options.sensitivity, scored);
   // The paper's Figure 5 in any case: discounts and model sizes, wherever a sweep varied them.
@@ -144,7 +145,7 @@ std::vector<Figure> all_figures(const Results& results, const ScoredReplies& sco
   int with_figures = 0;
   std::size_t left_out = 0;
   std::string first_left_out;
-  for (const Run* run : results.runs()) {
+  for (const results::Run* run : results.runs()) {
     if (run->steps.empty() && !run->evaluation) continue;
     if (with_figures >= options.most_run_figures) {
       if (left_out++ == 0) first_left_out = run->name();
@@ -154,11 +155,11 @@ std::vector<Figure> all_figures(const Results& results, const ScoredReplies& sco
     for (auto& f : training_figures(*run)) own.push_back(std::move(f));
     for (auto& f : strategy_figures(*run)) own.push_back(std::move(f));
     try {
-      if (const auto rows = read_predictions_of(*run, "test")) {
+      if (const auto rows = results::read_predictions_of(*run, "test")) {
         for (auto& f : decision_figures(*run, "test", *rows)) own.push_back(std::move(f));
       }
     } catch (const std::exception& e) {
-      warnings.push_back(failure_words(run->path + "/predictions/test.jsonl", e));
+      warnings.push_back(results::failure_words(run->path + "/predictions/test.jsonl", e));
     }
     with_figures += !own.empty();
     for (auto& f : own) figures.push_back(std::move(f));
@@ -171,7 +172,7 @@ std::vector<Figure> all_figures(const Results& results, const ScoredReplies& sco
   return figures;
 }
 
-std::string markdown(const Results& results, const ReportResult& report,
+std::string markdown(const results::Results& results, const ReportResult& report,
                      const std::vector<Figure>& figures) {
   std::string out =
       "# straQ* report: " + escape_markdown(results.name, MarkdownPlace::within) + "\n\n";
@@ -214,7 +215,7 @@ PaperReference paper_of(const ReportOptions& options) {
 
 ReportResult write_report(const std::string& path, const ReportOptions& options) {
   if (!options.rank_by.empty()) require_rankable(options.rank_by);
-  const Results results = read_results(path);
+  const results::Results results = results::read_results(path);
   ReportResult report;
   const PaperReference paper = paper_of(options);
   const CaseStudy study = case_study(results, options.case_dialogue);

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "core/table.h"
+#include "core/tables/table.h"
 
 namespace straq::report {
 

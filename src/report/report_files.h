@@ -9,20 +9,16 @@
 
 namespace straq::report {
 
-inline constexpr const char* kReportManifest = "report.json";
-
 // The text of a report.json.
 std::string report_manifest(const std::set<std::string>& files);
 
 // The names that the folder's report.json holds and that this program writes: report.md,
 // report.html, tables/<id>.csv|md|tex, figures/<id>.dat|gp|svg|png|pdf, with an id as
-// report/figures.h's slug makes it. Empty where there is none, or where it is not this program's.
+// report/figures/figures.h's slug makes it. Empty where there is none, or where it is not this
+// program's.
 std::set<std::string> earlier_report(const std::string& folder);
 
 // Removes one of those names: a file, never a folder, and never through a link.
 void remove_own(const std::filesystem::path& folder, const std::string& name);
-
-// Whether the folder holds a report of this program, of any version.
-bool is_report_folder(const std::filesystem::path& folder);
 
 }  // namespace straq::report

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "core/error.h"
-#include "core/lfs_pointer.h"
+#include "core/files/lfs_pointer.h"
 
 namespace straq::shard {
 namespace {

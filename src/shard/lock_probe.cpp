@@ -14,7 +14,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "core/temporary_name.h"
+#include "core/files/temporary_name.h"
 #include "shard/hdf5.h"
 
 namespace straq::shard {

@@ -6,11 +6,11 @@
 #include <stdexcept>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
+#include "core/files/lfs_pointer.h"
 #include "core/hash.h"
-#include "core/json.h"
-#include "core/json_number.h"
-#include "core/lfs_pointer.h"
+#include "core/json/json.h"
+#include "core/json/json_number.h"
 #include "core/log.h"
 
 namespace straq::shard {

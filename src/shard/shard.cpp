@@ -4,9 +4,9 @@
 #include <stdexcept>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/hash.h"
-#include "core/json_number.h"
+#include "core/json/json_number.h"
 #include "shard/columns.h"
 #include "shard/lock_probe.h"
 

@@ -5,11 +5,11 @@
 #include <unordered_set>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/hash.h"
-#include "core/json.h"
+#include "core/json/json.h"
 #include "core/log.h"
-#include "dialogue/readers.h"
+#include "dialogue/readers/readers.h"
 
 namespace straq::simulate {
 namespace fs = std::filesystem;

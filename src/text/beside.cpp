@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/hash.h"
-#include "text/json_reader.h"
+#include "text/tokenizers/json_reader.h"
 
 namespace straq::text {
 namespace {

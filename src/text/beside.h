@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "text/added_tokens.h"
 #include "text/tokenizer.h"
+#include "text/tokenizers/added_tokens.h"
 
 namespace straq::text {
 

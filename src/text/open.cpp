@@ -3,12 +3,12 @@
 #include <map>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "text/beside.h"
-#include "text/bpe_tokenizer.h"
-#include "text/json_reader.h"
-#include "text/sentencepiece.h"
 #include "text/tokenizer.h"
+#include "text/tokenizers/bpe_tokenizer.h"
+#include "text/tokenizers/json_reader.h"
+#include "text/tokenizers/sentencepiece.h"
 
 namespace straq::text {
 namespace {

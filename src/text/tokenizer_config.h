@@ -10,7 +10,7 @@
 
 #include "config/fields.h"
 #include "text/tokenizer.h"
-#include "text/train.h"
+#include "text/training/train.h"
 
 namespace straq::text {
 

@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 #include "config/fields.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "tests/testing.h"
 
 namespace straq::config {

@@ -1,9 +1,9 @@
 // Tables as other programs write them, and cells that no spreadsheet may take for formulas.
-#include "core/csv.h"
+#include "core/tables/csv.h"
 
 #include <gtest/gtest.h>
 
-#include "core/table.h"
+#include "core/tables/table.h"
 
 namespace straq {
 namespace {

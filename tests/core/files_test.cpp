@@ -1,5 +1,5 @@
 // Files appear whole or not at all, and every refusal names the file and says why.
-#include "core/files.h"
+#include "core/files/files.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -9,8 +9,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/files/mapped_file.h"
 #include "core/hash.h"
-#include "core/mapped_file.h"
 #include "tests/testing.h"
 
 namespace straq {

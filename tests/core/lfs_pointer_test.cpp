@@ -1,10 +1,10 @@
-#include "core/lfs_pointer.h"
+#include "core/files/lfs_pointer.h"
 
 #include <gtest/gtest.h>
 
-#include "core/files.h"
-#include "core/json.h"
-#include "core/json_number.h"
+#include "core/files/files.h"
+#include "core/json/json.h"
+#include "core/json/json_number.h"
 #include "tests/testing.h"
 
 namespace straq {

@@ -1,5 +1,5 @@
 // Foreign text in Markdown stays text.
-#include "core/markup.h"
+#include "core/tables/markup.h"
 
 #include <gtest/gtest.h>
 

@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "tests/testing.h"
 
 namespace straq {

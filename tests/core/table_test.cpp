@@ -1,5 +1,5 @@
 // One table, four forms.
-#include "core/table.h"
+#include "core/tables/table.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // Whoever writes into one folder at the same time, nobody meets another's temporary file: threads,
 // processes, containers whose processes all have the number 1. What the dead leave goes away.
-#include "core/temporary_name.h"
+#include "core/files/temporary_name.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -15,8 +15,8 @@
 #include <thread>
 #include <vector>
 
-#include "core/atomic_file.h"
-#include "core/files.h"
+#include "core/files/atomic_file.h"
+#include "core/files/files.h"
 #include "tests/testing.h"
 
 namespace straq {

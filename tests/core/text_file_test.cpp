@@ -1,11 +1,11 @@
 // Bytes of other programs as text, lines and records.
-#include "core/text_file.h"
+#include "core/files/text_file.h"
 
 #include <gtest/gtest.h>
 
-#include "core/files.h"
-#include "core/json_number.h"
-#include "core/json_records.h"
+#include "core/files/files.h"
+#include "core/json/json_number.h"
+#include "core/json/json_records.h"
 #include "tests/testing.h"
 
 namespace straq {

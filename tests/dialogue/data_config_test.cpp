@@ -2,7 +2,7 @@
 
 #include <set>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "tests/dialogue/fixtures.h"
 
 namespace straq::dialogue {

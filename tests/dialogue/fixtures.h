@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "dialogue/readers.h"
+#include "dialogue/readers/readers.h"
 #include "tests/testing.h"
 
 namespace straq::dialogue {

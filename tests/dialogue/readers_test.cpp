@@ -1,9 +1,9 @@
-#include "dialogue/readers.h"
+#include "dialogue/readers/readers.h"
 
 #include <map>
 #include <set>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/hash.h"
 #include "dialogue/utf8.h"
 #include "tests/dialogue/fixtures.h"

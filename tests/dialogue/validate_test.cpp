@@ -1,6 +1,6 @@
 #include "dialogue/validate.h"
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "tests/dialogue/fixtures.h"
 
 namespace straq::dialogue {

@@ -11,7 +11,7 @@
 #include <functional>
 #include <set>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "tests/learn/learn_helpers.h"
 #include "tests/testing.h"
 

@@ -10,7 +10,7 @@
 #include "tests/learn/learn_helpers.h"
 #include "tests/testing.h"
 #include "text/tokenizer.h"
-#include "text/train.h"
+#include "text/training/train.h"
 
 namespace straq::learn {
 namespace {
@@ -128,9 +128,9 @@ TEST_P(Exactness, CombEqualsOnePromptPerDecision) {
     const auto together = planner::q_values(by_comb.online(), model::pack({all}, testing::device()),
                                             option_ids, planner::Readout::mean_logit);
     for (std::int64_t d = 0; d < together.size(0); ++d, ++row) {
-      const auto alone = planner::q_values(by_prompt.online(),
-                                           model::pack({{&singles[row], {0}, false}}, testing::device()),
-                                           option_ids, planner::Readout::mean_logit);
+      const auto alone = planner::q_values(
+          by_prompt.online(), model::pack({{&singles[row], {0}, false}}, testing::device()),
+          option_ids, planner::Readout::mean_logit);
       EXPECT_LT(relative(together[d], alone[0]), c.tolerance) << combs[i].id << " decision " << d;
     }
   }

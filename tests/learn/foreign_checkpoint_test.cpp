@@ -4,9 +4,9 @@
 
 #include <fstream>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "learn/checkpoint.h"
-#include "model/safetensors.h"
+#include "model/weights/safetensors.h"
 #include "tests/testing.h"
 
 namespace straq::learn {

@@ -5,9 +5,9 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "learn/learner.h"
-#include "model/huggingface.h"
+#include "model/weights/huggingface.h"
 #include "tests/model/device_way.h"
 #include "tests/testing.h"
 
@@ -62,8 +62,8 @@ TEST_P(GoldenDqn, TwelveSteps) {
   config.clip = settings.at("clip");
   config.gamma = settings.at("gamma");
   const auto group = comm::make_local_collectives();
-  std::unique_ptr<model::Llama> online(
-      new model::Llama(model::load_huggingface(model_folder, at::kFloat, straq::testing::device(), true)));
+  std::unique_ptr<model::Llama> online(new model::Llama(
+      model::load_huggingface(model_folder, at::kFloat, straq::testing::device(), true)));
   Learner learner(std::move(online), combs, meta.at("option_ids"), planner::Readout::mean_logit,
                   config, *group);
   learner.begin_stage(config, 12);

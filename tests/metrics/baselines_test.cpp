@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "dialogue/readers.h"
+#include "dialogue/readers/readers.h"
 #include "dialogue/turns.h"
 #include "metrics/evaluation.h"
 #include "metrics/strategy_metrics.h"

@@ -1,9 +1,9 @@
 // One dialogue says nothing of how dialogues differ: no interval, in memory and in evaluation.json.
 #include <gtest/gtest.h>
 
-#include "core/files.h"
+#include "core/files/files.h"
+#include "core/json/json_fields.h"
 #include "metrics/evaluation.h"
-#include "metrics/json_fields.h"
 #include "metrics/paired.h"
 #include "tests/testing.h"
 

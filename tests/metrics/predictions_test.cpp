@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "tests/testing.h"
 
 namespace straq::metrics {

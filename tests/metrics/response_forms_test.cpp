@@ -1,7 +1,7 @@
 // Files of replies are told by what they hold: rows under any name, never JSON or tables as prose.
 #include <gtest/gtest.h>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "metrics/response_pairs.h"
 #include "tests/testing.h"
 

@@ -4,12 +4,12 @@
 #include <filesystem>
 #include <limits>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/hash.h"
-#include "model/convert_io.h"
-#include "model/huggingface.h"
-#include "model/llama2c.h"
-#include "model/safetensors.h"
+#include "model/weights/convert_io.h"
+#include "model/weights/huggingface.h"
+#include "model/weights/llama2c.h"
+#include "model/weights/safetensors.h"
 #include "model_helpers.h"
 #include "tests/testing.h"
 

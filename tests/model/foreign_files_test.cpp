@@ -6,12 +6,12 @@
 #include <fstream>
 #include <functional>
 
-#include "core/files.h"
-#include "model/convert_io.h"
-#include "model/huggingface.h"
-#include "model/llama2c.h"
-#include "model/near_miss.h"
-#include "model/safetensors.h"
+#include "core/files/files.h"
+#include "model/weights/convert_io.h"
+#include "model/weights/huggingface.h"
+#include "model/weights/llama2c.h"
+#include "model/weights/near_miss.h"
+#include "model/weights/safetensors.h"
 #include "model_helpers.h"
 #include "tests/testing.h"
 

@@ -1,12 +1,12 @@
-#include "model/huggingface.h"
+#include "model/weights/huggingface.h"
 
 #include <algorithm>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "core/files.h"
-#include "model/safetensors.h"
+#include "core/files/files.h"
+#include "model/weights/safetensors.h"
 #include "model_helpers.h"
 #include "tests/testing.h"
 

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "model/huggingface.h"
+#include "model/weights/huggingface.h"
 #include "model_helpers.h"
 #include "plain_llama.h"
 #include "tests/testing.h"

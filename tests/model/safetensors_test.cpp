@@ -1,11 +1,11 @@
-#include "model/safetensors.h"
+#include "model/weights/safetensors.h"
 
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "core/files.h"
-#include "model/huggingface.h"
+#include "core/files/files.h"
+#include "model/weights/huggingface.h"
 #include "model_helpers.h"
 #include "tests/testing.h"
 

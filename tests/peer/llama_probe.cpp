@@ -12,10 +12,10 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/files/files.h"
 #include "model/comb_batch.h"
-#include "model/huggingface.h"
-#include "model/safetensors.h"
+#include "model/weights/huggingface.h"
+#include "model/weights/safetensors.h"
 
 int main(int argc, char** argv) {
   using namespace straq;

@@ -4,7 +4,7 @@
 
 #include <fstream>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "tests/testing.h"
 
 namespace straq::prompt {

@@ -1,4 +1,4 @@
-#include "report/figure_style.h"
+#include "report/figures/figure_style.h"
 
 #include <gtest/gtest.h>
 

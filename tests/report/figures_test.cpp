@@ -1,6 +1,6 @@
 // Figures by what they say and rest on: names as the paper has them, error bars only where there
 // is a spread, and what is not there by name.
-#include "report/figures.h"
+#include "report/figures/figures.h"
 
 #include <gtest/gtest.h>
 
@@ -54,7 +54,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 TEST(SensitivityFigure, BarsOfRepliesCountTheRunsThatHaveReplies) {
   TemporaryFolder root;
-  const auto figures = sensitivity_figures(read_results(sweep_in(root)), "learn.gamma");
+  const auto figures = sensitivity_figures(results::read_results(sweep_in(root)), "learn.gamma");
   ASSERT_EQ(figures.size(), 1u);
   const Figure& f = figures[0];
   const auto lines = lines_of(f.data);
@@ -81,7 +81,7 @@ TEST(SensitivityFigure, DecisionsOfAllRunsAreCountedNotOfTheLast) {
   auto short_run = golden::evaluation(2);
   short_run.splits[0].second.strategy.n = 12;
   metrics::write_evaluation(results + "/gamma/g0.5-1/evaluation.json", short_run);
-  const auto figures = sensitivity_figures(read_results(results), "learn.gamma");
+  const auto figures = sensitivity_figures(results::read_results(results), "learn.gamma");
   ASSERT_EQ(figures.size(), 1u);
   EXPECT_NE(figures[0].caption.find("(n = 12 to 16 decisions)"), std::string::npos)
       << figures[0].caption;
@@ -95,7 +95,7 @@ TEST(SensitivityFigure, WithoutRepliesOfThePlannerThereAreNoEmptyPanels) {
     // Somebody else's replies say nothing of this planner.
     fs::rename(entry.path(), entry.path().parent_path() / "cot.jsonl");
   }
-  const Results read = read_results(results);
+  const results::Results read = results::read_results(results);
   const auto figures = sensitivity_figures(read, "learn.gamma");
   ASSERT_EQ(figures.size(), 1u);
   EXPECT_EQ(figures[0].script.find("B-2"), std::string::npos);
@@ -112,7 +112,7 @@ TEST(SensitivityFigure, RepliesToAnotherSplitAreNotDrawn) {
     write_file_atomic(results + "/gamma/" + point + "/responses/straq_imit.json",
                       R"({"format": 1, "method": "straq_imit", "split": "valid"})");
   }
-  const auto figures = sensitivity_figures(read_results(results), "learn.gamma");
+  const auto figures = sensitivity_figures(results::read_results(results), "learn.gamma");
   ASSERT_EQ(figures.size(), 1u);
   EXPECT_EQ(figures[0].script.find("B-2"), std::string::npos);
 }
@@ -123,7 +123,7 @@ TEST(SensitivityFigure, OnlyThePapersParametersAreItsFigure5) {
   std::string index = read_file(results + "/gamma/index.csv");
   index.replace(index.find("learn.gamma"), 11, "learn.lr");
   write_file_atomic(results + "/gamma/index.csv", index);
-  const auto figures = sensitivity_figures(read_results(results), "learn.lr");
+  const auto figures = sensitivity_figures(results::read_results(results), "learn.lr");
   ASSERT_EQ(figures.size(), 1u);
   EXPECT_EQ(figures[0].caption.rfind("Acc, Q and B on test", 0), 0u) << figures[0].caption;
 }
@@ -193,7 +193,7 @@ TEST(MissingFigures, ASweepThatIsPlannedButNotEvaluatedSaysSo) {
   golden::finished_run(root.path("results/x/a"), 2);
   write_file_atomic(root.path("results/x/index.csv"),
                     "point,state,model.shape,seed,reason\na,done,tiny,1,\nb,missing,small,1,\n");
-  const Results r = read_results(root.path("results"));
+  const results::Results r = results::read_results(root.path("results"));
   EXPECT_TRUE(has(missing_figures(r, {}),
                   "Figure 5 (paper), sensitivity to model size: fewer than two values of "
                   "model.shape or model.from are evaluated"));

@@ -1,11 +1,11 @@
 // What the report says of the paper's own numbers, against sums done by hand.
-#include "report/findings.h"
+#include "report/tables/findings.h"
 
 #include <gtest/gtest.h>
 
 #include <filesystem>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "report/report.h"
 #include "tests/report/golden.h"
 #include "tests/testing.h"
@@ -80,8 +80,8 @@ TEST(Findings, GapsAreSetBesideWhatOneSplitResolves) {
 }
 
 TEST(Findings, TheCorpusIsComparedWhereItsTablesAreThere) {
-  Results results;
-  DatasetFile file;
+  results::Results results;
+  results::DatasetFile file;
   Table eight, decisions;
   eight.id = "table8";
   eight.columns = {"emotion", "all"};
@@ -205,7 +205,7 @@ TEST(Findings, TheSplitsLeakIsMeasuredSeedBySeed) {
     leak_run(root, "sample_level", seed, single[seed - 1]);
   }
   leak_index(root);
-  const auto tables = findings_tables(read_results(root.path("results")), {});
+  const auto tables = findings_tables(results::read_results(root.path("results")), {});
   ASSERT_EQ(tables.size(), 1u) << "without the paper's numbers too";
   const Table& t = tables[0];
   EXPECT_EQ(t.id, "findings_leak");
@@ -238,13 +238,13 @@ TEST(Findings, ALeakIsMeasuredOnlyWhereNothingElseDiffers) {
   TemporaryFolder root;
   leak_run(root, "official", 1, 1);
   leak_run(root, "official", 2, 1);
-  EXPECT_FALSE(leak_table(read_results(root.path("results")))) << "one split alone";
+  EXPECT_FALSE(leak_table(results::read_results(root.path("results")))) << "one split alone";
   leak_run(root, "sample_level", 3, 4);
-  const auto apart = leak_table(read_results(root.path("results")));
+  const auto apart = leak_table(results::read_results(root.path("results")));
   ASSERT_TRUE(apart);
   EXPECT_EQ(apart->rows[2][6].text, "no seed in common");
   leak_run(root, "sample_level", 1, 4);
-  const auto one = leak_table(read_results(root.path("results")));
+  const auto one = leak_table(results::read_results(root.path("results")));
   ASSERT_TRUE(one);
   EXPECT_EQ(one->rows[2][6].text, "+75.00") << "no interval from one seed";
   EXPECT_NE(one->notes[0].find("fewer than two seeds"), std::string::npos);
@@ -254,7 +254,7 @@ TEST(Findings, ALeakIsMeasuredOnlyWhereNothingElseDiffers) {
         root.path("results/leak/sample_level-") + seed + "/config.yaml",
         std::string("seed: ") + seed + "\ndata: {split: sample_level}\nlearn: {steps: 640}\n");
   }
-  EXPECT_FALSE(leak_table(read_results(root.path("results"))));
+  EXPECT_FALSE(leak_table(results::read_results(root.path("results"))));
 }
 
 }  // namespace

@@ -9,12 +9,12 @@
 #include <set>
 #include <sstream>
 
-#include "core/files.h"
-#include "report/figure_style.h"
-#include "report/gnuplot.h"
-#include "report/methods.h"
-#include "report/paper_tables.h"
+#include "core/files/files.h"
+#include "report/figures/figure_style.h"
+#include "report/figures/gnuplot.h"
 #include "report/report.h"
+#include "report/rows/methods.h"
+#include "report/tables/paper_tables.h"
 #include "tests/testing.h"
 
 namespace straq::report {
@@ -439,7 +439,7 @@ TEST(GoldenRanking, BAloneIsRefusedWithTheReason) {
 }
 
 TEST(GoldenRanking, ByAccTheBestComesFirst) {
-  const Methods m = gather_methods(read_results(folder()));
+  const Methods m = gather_methods(results::read_results(folder()));
   const auto tables = method_tables(
       m, read_paper_reference(source_path("configs/paper_reference.yaml")), {"acc", ""});
   double last = 101;

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "core/csv.h"
-#include "core/json.h"
-#include "report/figures.h"
+#include "core/json/json.h"
+#include "core/tables/csv.h"
+#include "report/figures/figures.h"
 #include "report/report.h"
 #include "report/report_files.h"
 #include "tests/report/golden.h"
@@ -26,10 +26,10 @@ ReportOptions options_to(const std::string& out) {
   return o;
 }
 
-std::string problems_of(const Results& results) {
+std::string problems_of(const results::Results& results) {
   std::string out;
   for (const auto& p : results.problems) out += p + "\n";
-  for (const Run* run : results.runs()) {
+  for (const results::Run* run : results.runs()) {
     for (const auto& p : run->problems) out += p + "\n";
   }
   return out;
@@ -77,7 +77,7 @@ TEST(HostileResults, EveryFileIsNamedAndTheReportGoesOn) {
   write_file_atomic(root.path("results/x/good/provenance.json"),
                     "\xEF\xBB\xBF{\"note\": \"\xE9\"}");
 
-  const std::string said = problems_of(read_results(root.path("results")));
+  const std::string said = problems_of(results::read_results(root.path("results")));
   for (const auto& [name, bytes] : files) {
     // Those that only lend their file's name, and timings, of which only a figure misses a line.
     const std::string n = name;
@@ -183,7 +183,7 @@ TEST(ReportFiles, ARunWithAStrangersReportJsonIsStillARun) {
   TemporaryFolder root;
   golden::finished_run(root.path("results/x/a"), 2);
   write_file_atomic(root.path("results/x/a/report.json"), "{\"mine\": true}");
-  EXPECT_EQ(read_results(root.path("results")).runs().size(), 1u);
+  EXPECT_EQ(results::read_results(root.path("results")).runs().size(), 1u);
 }
 
 // All decisions of one dialogue.
@@ -243,7 +243,7 @@ TEST(OneDialogue, TablesShowNoIntervalAndTestNothing) {
 TEST(OneDialogue, AGroupOfTheCalibrationFigureHasNoBarOfWidthNothing) {
   TemporaryFolder root;
   one_dialogue_run(root.path("results/x/a"), 3);
-  const Results results = read_results(root.path("results"));
+  const results::Results results = results::read_results(root.path("results"));
   auto rows = golden::rows(3);
   for (auto& p : rows) p.dialogue = "d/0";
   const auto figures = decision_figures(*results.runs()[0], "test", rows);

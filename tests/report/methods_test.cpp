@@ -1,14 +1,14 @@
 // Rows of the paper's tables on small folders made for one question each: what happens to a file
 // that does not fit, and whether the table says so.
-#include "report/methods.h"
+#include "report/rows/methods.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "core/files.h"
-#include "report/case_study.h"
-#include "report/paper_tables.h"
+#include "core/files/files.h"
+#include "report/tables/case_study.h"
+#include "report/tables/paper_tables.h"
 #include "tests/testing.h"
 
 namespace straq::report {
@@ -95,7 +95,7 @@ void write_planner(const std::string& run, const std::vector<metrics::Prediction
 
 struct Made {
   explicit Made(const TemporaryFolder& root, MethodOptions options = quick())
-      : results(read_results(root.path("results"))),
+      : results(results::read_results(root.path("results"))),
         methods(gather_methods(results, options)),
         tables(method_tables(methods, {}, {})) {}
   static MethodOptions quick() {
@@ -136,7 +136,7 @@ struct Made {
     return out;
   }
 
-  Results results;
+  results::Results results;
   Methods methods;
   std::vector<Table> tables;
 };
@@ -351,10 +351,10 @@ TEST(CaseStudy, TakesTheTestSplitAndNamesWhatIsOfOthers) {
   write_replies(run, "fsm", predictions(4, 2, "train"), {{"split", "train"}});
   write_judged(run, "cot", "train0", 4, {{"split", "train"}});
   write_judged(run, "human", "d0", 4, {{"split", "valid"}});
-  EXPECT_TRUE(case_study(read_results(root.path("results")), "").empty());
+  EXPECT_TRUE(case_study(results::read_results(root.path("results")), "").empty());
   write_replies(run, "direct", predictions(1, 2), {});
   write_judged(run, "direct", "d0", 4, {{"split", "valid"}});
-  const auto results = read_results(root.path("results"));
+  const auto results = results::read_results(root.path("results"));
   const CaseStudy study = case_study(results, "");
   EXPECT_EQ(study.dialogue, "d0");
   const Table t = case_table(study, {});
@@ -376,7 +376,7 @@ TEST(CaseStudy, TakesTheTestSplitAndNamesWhatIsOfOthers) {
 TEST(JudgeScores, Table11IsOfOneFileAndSaysOfWhichSplit) {
   TemporaryFolder root;
   const auto table11 = [&] {
-    const auto results = read_results(root.path("results"));
+    const auto results = results::read_results(root.path("results"));
     auto tables = judge_tables(results, gather_methods(results, Made::quick()), {});
     EXPECT_EQ(tables.back().id, "table11");
     return tables.back();
@@ -548,14 +548,15 @@ TEST(Replies, AStoredScoreMustBeOfTheseRows) {
   const std::string rows = run + "/responses/fsm.jsonl";
   metrics::BootstrapOptions b;
   b.replicates = 30;
-  write_file_atomic(run + "/responses/fsm.score.json",
-                    metrics::response_report(read_replies(rows).pairs(), {}, b).to_json().dump());
-  ASSERT_TRUE(read_replies(rows).score);
+  write_file_atomic(
+      run + "/responses/fsm.score.json",
+      metrics::response_report(results::read_replies(rows).pairs(), {}, b).to_json().dump());
+  ASSERT_TRUE(results::read_replies(rows).score);
   // As many replies, one of them written anew since.
   std::string text = read_file(rows);
   text.replace(text.find("i see that"), 10, "i saw that");
   write_file_atomic(rows, text);
-  const auto e = straq::testing::error_of([&] { read_replies(rows); });
+  const auto e = straq::testing::error_of([&] { results::read_replies(rows); });
   ASSERT_TRUE(e);
   EXPECT_SAYS(e->full(), "fsm.score.json: it is not the score of these rows");
   EXPECT_SAYS(e->full(), "straq score");
@@ -634,7 +635,7 @@ TEST(HumanRatings, AMethodRatedElsewhereIsNamedAndTheOthersAreTested) {
   rate("straq_imit", "d", 5);
   rate("direct", "d", 2);
   rate("cot", "elsewhere", 4);
-  const auto tables = human_tables(read_results(root.path("results")), {});
+  const auto tables = human_tables(results::read_results(root.path("results")), {});
   const auto table3 =
       std::find_if(tables.begin(), tables.end(), [](const Table& t) { return t.id == "table3"; });
   ASSERT_NE(table3, tables.end());

@@ -5,10 +5,10 @@
 #include <cctype>
 #include <filesystem>
 
-#include "report/figures.h"
-#include "report/gnuplot.h"
-#include "report/html.h"
-#include "report/tables.h"
+#include "report/figures/figures.h"
+#include "report/figures/gnuplot.h"
+#include "report/page/html.h"
+#include "report/tables/tables.h"
 #include "tests/report/golden.h"
 
 namespace straq::report {

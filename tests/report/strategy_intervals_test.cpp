@@ -1,6 +1,6 @@
 // Intervals by strategy on counts whose draws can be told by hand, and against scoring the drawn
 // decisions anew.
-#include "report/strategy_intervals.h"
+#include "report/rows/strategy_intervals.h"
 
 #include <gtest/gtest.h>
 

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <functional>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "shard/dataset.h"
 #include "shard/lock_probe.h"
 #include "tests/shard/shards.h"

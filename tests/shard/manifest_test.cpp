@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "shard/dataset.h"
 #include "tests/shard/shards.h"
 

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "tests/shard/shards.h"
 
 // HDF5 1.10 itself loses a few hundred bytes when an object header's checksum is wrong. That our

@@ -13,9 +13,9 @@
 #include <set>
 #include <sstream>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "core/hash.h"
-#include "dialogue/readers.h"
+#include "dialogue/readers/readers.h"
 #include "dialogue/turns.h"
 #include "tests/simulate/support.h"
 

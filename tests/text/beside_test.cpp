@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "json_shapes.h"
-#include "text/sentencepiece.h"
+#include "text/tokenizers/sentencepiece.h"
 
 namespace straq::text {
 namespace {

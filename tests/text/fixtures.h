@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "core/files.h"
+#include "core/files/files.h"
 #include "tests/testing.h"
 #include "text/tokenizer.h"
-#include "text/train.h"
+#include "text/training/train.h"
 
 namespace straq::text::testing {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "fixtures.h"
-#include "text/byte_alphabet.h"
+#include "text/tokenizers/byte_alphabet.h"
 
 namespace straq::text::testing {
 

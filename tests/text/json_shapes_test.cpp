@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "text/normalizer.h"
+#include "text/tokenizers/normalizer.h"
 
 namespace straq::text {
 namespace {

@@ -8,8 +8,8 @@
 #include <thread>
 
 #include "fixtures.h"
-#include "text/byte_alphabet.h"
-#include "text/sentencepiece_model.h"
+#include "text/tokenizers/byte_alphabet.h"
+#include "text/tokenizers/sentencepiece_model.h"
 
 namespace straq::text {
 namespace {

@@ -1,4 +1,4 @@
-#include "text/train.h"
+#include "text/training/train.h"
 
 #include <gtest/gtest.h>
 

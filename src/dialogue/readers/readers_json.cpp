@@ -1,0 +1,275 @@
+// ESConv's two forms: one JSON list of dialogues, or one JSON object a line. Both are cut into
+// records first, so that every message has a line and one bad dialogue doesn't hide the others.
+#include <algorithm>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "core/files/text_file.h"
+#include "core/json/json.h"
+#include "core/json/json_number.h"
+#include "core/json/json_records.h"
+#include "core/tables/csv.h"
+#include "dialogue/readers/readers_internal.h"
+#include "dialogue/utf8.h"
+
+namespace straq::dialogue {
+namespace internal {
+namespace {
+
+using Json = nlohmann::json;
+
+using Record = JsonRecord;
+
+// Where in a record its JSON breaks, and why. The parser counts lines from the record's start and
+// says so in front of its reason: "malformed JSON: parse error at line 2, column 1: …".
+struct Fault {
+  long lines_further = 0;
+  std::string reason;
+};
+
+Fault fault_of(const std::string& reason) {
+  const std::size_t line = reason.find("at line "), column = reason.find("column");
+  const std::size_t colon = column == reason.npos ? reason.npos : reason.find(": ", column);
+  if (line == reason.npos || colon == reason.npos) return {0, reason};
+  return {std::strtol(reason.c_str() + line + 8, nullptr, 10) - 1,
+          "malformed JSON: " + reason.substr(colon + 2)};
+}
+
+std::string shown(const Json& value) {
+  return shortened_text(dump_json(value));
+}
+
+using Complain = std::function<void(std::string, std::string)>;
+
+// A score from 1 to 5, written as a number (4 or 4.0: tables that hold gaps know no whole numbers)
+// or, as the official files have it, as a text; 0 when there is none.
+int score_of(const Json& object, const char* key, const Complain& complain) {
+  const auto it = object.find(key);
+  if (it == object.end() || it->is_null()) return 0;
+  std::optional<std::int64_t> value = whole_number(*it);
+  if (it->is_string()) {
+    const std::string text = normalise_space(it->get_ref<const std::string&>());
+    if (text.empty()) return 0;
+    Json number;
+    if (is_plain_number(text) && try_parse_json(text, number).empty()) value = whole_number(number);
+  }
+  if (value && *value >= 1 && *value <= 5) return static_cast<int>(*value);
+  const bool fraction = !value && it->is_number();
+  complain(
+      std::string(key) + ": expected a " + (fraction ? "whole " : "") +
+          "score from 1 to 5, found " + shown(*it),
+      fraction ? "a mean of several ratings is no rating: give one of them, or leave it out" : "");
+  return 0;
+}
+
+// An optional text; complains of anything else than a text or null.
+std::string text_of(const Json& object, const char* key, const Complain& complain) {
+  const auto it = object.find(key);
+  if (it == object.end() || it->is_null()) return {};
+  if (!it->is_string()) {
+    complain(std::string(key) + ": expected text, found " + shown(*it), "write it in quotes");
+    return {};
+  }
+  const auto& text = it->get_ref<const std::string&>();
+  if (text.find('\0') != text.npos) {
+    complain(std::string(key) + ": the text holds a NUL character", "remove it");
+    return {};
+  }
+  return normalise_space(text);
+}
+
+// An optional object; complains of anything else than an object or null.
+const Json* object_of(const Json& object, const char* key, const Complain& complain) {
+  const auto it = object.find(key);
+  if (it == object.end() || it->is_null()) return nullptr;
+  if (it->is_object()) return &*it;
+  complain(std::string(key) + ": expected an object, found " + shown(*it), "");
+  return nullptr;
+}
+
+std::optional<Speaker> speaker_of(const std::string& word) {
+  if (word == "usr" || word == "seeker" || word == "speaker") return Speaker::seeker;
+  if (word == "sys" || word == "supporter" || word == "listener") return Speaker::supporter;
+  return std::nullopt;
+}
+
+// A label's index; complains with the nearest known name when there is none.
+int strategy_of(const StrategySet& strategies, const std::string& label, const Complain& complain) {
+  if (const auto index = strategies.find(label)) return *index;
+  const std::string near = strategies.nearest(label);
+  std::string known;
+  for (int i = 0; i < strategies.size(); ++i) known += (i ? ", " : "") + strategies[i].name;
+  complain("unknown strategy \"" + label + "\"" +
+               (near.empty() ? "" : "; did you mean \"" + near + "\"?"),
+           "known: " + known + "; add other spellings as aliases in the strategies file");
+  return -1;
+}
+
+std::optional<Utterance> read_utterance(Source& source, const Record& record, std::size_t number,
+                                        const Json& json) {
+  const std::string place =
+      "dialogue " + std::to_string(record.index) + ", utterance " + std::to_string(number) + ": ";
+  const Complain complain = [&](const std::string& message, const std::string& hint) {
+    source.problem(record.line, place + message, hint);
+  };
+  if (!json.is_object()) {
+    complain("expected an object with speaker and text, found " + shown(json), "");
+    return std::nullopt;
+  }
+  Utterance u;
+  const std::string word = to_lower(text_of(json, "speaker", complain));
+  const auto speaker = speaker_of(word);
+  if (!speaker) {
+    complain(word.empty() ? "the speaker is missing" : "unknown speaker \"" + word + "\"",
+             "speakers are usr, seeker, speaker or sys, supporter, listener");
+    return std::nullopt;
+  }
+  u.speaker = *speaker;
+  const auto text = json.find("text");
+  const bool has_text = text != json.end() && !(text->is_null() && json.contains("content"));
+  u.text = text_of(json, has_text ? "text" : "content", complain);
+  if (u.text.empty()) {
+    complain("the utterance has no text", "remove the utterance or fill `text` (or `content`)");
+    return std::nullopt;
+  }
+  // The list form keeps labels in `annotation`, the line form beside the text.
+  const Json* annotation = object_of(json, "annotation", complain);
+  const Json& notes = annotation != nullptr ? *annotation : json;
+  u.feedback = score_of(notes, "feedback", complain);
+  if (const std::string label = text_of(notes, "strategy", complain); !label.empty()) {
+    if (u.speaker == Speaker::seeker) {
+      complain("a seeker's utterance has the strategy \"" + label + "\"",
+               "only supporters use strategies; are the speakers swapped?");
+    } else {
+      u.strategy = strategy_of(source.strategies, label, complain);
+    }
+  }
+  return u;
+}
+
+std::optional<Dialogue> read_dialogue(Source& source, const Record& record) {
+  const std::string place = "dialogue " + std::to_string(record.index) + ": ";
+  const Complain complain = [&](const std::string& message, const std::string& hint) {
+    source.problem(record.line, place + message, hint);
+  };
+  Json json;
+  if (const std::string reason = try_parse_json(record.text, json); !reason.empty()) {
+    const Fault fault = fault_of(reason);
+    source.problem(record.line + fault.lines_further, place + fault.reason, "");
+    return std::nullopt;
+  }
+  const auto list = json.is_object() ? json.find("dialog") : json.end();
+  if (!json.is_object() || list == json.end() || !list->is_array()) {
+    source.problem(record.line, place + "expected an object with the list `dialog`",
+                   "each dialogue has dialog: [{speaker, text, …}], emotion_type, problem_type and "
+                   "situation");
+    return std::nullopt;
+  }
+  Dialogue d;
+  d.id = source.id_of(record.index);
+  d.line = record.line;
+  d.emotion = text_of(json, "emotion_type", complain);
+  d.problem = text_of(json, "problem_type", complain);
+  d.situation = text_of(json, "situation", complain);
+  if (const Json* survey = object_of(json, "survey_score", complain)) {
+    if (const Json* seeker = object_of(*survey, "seeker", complain)) {
+      d.initial_intensity = score_of(*seeker, "initial_emotion_intensity", complain);
+      d.final_intensity = score_of(*seeker, "final_emotion_intensity", complain);
+    }
+  }
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    if (auto u = read_utterance(source, record, i, (*list)[i])) {
+      d.utterances.push_back(std::move(*u));
+    }
+  }
+  if (d.utterances.empty()) {
+    source.problem(record.line, place + "it has no utterances", "remove the dialogue");
+    return std::nullopt;
+  }
+  // A label that is missing among others is a gap in the data, not a corpus without strategies.
+  const bool labelled = std::any_of(d.utterances.begin(), d.utterances.end(),
+                                    [](const Utterance& u) { return u.strategy >= 0; });
+  for (std::size_t i = 0; labelled && i < list->size(); ++i) {
+    const Json& u = (*list)[i];
+    if (!u.is_object()) continue;
+    // What is no text was complained of where it was read.
+    const Complain silent = [](const std::string&, const std::string&) {};
+    if (speaker_of(to_lower(text_of(u, "speaker", silent))) != Speaker::supporter) continue;
+    const Json* notes = object_of(u, "annotation", silent);
+    const Json& label = notes != nullptr ? *notes : u;
+    const bool odd = label.contains("strategy") && !label["strategy"].is_null() &&
+                     !label["strategy"].is_string();
+    if (!odd && text_of(label, "strategy", silent).empty()) {
+      source.problem(record.line,
+                     "dialogue " + std::to_string(record.index) + ", utterance " +
+                         std::to_string(i) + ": the supporter's utterance has no strategy",
+                     "label it, or label no utterance of the dialogue");
+    }
+  }
+  return d;
+}
+
+}  // namespace
+
+std::vector<Dialogue> read_json_list(Source& source) {
+  std::vector<Dialogue> out;
+  if (json_form(source.bytes) != JsonForm::list) {
+    source.problem(1, "expected a JSON list of dialogues",
+                   "for one dialogue a line use the format esconv_jsonl");
+    return out;
+  }
+  const JsonRecords list = cut_json_list(source.bytes, "dialogue");
+  if (!list.reason.empty()) source.problem(list.line, list.reason, list.hint);
+  for (const Record& record : list.records) {
+    if (auto d = read_dialogue(source, record)) out.push_back(std::move(*d));
+  }
+  return out;
+}
+
+std::vector<Dialogue> read_json_lines(Source& source) {
+  std::vector<Dialogue> out;
+  const JsonForm form = json_form(source.bytes);
+  if (form == JsonForm::object) {
+    source.problem(1, kJsonObjectMessage, kFormsHint);
+    return out;
+  }
+  if (form == JsonForm::list) {
+    source.problem(1, "expected one dialogue a line, found a JSON list",
+                   "for a list of dialogues use the format esconv_json");
+    return out;
+  }
+  for (const Record& record : cut_json_lines(source.bytes)) {
+    if (auto d = read_dialogue(source, record)) out.push_back(std::move(*d));
+  }
+  return out;
+}
+
+}  // namespace internal
+
+std::string to_jsonl(const Dialogue& dialogue, const StrategySet& strategies) {
+  nlohmann::ordered_json json;
+  json["emotion_type"] = dialogue.emotion;
+  json["problem_type"] = dialogue.problem;
+  json["situation"] = dialogue.situation;
+  nlohmann::ordered_json seeker = nlohmann::ordered_json::object();
+  if (dialogue.initial_intensity > 0) {
+    seeker["initial_emotion_intensity"] = std::to_string(dialogue.initial_intensity);
+  }
+  if (dialogue.final_intensity > 0) {
+    seeker["final_emotion_intensity"] = std::to_string(dialogue.final_intensity);
+  }
+  json["survey_score"] = {{"seeker", seeker}, {"supporter", nlohmann::ordered_json::object()}};
+  json["dialog"] = nlohmann::ordered_json::array();
+  for (const Utterance& u : dialogue.utterances) {
+    nlohmann::ordered_json item;
+    item["text"] = u.text;
+    item["speaker"] = u.speaker == Speaker::seeker ? "usr" : "sys";
+    if (u.strategy >= 0) item["strategy"] = strategies[u.strategy].name;
+    if (u.feedback > 0) item["feedback"] = std::to_string(u.feedback);
+    json["dialog"].push_back(std::move(item));
+  }
+  return dump_json(json);
+}
+
+}  // namespace straq::dialogue

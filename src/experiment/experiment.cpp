@@ -1,0 +1,56 @@
+#include "experiment/experiment.h"
+
+#include "core/error.h"
+
+namespace straq::experiment {
+
+void ExperimentConfig::fields(config::Fields& f) {
+  f.required("name", name);
+  f("results", results);
+  f("seed", seed, config::at_least(0));
+  f("threads", threads, config::between(0, 4096));
+  f("simulate", simulate);
+  f("data", data);
+  f("tokenizer", tokenizer);
+  f("prompt", prompt);
+  f("shards", shards);
+  f("model", model);
+  f("q", q);
+  f("pretrain", pretrain);
+  f("learn", learn);
+  f("checkpoint", checkpoint);
+  f("evaluate", evaluate);
+  f("best", best);
+  f("gen", gen);
+  f("roles", roles);
+  f("sweep", sweep);
+  f("watchdog", watchdog);
+  if (!f.reading()) return;
+  if (name.empty() || name.find_first_of("/\\ \t") != std::string::npos || name.front() == '.') {
+    fail_input(f.where("name") + ": \"" + name + "\" is no folder name",
+               "use letters, digits, '-' and '_'; the results land in results/<name>");
+  }
+  const bool pretrains = pretrain.epochs > 0 || pretrain.steps > 0;
+  if (pretrains && !pretrain.objective.any()) {
+    fail_input(f.where("pretrain") + ": the stage has steps but no objective",
+               "set pretrain.objective.lm or .ce above 0");
+  }
+  if (pretrain.objective.bellman > 0) {
+    fail_input(f.where("pretrain") + ": the Bellman objective belongs to the stage `learn`",
+               "pretrain with lm and ce");
+  }
+  if ((best.use || best.patience > 0) && !evaluate.during_training()) {
+    fail_input(f.where("best") + ": the best weights are found by evaluations during training",
+               "set evaluate.every_steps or evaluate.every_epochs above 0");
+  }
+  if (!learn.objective.any()) {
+    fail_input(f.where("learn") + ": every part of learn.objective is 0",
+               "set bellman or ce above 0");
+  }
+}
+
+ExperimentConfig read_experiment(const config::Value& root) {
+  return config::read<ExperimentConfig>(root);
+}
+
+}  // namespace straq::experiment

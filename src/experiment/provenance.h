@@ -1,0 +1,20 @@
+// provenance.json: with what, where and when a run was made, so that two runs that differ can be
+// told apart long afterwards.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "comm/roles.h"
+
+namespace straq::experiment {
+
+// Version, build, libraries, host, command line and Slurm's job of this process.
+nlohmann::ordered_json environment_provenance(const comm::Layout& layout);
+// The command that makes the run of `folder` again, with as many ranks.
+std::string reproduce_command(const comm::Layout& layout, const std::string& folder);
+// Remembers the command line for provenance; called once by main.
+void remember_command_line(int argc, char** argv);
+
+}  // namespace straq::experiment

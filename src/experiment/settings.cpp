@@ -1,0 +1,392 @@
+#include "experiment/settings.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "experiment/experiment.h"
+#include "experiment/sweep.h"
+
+namespace straq::experiment {
+namespace {
+
+using config::Value;
+
+struct Written {
+  std::string where;
+  std::string text;
+  bool by_hand = true;  // not a default that a recorded config spells out
+};
+using WrittenKeys = std::map<std::string, Written>;
+
+// One point's config and what its author wrote of it.
+struct Facts {
+  const ExperimentConfig& config;
+  const WrittenKeys& written;
+  const SettingsContext& context;
+
+  bool wrote(const std::string& key) const { return written.count(key) > 0; }
+  std::string text(const std::string& key) const {
+    const auto at = written.find(key);
+    return at == written.end() ? std::string() : at->second.text;
+  }
+};
+
+struct Reason {
+  std::string why, needs;
+  bool mistake = false;
+};
+using operate::Verdict = std::optional<Reason>;  // none: the setting matters
+
+struct Rule {
+  std::string key;  // "learn.neg." is all that is below
+  operate::Verdict (*idle)(const Facts&, const std::string& key);
+
+  bool covers(const std::string& k) const {
+    return key.back() == '.' ? k.rfind(key, 0) == 0 : k == key;
+  }
+};
+
+bool pretrains(const Facts& f) {
+  return f.config.pretrain.epochs > 0 || f.config.pretrain.steps > 0;
+}
+bool bellman(const Facts& f) {
+  return f.config.learn.objective.bellman > 0;
+}
+bool alone(const Facts& f) {
+  return f.context.world == 1;
+}
+
+operate::Verdict official_only(const Facts& f, const std::string&) {
+  if (f.config.data.split == dialogue::SplitMode::official) return {};
+  return Reason{"data.split cuts data.source", "set data.split: official"};
+}
+operate::Verdict drawn_only(const Facts& f, const std::string&) {
+  if (f.config.data.split != dialogue::SplitMode::official) return {};
+  return Reason{"data.split: official takes data.train, data.valid and data.test as they are",
+                "set data.split: ratio or sample_level"};
+}
+operate::Verdict byte_bpe_only(const Facts& f, const std::string&) {
+  const auto& train = f.config.tokenizer.train;
+  if (!train || train->kind == text::TokenizerKind::byte_bpe) return {};
+  return Reason{"tokenizer.train.kind is sentencepiece", "set tokenizer.train.kind: byte_bpe"};
+}
+operate::Verdict sentencepiece_only(const Facts& f, const std::string&) {
+  const auto& train = f.config.tokenizer.train;
+  if (!train || train->kind == text::TokenizerKind::sentencepiece) return {};
+  return Reason{"tokenizer.train.kind is byte_bpe", "set tokenizer.train.kind: sentencepiece"};
+}
+operate::Verdict pretrain_only(const Facts& f, const std::string&) {
+  if (pretrains(f)) return {};
+  if (f.wrote("pretrain.epochs") || f.wrote("pretrain.steps")) {
+    return Reason{"pretrain.epochs and pretrain.steps are 0: there is no such stage",
+                  "set one of them above 0, or leave the section out (pretrain: !replace {})"};
+  }
+  return Reason{"the stage has neither pretrain.epochs nor pretrain.steps", "set one of them",
+                /*mistake=*/true};
+}
+operate::Verdict pretrain_epochs(const Facts& f, const std::string&) {
+  if (f.config.pretrain.steps == 0) return {};
+  return Reason{"pretrain.steps goes first", "set pretrain.steps: 0"};
+}
+operate::Verdict learn_epochs(const Facts& f, const std::string&) {
+  if (f.config.learn.steps == 0) return {};
+  return Reason{"learn.steps goes first", "set learn.steps: 0"};
+}
+operate::Verdict bellman_weight(const Facts& f, const std::string& key) {
+  if (f.config.learn.planner != learn::PlannerKind::ce || f.text(key) == "0") return {};
+  return Reason{"learn.planner: ce trains with cross-entropy instead", "set learn.planner: q"};
+}
+operate::Verdict bellman_only(const Facts& f, const std::string& key) {
+  if (bellman(f)) return {};
+  const std::string returns = key == "learn.gamma" || key == "learn.reward.expert"
+                                  ? " (but for the returns that predictions report)"
+                                  : "";
+  if (f.config.learn.planner == learn::PlannerKind::ce) {
+    return Reason{"learn.planner is ce, which has no Bellman equation" + returns,
+                  "set learn.planner: q"};
+  }
+  return Reason{"learn.objective.bellman is 0" + returns, "set learn.objective.bellman above 0"};
+}
+operate::Verdict next_states_only(const Facts& f, const std::string&) {
+  if (f.config.learn.gamma > 0) return {};
+  return Reason{"learn.gamma is 0: next states count for nothing", "set learn.gamma above 0"};
+}
+operate::Verdict huber_only(const Facts& f, const std::string&) {
+  if (f.config.learn.loss == learn::LossKind::huber) return {};
+  return Reason{"learn.loss is mse", "set learn.loss: huber"};
+}
+operate::Verdict negatives_only(const Facts& f, const std::string&) {
+  if (f.config.learn.neg.ratio > 0) return {};
+  return Reason{"learn.neg.ratio is 0: no negatives are drawn", "set learn.neg.ratio above 0"};
+}
+operate::Verdict cql_only(const Facts& f, const std::string&) {
+  if (f.config.learn.cql.alpha > 0) return {};
+  return Reason{"learn.cql.alpha is 0", "set learn.cql.alpha above 0"};
+}
+operate::Verdict nccl_only(const Facts& f, const std::string&) {
+  const auto backend = f.config.learn.collectives.backend;
+  if (!comm::kNcclBuilt) return Reason{"it is NCCL's, which this build has not", "build with CUDA"};
+  if (backend == comm::Backend::nccl) return {};
+  if (backend == comm::Backend::automatic && f.config.model.device != DeviceKind::cpu) return {};
+  return Reason{"it is NCCL's, and gradients do not travel by it here",
+                "set learn.collectives.backend: nccl, and model.device: cuda"};
+}
+operate::Verdict several_ranks_only(const Facts& f, const std::string& key) {
+  if (!alone(f) || f.text(key) == "false") return {};
+  return Reason{"one process does everything", "start the ranks with mpirun or srun"};
+}
+// One process is one learner, and makes the shards too: asking for that is no mistake.
+operate::Verdict roles(const Facts& f, const std::string& key) {
+  if (f.text(key) == "0" || f.text(key) == "1") return {};
+  return several_ranks_only(f, key);
+}
+operate::Verdict periodic_only(const Facts& f, const std::string&) {
+  if (f.config.checkpoint.periodic()) return {};
+  return Reason{"checkpoint.every_steps and checkpoint.every_minutes are 0",
+                "set one of them above 0"};
+}
+operate::Verdict keep_every(const Facts& f, const std::string& key) {
+  if (f.config.checkpoint.every_steps > 0 || f.text(key) == "0") return {};
+  return Reason{"checkpoints come by minutes, at any step", "set checkpoint.every_steps above 0"};
+}
+operate::Verdict evaluates_only(const Facts& f, const std::string&) {
+  if (!f.config.evaluate.splits.empty()) return {};
+  return Reason{"evaluate.splits is empty", "name a split in evaluate.splits"};
+}
+operate::Verdict evaluate_every_epochs(const Facts& f, const std::string&) {
+  if (f.config.evaluate.every_steps == 0) return {};
+  return Reason{"evaluate.every_steps goes first", "set evaluate.every_steps: 0"};
+}
+operate::Verdict during_training_only(const Facts& f, const std::string&) {
+  if (f.config.evaluate.during_training()) return {};
+  return Reason{"nothing is evaluated while training goes on",
+                "set evaluate.every_steps or evaluate.every_epochs above 0"};
+}
+operate::Verdict random_weights_only(const Facts& f, const std::string&) {
+  if (f.config.model.from.empty()) return {};
+  return Reason{"model.from brings its own shape", "leave model.from out for random weights"};
+}
+operate::Verdict simulates_only(const Facts& f, const std::string&) {
+  if (!f.config.simulate.config.empty()) return {};
+  return Reason{"simulate.config is not set, so no corpus is made", "set simulate.config"};
+}
+operate::Verdict nothing_yet(const Facts&, const std::string&) {
+  return Reason{"nothing writes replies in this version", "leave it out"};
+}
+
+// A key may have several rules; the first that finds it idle gives the reason.
+const std::vector<Rule>& rules() {
+  static const std::vector<Rule> table = {
+      {"simulate.folder", simulates_only},
+      {"data.train", official_only},
+      {"data.valid", official_only},
+      {"data.test", official_only},
+      {"data.source", drawn_only},
+      {"data.ratios.", drawn_only},
+      {"data.split_seed", drawn_only},
+      {"tokenizer.train.split", byte_bpe_only},
+      {"tokenizer.train.min_frequency", byte_bpe_only},
+      {"tokenizer.train.model", sentencepiece_only},
+      {"tokenizer.train.dummy_prefix", sentencepiece_only},
+      {"tokenizer.train.split_digits", sentencepiece_only},
+      {"tokenizer.train.character_coverage", sentencepiece_only},
+      {"tokenizer.train.threads", sentencepiece_only},
+      {"model.shape", random_weights_only},
+      {"pretrain.epochs", pretrain_epochs},
+      {"pretrain.objective.", pretrain_only},
+      {"pretrain.lr", pretrain_only},
+      {"pretrain.lr_min", pretrain_only},
+      {"pretrain.warmup", pretrain_only},
+      {"pretrain.beta1", pretrain_only},
+      {"pretrain.beta2", pretrain_only},
+      {"pretrain.eps", pretrain_only},
+      {"pretrain.weight_decay", pretrain_only},
+      {"pretrain.clip", pretrain_only},
+      {"learn.epochs", learn_epochs},
+      {"learn.objective.bellman", bellman_weight},
+      {"learn.gamma", bellman_only},
+      {"learn.backup", bellman_only},
+      {"learn.backup", next_states_only},
+      {"learn.terminal", bellman_only},
+      {"learn.loss", bellman_only},
+      {"learn.huber_delta", bellman_only},
+      {"learn.huber_delta", huber_only},
+      {"learn.target.", bellman_only},
+      {"learn.target.", next_states_only},
+      {"learn.neg.", bellman_only},
+      {"learn.neg.reward", negatives_only},
+      {"learn.neg.next", negatives_only},
+      {"learn.neg.next", next_states_only},
+      {"learn.neg.resample", negatives_only},
+      {"learn.neg.exclude_expert", negatives_only},
+      {"learn.neg.prior_power", negatives_only},
+      {"learn.reward.", bellman_only},
+      {"learn.cql.", bellman_only},
+      {"learn.cql.temp", cql_only},
+      {"learn.collectives.timeout_seconds", nccl_only},
+      {"learn.collectives.deterministic", nccl_only},
+      {"learn.collectives.", several_ranks_only},
+      {"learn.zero1", several_ranks_only},
+      {"checkpoint.keep_last", periodic_only},
+      {"checkpoint.async", periodic_only},
+      {"checkpoint.keep_every", keep_every},
+      {"evaluate.replicates", evaluates_only},
+      {"evaluate.every_epochs", evaluate_every_epochs},
+      {"evaluate.split", during_training_only},
+      {"best.metric", during_training_only},
+      {"best.mode", during_training_only},
+      {"gen.", nothing_yet},
+      {"roles.", roles},
+  };
+  return table;
+}
+
+operate::Verdict idle_reason(const Facts& f, const std::string& key) {
+  for (const Rule& rule : rules()) {
+    if (!rule.covers(key)) continue;
+    if (auto reason = rule.idle(f, key)) return reason;
+  }
+  return {};
+}
+
+void collect(const Value& v, const std::string& path, const SettingsContext& context,
+             WrittenKeys& out) {
+  if (v.kind == Value::Kind::map) {
+    for (const auto& [key, value] : v.map) {
+      if (path.empty() && key == "sweep") continue;
+      collect(value, path.empty() ? key : path + "." + key, context, out);
+    }
+    return;
+  }
+  if (v.kind == Value::Kind::null) return;
+  const bool by_hand = !context.recorded || v.file.rfind("--set ", 0) == 0;
+  out[path] = {v.where(), v.kind == Value::Kind::scalar ? v.scalar : std::string(), by_hand};
+}
+
+// The experiment's one seed, where the sweep has a list of them: said in the same breath, or on the
+// command line. A base's seed is only what the sweep's list replaces.
+void add_idle_seed(const Value& root, std::vector<IdleSetting>& out) {
+  const Value* seed = root.find("seed");
+  const Value* sweep = root.find("sweep");
+  const Value* seeds = sweep ? sweep->find("seeds") : nullptr;
+  if (seed == nullptr || seeds == nullptr || seeds->list.empty()) return;
+  if (seed->file.rfind("--set ", 0) != 0 && seed->file != seeds->file) return;
+  out.push_back(
+      {"seed", seed->where(), "sweep.seeds goes first", "set sweep.seeds, or leave it out"});
+}
+
+}  // namespace
+
+std::vector<IdleSetting> idle_settings(const Value& root, const SettingsContext& context) {
+  std::map<std::string, IdleSetting> idle;  // of the points so far
+  std::set<std::string> live, varied, placed;
+  SettingsContext anywhere = context;
+  anywhere.world = 0;
+  for (const results::Point& point : expand_points(root)) {
+    const ExperimentConfig config = read_experiment(point.config);
+    WrittenKeys written;
+    collect(point.config, {}, context, written);
+    const Facts facts{config, written, context};
+    for (const auto& [key, value] : point.parameters) {
+      if (key != "seed") varied.insert(key);
+    }
+    for (const auto& [key, value] : written) {
+      if (!value.by_hand || live.count(key) > 0) continue;
+      const auto reason = idle_reason(facts, key);
+      if (!reason) {
+        live.insert(key);
+      } else {
+        idle.try_emplace(
+            key, IdleSetting{key, value.where, reason->why, reason->needs, reason->mistake});
+        if (!idle_reason({config, written, anywhere}, key)) placed.insert(key);
+      }
+    }
+  }
+  std::vector<IdleSetting> out;
+  for (auto& [key, setting] : idle) {
+    if (live.count(key) > 0) continue;
+    // Points that differ in nothing make a table that says so of what was never tried.
+    if (varied.count(key) > 0 && placed.count(key) == 0) setting.mistake = true;
+    out.push_back(std::move(setting));
+  }
+  add_idle_seed(root, out);
+  return out;
+}
+
+void check_settings(const Value& root, const SettingsContext& context) {
+  const auto idle = idle_settings(root, context);
+  for (const auto& s : idle) {
+    if (s.mistake) fail_input(s.where + ": " + s.key + " changes nothing: " + s.why, s.needs);
+  }
+  for (const auto& s : idle) {
+    log::warn("config", "{}: {} changes nothing: {}\n  hint: {}", s.where, s.key, s.why, s.needs);
+  }
+}
+
+std::vector<std::string> conditional_settings() {
+  std::vector<std::string> out;
+  for (const Rule& rule : rules()) {
+    if (std::find(out.begin(), out.end(), rule.key) == out.end()) out.push_back(rule.key);
+  }
+  return out;
+}
+
+std::vector<std::string> always_effective() {
+  return {
+      "name",
+      "results",
+      "seed",
+      "threads",
+      "simulate.config",
+      "data.name",
+      "data.format",
+      "data.split",
+      "data.strategies",
+      "data.merge_label",
+      "data.limit",
+      "tokenizer.path",
+      "tokenizer.train.kind",
+      "tokenizer.train.vocab_size",
+      "tokenizer.train.specials",
+      "prompt.",  // each changes what the model reads
+      "shards.",
+      "model.from",
+      "model.device",
+      "model.precision",
+      "model.recompute",
+      "q.readout",  // also where it trains with cross-entropy: predictions hold its values
+      "pretrain.steps",
+      "learn.planner",
+      "learn.objective.ce",
+      "learn.objective.lm",
+      "learn.steps",
+      "learn.lr",
+      "learn.lr_min",
+      "learn.warmup",
+      "learn.beta1",
+      "learn.beta2",
+      "learn.eps",
+      "learn.weight_decay",
+      "learn.clip",
+      "learn.batch",
+      "learn.micro_tokens",
+      "learn.positions",   // one choice is built, and the reader refuses the others
+      "learn.kl_to_base",  // so with this one's values
+      "learn.replay.",
+      "learn.max_bad_steps",
+      "checkpoint.every_steps",
+      "checkpoint.every_minutes",
+      "evaluate.splits",
+      "evaluate.every_steps",
+      "best.use",
+      "best.patience",  // refused without evaluations during training
+      "sweep.",
+      "watchdog.",
+  };
+}
+
+}  // namespace straq::experiment

@@ -1,0 +1,65 @@
+// The figures of a report: for each a data file and a gnuplot script that reads it and writes an
+// SVG, a PNG and a PDF. Colours keep their order of lightness, so heat maps read in grey, and lines
+// differ by dash and mark as well as by hue (Okabe and Ito's palette), so that colour-blind readers
+// can tell them apart.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "report/rows/reply_scores.h"
+#include "results/results.h"
+
+namespace straq::report {
+
+struct Figure {
+  std::string id;                     // file name without ending: letters, digits, '-', '_' and '.'
+  std::string title;                  // short, drawn in the figure
+  std::string caption;                // one or two sentences with n and seeds
+  std::string data;                   // <id>.dat
+  std::string script;                 // <id>.gp; run in the figures folder
+  const results::Run* run = nullptr;  // whose it is; null for figures over several runs
+  bool drawn = false;                 // set once the pictures are there
+};
+
+// The paper's Figure 3: the loss of every stage over steps, raw and smoothed. Nothing when no step
+// has a loss.
+std::vector<Figure> loss_figures(const results::Run& run);
+
+// The paper's Figure 4, per split: gold against predicted strategies, and strategies at successive
+// decisions, rows normalised.
+std::vector<Figure> strategy_figures(const results::Run& run);
+
+// What a run says of its own training besides the loss: TD error, drift of max Q, gradient norm;
+// and its throughput, where timings.jsonl is there.
+std::vector<Figure> training_figures(const results::Run& run);
+
+// From the rows of predictions/<split>.jsonl: mean return by Q (calibration), strategies by
+// progress through the dialogue, how often each strategy's choice is right.
+std::vector<Figure> decision_figures(const results::Run& run, const std::string& split,
+                                     const std::vector<metrics::Prediction>& rows);
+
+// The paper's Figure 5 (for the discount and model sizes; the caption then says so): Acc, Q and B,
+// and where runs have replies of their own planner B-2 and R-L, over a parameter,
+// one figure for each experiment and split that has at least two of its values; one line for each
+// setting of the other parameters; mean over seeds, bars of one standard deviation where there are
+// several, of replies where several runs of a point have them. Values that are no numbers (model
+// shapes) stand side by side in order of appearance.
+// `scored`: the scores of replies that are known already; the others are computed.
+std::vector<Figure> sensitivity_figures(const results::Results& results,
+                                        const std::string& parameter,
+                                        const ScoredReplies& scored = {});
+
+// What the report's list of figures would hold and `figures` (all of a report's) lacks: one
+// sentence each, "Figure 5 (paper), sensitivity to model size: …" with the reason. Empty: nothing
+// is missing.
+std::vector<std::string> missing_figures(const results::Results& results,
+                                         const std::vector<Figure>& figures);
+
+// Gives every figure an id of its own by numbering those that collide.
+void make_ids_unique(std::vector<Figure>& figures);
+
+// Letters, digits, '-', '_' and '.'; everything else becomes '-'.
+std::string slug(const std::string& text);
+
+}  // namespace straq::report

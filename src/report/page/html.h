@@ -1,0 +1,47 @@
+// The report as one HTML file that needs nothing else: styles and script inside, figures as data
+// URLs, no address of another machine. It opens from disk, on a phone and in print, in ten years.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/tables/table.h"
+#include "report/figures/figures.h"
+#include "report/tables/case_study.h"
+#include "results/results.h"
+
+namespace straq::report {
+
+// Text for HTML content and for quoted attributes: & < > " ' are escaped.
+std::string escape_html(std::string_view text);
+
+std::string base64(std::string_view bytes);
+
+// A figure with the bytes of its SVG; empty bytes: it could not be drawn, its place says so.
+struct HtmlFigure {
+  const Figure* figure = nullptr;
+  std::string svg;
+};
+
+struct HtmlReport {
+  const results::Results* results = nullptr;
+  std::vector<std::string> warnings;         // of the report itself (gnuplot absent, …)
+  std::vector<std::string> missing_figures;  // by name, with the reason
+  Table overview;
+  std::vector<Table> paper_tables;    // the paper's, by their numbers
+  std::vector<Table> findings;        // what the paper's numbers say of each other
+  const CaseStudy* study = nullptr;   // shown as a conversation
+  std::vector<Table> results_tables;  // results by split, then seeds
+  std::vector<Table> other_tables;    // values, training
+  std::vector<HtmlFigure> figures;
+};
+
+// The whole page. The same input gives the same bytes.
+std::string render_html(const HtmlReport& report);
+
+// One table as HTML: sortable by its column buttons, numbers by their full value. A column of B has
+// no button: B alone ranks nothing. `links`: an anchor a row, for the second column.
+std::string html_table(const Table& table, const std::vector<std::string>& links = {});
+
+}  // namespace straq::report

@@ -1,0 +1,157 @@
+// The rows of the paper's tables, gathered from a results folder: one row a method, responder and
+// setting, with its runs that differ in the seed only taken together. A row keeps per dialogue what
+// a paired test needs, so that two rows can be compared without reading anything again.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "metrics/paired.h"
+#include "report/rows/paper_reference.h"
+#include "report/tables/cells.h"
+#include "results/results.h"
+
+namespace straq::report {
+
+// One metric of a row: a value a seed, in the unit that tables show (percent where they do).
+struct Metric {
+  std::map<std::string, double> by_seed;
+  std::map<std::string, metrics::Interval> intervals;  // of the seeds that have one
+  std::int64_t n = 0;                                  // of a seed; the largest
+
+  // The first value of a seed stays.
+  void add(const std::string& seed, double value, const std::optional<metrics::Interval>& interval,
+           std::int64_t count, double scale);
+  Estimate estimate() const;
+};
+
+// "model.shape" as headings say it: "shape".
+std::string short_key(const std::string& key);
+// A path's last part without its ending: model shapes are files. Other values as they are.
+std::string short_value(const std::string& value);
+// "model.shape=configs/shapes/tiny.yaml, learn.lr=0.1" as rows and legends say it: "shape=tiny,
+// lr=0.1". The table of results has the whole keys.
+std::string short_setting(const std::string& setting);
+
+struct MethodRow {
+  std::string corpus, responder, method;
+  std::string setting;            // parameters but the seed; empty when the method has one setting
+  std::vector<std::string> runs;  // names, so that every cell can be traced
+  std::set<std::string> seeds;
+  // "acc", "q", "b", "bleu2", "rouge_l", "dist2", "cider", "reward", "max_q", "chosen_q",
+  // "return", "spearman"
+  std::map<std::string, Metric> metrics;
+  // By strategy (its index in `labels`), then by metric.
+  std::vector<std::map<std::string, Metric>> by_strategy;
+  std::vector<metrics::StrategyLabel> labels;
+  std::vector<std::int64_t> support;  // gold decisions of each strategy
+  std::size_t unparsed = 0;           // judge's answers that could not be read
+  bool imitation = false;             // trained under the imitation reward
+
+  // Choices that named no strategy, of all, over seeds; what they count as.
+  std::int64_t unreadable = 0, choices = 0;
+  metrics::InvalidRule invalid_rule = metrics::InvalidRule::others;
+  int degenerate = 0;        // seeds whose B rests on a guard
+  std::set<int> replicates;  // of the bootstraps behind the intervals
+  // Of those behind Acc, Q and B by strategy; empty where there are none.
+  std::set<int> strategy_replicates;
+  bool unread = false;           // its predictions were left unread: more runs than are read
+  std::set<std::string> uneven;  // "counts", "sums", "rewards": seeds on different dialogues
+  // "version", "data.split", "data.merge_label" -> the values of its runs.
+  std::map<std::string, std::set<std::string>> made_with;
+
+  // Sums over seeds, by dialogue; counts add over `count_seeds` runs.
+  metrics::CountsOf counts;
+  int count_seeds = 0;
+  std::map<std::string, metrics::ResponseSums> sums;
+  int sum_seeds = 0;
+  std::map<std::string, metrics::MeanSums> rewards;
+  std::vector<metrics::Prediction> decisions;  // of the first seed, for McNemar
+
+  std::string key() const { return responder.empty() ? method : responder + "/" + method; }
+  // As tables name the method: "straQ*-imit", with its setting where it has one.
+  std::string title() const;
+  // With the responder: "straQ*-imit (SFT)".
+  std::string full_title() const;
+};
+
+struct MethodOptions {
+  // Of the bootstrap where no stored intervals are there: so many for the first `thorough` files
+  // of replies, and for the choices of as many runs by strategy, fewer for those beyond.
+  int replicates = 10000;
+  std::size_t thorough = 20;
+  int fewer_replicates = 2000;
+  // Runs whose predictions are read for tests: of methods, and of settings of a sweep. Methods do
+  // not wait behind sweeps; of a row all seeds are read or none.
+  std::size_t most_named = 96;
+  std::size_t most = 48;
+};
+
+struct Methods {
+  std::vector<MethodRow> rows;  // in order of appearance
+  // Trivial planners by corpus, from the first run that has them: title and report.
+  std::map<std::string, std::vector<metrics::BaselineEvaluation>> baselines;
+  std::vector<std::string> problems;
+
+  std::vector<const MethodRow*> of_corpus(const std::string& corpus) const;
+  // Those that have automatic metrics. Not the corpus's own replies, which are what others are
+  // measured against, nor rows that were only judged.
+  std::vector<const MethodRow*> measured(const std::string& corpus) const;
+  // Of these the ones that have numbers by strategy: Table 9 shows the first kMostRanked.
+  std::vector<const MethodRow*> with_strategies(const std::string& corpus) const;
+  std::vector<std::string> corpora() const;  // "esconv" first
+};
+
+Methods gather_methods(const results::Results& results, const MethodOptions& options = {});
+// With the replies' scores (report/rows/reply_scores.h) that somebody else needs too.
+struct ReplyScores;
+Methods gather_methods(const results::Results& results,
+                       const std::map<const results::ReplyFile*, ReplyScores>& scores,
+                       const MethodOptions& options = {});
+
+// "straq_imit", "straq_distill", "value_head" or "auto_regressive", from a run's config; "planner"
+// when it says nothing of the kind.
+std::string method_of(const results::Run& run);
+// True for the parameters that method_of reads: a row's name says them already.
+bool in_method_name(const std::string& key);
+// The corpus that a run's config names, in lower case; "esconv" and "empathetic" also for longer
+// names that begin so.
+std::string corpus_of(const std::string& name);
+// "straQ*-imit (ours)", "Direct", …; a method of one's own keeps its name.
+std::string method_title(const std::string& method);
+std::string responder_title(const std::string& responder);
+
+// Comparison of the rows of one block by one metric: who is best, and what the tests say of it. The
+// best is emphasised only where its lead over the second stands after Holm's correction, else all
+// that it cannot be told apart from are marked. B is never ranked: a planner that draws at random
+// has the lowest.
+//
+// Only rows with sums on the same dialogues can be compared: those that most of them share, and of
+// equally many those with the best value. A row that cannot be compared stays without a mark and
+// does not keep the others from being tested; `left_out` says why. Of more than kMostRanked rows
+// the settings of sweeps are left out.
+inline constexpr std::size_t kMostRanked = 24;
+// Why rows on one dialogue are not tested: there is nothing to exchange or to draw.
+inline constexpr const char* kOneDialogue = "one dialogue alone, which no test can take";
+struct Ranking {
+  std::vector<Emphasis> emphasis;     // one a row
+  std::vector<std::string> left_out;  // one a row: why no test took it; empty: tested, or no value
+  bool tested = false;                // false: no test was possible, nothing is emphasised
+};
+Ranking rank(const std::vector<const MethodRow*>& rows, const std::string& metric);
+
+// Paired differences of two rows on their shared dialogues for "acc", "q", "bleu2", "rouge_l",
+// "cider" or "reward"; nothing when one of them lacks the metric's sums or their dialogues differ.
+std::optional<metrics::PairedDifference> compare(const MethodRow& a, const MethodRow& b,
+                                                 const std::string& metric, bool interval);
+// The same of every metric that rests on the same sums as `metric`; empty instead of nothing.
+std::vector<metrics::PairedDifference> compare_all(const MethodRow& a, const MethodRow& b,
+                                                   const std::string& metric, bool interval);
+
+// Throws Error(input) for "b" with the reason, and for what is no metric of a table.
+void require_rankable(const std::string& metric);
+
+}  // namespace straq::report

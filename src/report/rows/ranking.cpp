@@ -1,0 +1,205 @@
+#include <algorithm>
+
+#include "core/error.h"
+#include "report/rows/methods.h"
+
+namespace straq::report {
+namespace {
+
+void scale(metrics::CountMatrix& m, int by) {
+  for (auto& c : m.cells) c *= by;
+}
+
+void scale(metrics::ResponseSums& s, int by) {
+  const metrics::ResponseSums once = s;
+  for (int i = 1; i < by; ++i) s += once;
+}
+
+bool of_choices(const std::string& metric) {
+  return metric == "acc" || metric == "q";
+}
+
+// Which of a row's sums a test by this metric takes, as MethodRow::uneven names them.
+std::string sums_of(const std::string& metric) {
+  return of_choices(metric) ? "counts" : metric == "reward" ? "rewards" : "sums";
+}
+
+// The dialogues that a row has sums of; of counts the number of strategies too.
+std::vector<std::string> ground_of(const MethodRow& row, const std::string& metric) {
+  std::vector<std::string> out;
+  const auto take = [&](const auto& sums) {
+    for (const auto& [dialogue, s] : sums) out.push_back(dialogue);
+  };
+  if (of_choices(metric)) {
+    take(row.counts);
+    if (!row.counts.empty()) out.push_back(std::to_string(row.counts.begin()->second.k));
+  } else if (metric == "reward") {
+    take(row.rewards);
+  } else if (metric != "dist2") {
+    take(row.sums);
+  }
+  return out;
+}
+
+std::size_t dialogues_of(const MethodRow& row, const std::string& metric) {
+  return of_choices(metric)   ? row.counts.size()
+         : metric == "reward" ? row.rewards.size()
+                              : row.sums.size();
+}
+
+double value_of(const MethodRow& row, const std::string& metric) {
+  return row.metrics.at(metric).estimate().value;
+}
+
+// Of `order`, best first, those that can be compared with each other; of the others says why not.
+std::vector<std::size_t> comparable(const std::vector<const MethodRow*>& rows,
+                                    const std::vector<std::size_t>& order,
+                                    const std::string& metric, Ranking& out) {
+  const std::string most = std::to_string(kMostRanked);
+  std::vector<std::size_t> candidates = order;
+  if (candidates.size() > kMostRanked) {
+    std::erase_if(candidates, [&](std::size_t i) {
+      if (!rows[i]->setting.empty()) {
+        out.left_out[i] = "settings of a sweep, in a block of more than " + most + " rows";
+      }
+      return !rows[i]->setting.empty();
+    });
+  }
+  if (candidates.size() > kMostRanked) {
+    for (const std::size_t i : candidates) out.left_out[i] = "more than " + most + " methods";
+    return {};
+  }
+  // Rows by what they were measured on; the first of each is its best.
+  std::vector<std::pair<std::vector<std::string>, std::vector<std::size_t>>> groups;
+  for (const std::size_t i : candidates) {
+    const MethodRow& row = *rows[i];
+    if (row.uneven.count(sums_of(metric)) > 0) {
+      out.left_out[i] = "their seeds are on different dialogues";
+      continue;
+    }
+    auto ground = ground_of(row, metric);
+    if (ground.empty()) {
+      out.left_out[i] = row.unread && of_choices(metric)
+                            ? "their predictions were not read: too many runs"
+                            : "no data by dialogue";
+      continue;
+    }
+    if (dialogues_of(row, metric) < 2) {
+      out.left_out[i] = kOneDialogue;
+      continue;
+    }
+    const auto at = std::find_if(groups.begin(), groups.end(),
+                                 [&](const auto& group) { return group.first == ground; });
+    if (at == groups.end()) {
+      groups.push_back({std::move(ground), {i}});
+    } else {
+      at->second.push_back(i);
+    }
+  }
+  if (groups.empty()) return {};
+  const auto largest = std::max_element(
+      groups.begin(), groups.end(),
+      [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
+  for (auto it = groups.begin(); it != groups.end(); ++it) {
+    if (it == largest) continue;
+    for (const std::size_t i : it->second) out.left_out[i] = "other dialogues than most rows";
+  }
+  return largest->second;
+}
+
+}  // namespace
+
+std::vector<metrics::PairedDifference> compare_all(const MethodRow& a, const MethodRow& b,
+                                                   const std::string& metric, bool interval) {
+  metrics::PairedOptions o;
+  if (!interval) o.bootstrap.replicates = 0;
+  const std::string kind = sums_of(metric);
+  if (a.uneven.count(kind) + b.uneven.count(kind) > 0) return {};
+  if (of_choices(metric)) {
+    auto paired = metrics::pair_up(a.counts, b.counts);
+    if (paired.a.empty() || paired.left_out > 0 || paired.a[0].k != paired.b[0].k) return {};
+    // The rows' seeds weigh the same: each side counts as often as the other has seeds.
+    for (auto& m : paired.a) scale(m, b.count_seeds);
+    for (auto& m : paired.b) scale(m, a.count_seeds);
+    return metrics::compare_strategies(paired.a, paired.b, o);
+  }
+  if (metric == "reward") {
+    const auto paired = metrics::pair_up(a.rewards, b.rewards);
+    if (paired.a.empty() || paired.left_out > 0) return {};
+    return metrics::compare_means(paired.a, paired.b, metric, o);
+  }
+  auto paired = metrics::pair_up(a.sums, b.sums);
+  if (paired.a.empty() || paired.left_out > 0) return {};
+  for (auto& s : paired.a) scale(s, b.sum_seeds);
+  for (auto& s : paired.b) scale(s, a.sum_seeds);
+  return metrics::compare_replies(paired.a, paired.b, metrics::BleuVariant::method3, o);
+}
+
+std::optional<metrics::PairedDifference> compare(const MethodRow& a, const MethodRow& b,
+                                                 const std::string& metric, bool interval) {
+  for (auto& d : compare_all(a, b, metric, interval)) {
+    if (d.metric == metric) return d;
+  }
+  return std::nullopt;
+}
+
+Ranking rank(const std::vector<const MethodRow*>& rows, const std::string& metric) {
+  require_rankable(metric);
+  constexpr double kLevel = 0.05;
+  Ranking out;
+  out.emphasis.assign(rows.size(), Emphasis::none);
+  out.left_out.assign(rows.size(), "");
+  std::vector<std::size_t> order;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i]->metrics.count(metric) > 0) order.push_back(i);
+  }
+  // Dist-n does not add over dialogues: no row of it can be tested.
+  if (order.size() < 2 || metric == "dist2") return out;
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t x, std::size_t y) {
+    return value_of(*rows[x], metric) > value_of(*rows[y], metric);
+  });
+  order = comparable(rows, order, metric, out);
+  if (order.size() < 2) return out;
+  // p after Holm of `leader` against each row after it; nothing when one of them cannot be tested.
+  const auto against_rest = [&](std::size_t leader) -> std::optional<std::vector<double>> {
+    std::vector<double> p;
+    for (std::size_t j = leader + 1; j < order.size(); ++j) {
+      const auto d = compare(*rows[order[leader]], *rows[order[j]], metric, false);
+      if (!d) return std::nullopt;
+      p.push_back(d->p);
+    }
+    return metrics::holm(p);
+  };
+  const auto first = against_rest(0);
+  if (!first) return out;
+  out.tested = true;
+  if ((*first)[0] < kLevel) {
+    out.emphasis[order[0]] = Emphasis::best;
+    if (order.size() < 3) return out;
+    const auto second = against_rest(1);
+    if (second && (*second)[0] < kLevel) out.emphasis[order[1]] = Emphasis::second;
+    return out;
+  }
+  out.emphasis[order[0]] = Emphasis::noise;
+  for (std::size_t j = 1; j < order.size(); ++j) {
+    if ((*first)[j - 1] >= kLevel) out.emphasis[order[j]] = Emphasis::noise;
+  }
+  return out;
+}
+
+void require_rankable(const std::string& metric) {
+  if (metric == "b") {
+    fail_input(
+        "rows cannot be ranked by B alone",
+        "B looks at wrong choices only: a planner that draws from the corpus's strategies at "
+        "random has a B near 0.12 with an accuracy of 13 percent; rank by acc or q and read B "
+        "beside them");
+  }
+  for (const char* known : {"acc", "q", "bleu2", "rouge_l", "dist2", "cider", "reward"}) {
+    if (metric == known) return;
+  }
+  fail_input("there is no metric \"" + metric + "\" to rank by",
+             "choose one of: acc, q, bleu2, rouge_l, dist2, cider, reward");
+}
+
+}  // namespace straq::report

@@ -1,0 +1,375 @@
+#include "report/tables/tables.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "metrics/baselines.h"
+#include "metrics/statistics.h"
+#include "report/tables/words.h"
+
+namespace straq::report {
+namespace {
+
+using metrics::Interval;
+using metrics::SplitEvaluation;
+
+Cell percent(double fraction) {
+  return Cell::real(100 * fraction, 2);
+}
+
+Cell interval(const std::optional<Interval>& known, double scale) {
+  if (!known) return Cell::missing();
+  const Interval& i = *known;
+  Cell c;
+  c.text = Cell::real(scale * i.low, 2).text + "–" + Cell::real(scale * i.high, 2).text;
+  c.value = nlohmann::ordered_json::array({scale * i.low, scale * i.high});
+  c.numeric = true;
+  return c;
+}
+
+Cell optional_real(const std::optional<double>& x, int decimals) {
+  return x ? Cell::real(*x, decimals) : Cell::missing();
+}
+
+bool several_experiments(const results::Results& results) {
+  return results.experiments.size() > 1;
+}
+
+std::string planner_name(const results::Results& results, const results::Run& run) {
+  return several_experiments(results) ? run.name() : run.point;
+}
+
+std::vector<Cell> score_row(Cell name, Cell seed, const metrics::StrategyReport& r,
+                            const metrics::StrategyIntervals& i) {
+  return {std::move(name),
+          std::move(seed),
+          percent(r.acc),
+          interval(i.acc, 100),
+          percent(r.q),
+          interval(i.q, 100),
+          Cell::real(r.b, 3),
+          interval(i.b, 1),
+          Cell(static_cast<long long>(r.n)),
+          Cell(static_cast<long long>(r.invalid))};
+}
+
+const std::vector<metrics::BaselineEvaluation>* baselines_of(const results::Run& run,
+                                                             const std::string& split) {
+  for (const auto& [name, list] : run.evaluation->baselines) {
+    if (name == split) return &list;
+  }
+  return nullptr;
+}
+
+std::string baseline_title(const std::string& word) {
+  for (const auto b : metrics::kBaselines) {
+    if (metrics::to_word(b) == word) return metrics::title_of(b);
+  }
+  return word;
+}
+
+// Evaluated runs whose gold strategies are distributed alike: the same decisions.
+struct DataGroup {
+  std::vector<std::int64_t> support;
+  std::vector<const results::Run*> runs;
+};
+
+Table results_table(const results::Results& results, const std::string& split,
+                    const DataGroup& group, const std::vector<const results::Run*>& unevaluated) {
+  Table t;
+  t.columns = {"Planner", "Seed", "Acc %",  "Acc 95 %", "Q %",
+               "Q 95 %",  "B",    "B 95 %", "n",        "Invalid"};
+  std::vector<std::string> degenerate;
+  const metrics::StrategyIntervals* shown = nullptr;
+  for (const results::Run* run : group.runs) {
+    const SplitEvaluation& e = *run->split(split);
+    t.add(
+        score_row(planner_name(results, *run), run->seed().value_or("–"), e.strategy, e.intervals));
+    if (e.strategy.bt_degenerate) degenerate.push_back(planner_name(results, *run));
+    shown = &e.intervals;
+  }
+  for (const results::Run* run : unevaluated) {
+    const std::string why =
+        run->state == results::State::done ? "not evaluated" : to_word(run->state);
+    std::vector<Cell> row = {planner_name(results, *run), run->seed().value_or("–"),
+                             Cell::missing(why)};
+    while (row.size() < t.columns.size()) row.push_back(Cell::missing());
+    t.add(std::move(row));
+  }
+  const std::vector<metrics::BaselineEvaluation>* baselines = nullptr;
+  for (const results::Run* run : group.runs) {
+    if (baselines == nullptr) baselines = baselines_of(*run, split);
+  }
+  if (baselines != nullptr) {
+    for (const auto& b : *baselines) {
+      t.add(score_row("[" + baseline_title(b.name) + "]", "–", b.strategy, b.intervals));
+    }
+  } else {
+    t.notes.push_back(
+        "The trivial baselines are missing: no evaluation.json of these runs has "
+        "them.");
+  }
+  if (shown != nullptr && shown->clusters < 2) {
+    t.notes.push_back(
+        "Without intervals: all decisions are of one dialogue, which says nothing of how dialogues "
+        "differ.");
+  } else if (shown != nullptr) {
+    t.notes.push_back("95 % intervals: percentile bootstrap over " +
+                      std::to_string(shown->clusters) + " dialogues, " +
+                      std::to_string(shown->replicates) +
+                      " replicates. They measure sampling of dialogues, not training seeds.");
+  }
+  t.notes.push_back(
+      "[Brackets]: trivial planners on the same decisions. Acc and Q (macro-F1): "
+      "higher is better; B (bias): lower, but B alone ranks nothing.");
+  if (!degenerate.empty()) {
+    t.notes.push_back(
+        "B rests on a guard (strategies that are never, or only ever rightly, "
+        "predicted) for: " +
+        joined(degenerate) + ".");
+  }
+  return t;
+}
+
+}  // namespace
+
+int smoothing_window(std::size_t n) {
+  const int w = static_cast<int>(n / 20);
+  return std::max(1, w % 2 == 0 ? w + 1 : w);
+}
+
+std::vector<double> smooth(const std::vector<double>& x, int window) {
+  const auto half = static_cast<std::ptrdiff_t>(window / 2);
+  const auto n = static_cast<std::ptrdiff_t>(x.size());
+  std::vector<double> sums(x.size() + 1, 0.0), out;
+  for (std::size_t i = 0; i < x.size(); ++i) sums[i + 1] = sums[i] + x[i];
+  for (std::ptrdiff_t i = 0; i < n; ++i) {
+    const auto low = std::max<std::ptrdiff_t>(0, i - half);
+    const auto high = std::min(n, i + half + 1);
+    out.push_back((sums[static_cast<std::size_t>(high)] - sums[static_cast<std::size_t>(low)]) /
+                  static_cast<double>(high - low));
+  }
+  return out;
+}
+
+Table overview_table(const results::Results& results) {
+  Table t;
+  t.id = "overview";
+  t.title = "Runs";
+  t.columns = {"Experiment", "Point", "State", "Steps", "Evaluated", "Missing", "Remarks"};
+  for (const results::Run* run : results.runs()) {
+    std::vector<std::string> splits, remarks = run->problems;
+    if (run->evaluation) {
+      for (const auto& [split, e] : run->evaluation->splits) splits.push_back(split);
+    }
+    if (!run->reason.empty()) remarks.insert(remarks.begin(), run->reason);
+    t.add({run->experiment, run->point, to_word(run->state),
+           run->steps.empty() ? Cell::missing() : Cell(run->steps.size()),
+           splits.empty() ? Cell("–") : Cell(joined(splits)),
+           run->state == results::State::not_started ? Cell("everything")
+                                                     : Cell(joined(run->missing)),
+           joined(remarks, "; ")});
+  }
+  return t;
+}
+
+std::vector<Table> results_tables(const results::Results& results) {
+  std::vector<Table> out;
+  for (const std::string& split : results.splits()) {
+    std::vector<DataGroup> groups;
+    for (const results::Run* run : results.runs()) {
+      const SplitEvaluation* e = run->split(split);
+      if (e == nullptr) continue;
+      auto at = std::find_if(groups.begin(), groups.end(),
+                             [&](const DataGroup& g) { return g.support == e->strategy.support; });
+      if (at == groups.end()) at = groups.insert(groups.end(), {e->strategy.support, {}});
+      at->runs.push_back(run);
+    }
+    std::set<const results::Run*> placed;
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      std::set<std::string> experiments;
+      for (const results::Run* run : groups[g].runs) experiments.insert(run->experiment);
+      std::vector<const results::Run*> unevaluated;
+      for (const results::Run* run : results.runs()) {
+        if (run->split(split) == nullptr && experiments.count(run->experiment) > 0 &&
+            placed.insert(run).second) {
+          unevaluated.push_back(run);
+        }
+      }
+      Table t = results_table(results, split, groups[g], unevaluated);
+      t.id = "results_" + split + (g == 0 ? "" : "_" + std::to_string(g + 1));
+      t.title = "Strategy choice on the split " + split;
+      if (groups.size() > 1) {
+        t.title += ", decisions of " +
+                   joined(std::vector<std::string>(experiments.begin(), experiments.end()));
+      }
+      out.push_back(std::move(t));
+    }
+  }
+  return out;
+}
+
+std::vector<Group> group_runs(const results::Results& results, const std::string& split,
+                              const std::vector<std::string>& ignored) {
+  std::vector<Group> out;
+  for (const results::Run* run : results.runs()) {
+    if (run->split(split) == nullptr) continue;
+    std::string label;
+    for (const auto& [key, value] : run->parameters) {
+      if (std::find(ignored.begin(), ignored.end(), key) != ignored.end()) continue;
+      label += (label.empty() ? "" : ", ") + key + "=" + value;
+    }
+    // Without an index nothing says that two runs differ in their seed only.
+    const bool known = !run->parameters.empty();
+    const std::string name = known ? label : run->point;
+    auto at = std::find_if(out.begin(), out.end(), [&](const Group& g) {
+      return g.experiment == run->experiment && g.label == name;
+    });
+    if (at == out.end()) at = out.insert(out.end(), {run->experiment, name, {}});
+    at->runs.push_back(run);
+  }
+  return out;
+}
+
+Table seeds_table(const results::Results& results) {
+  Table t;
+  t.id = "seeds";
+  t.title = "Spread over training seeds";
+  t.columns = {"Setting",  "Split", "Seeds",    "Acc mean %", "Acc sd", "Acc t 95 %",
+               "Q mean %", "Q sd",  "Q t 95 %", "B mean",     "B sd",   "B t 95 %"};
+  for (const std::string& split : results.splits()) {
+    for (const Group& g : group_runs(results, split, kSeedKeys)) {
+      if (g.runs.size() < 2) continue;
+      std::vector<double> acc, q, b;
+      for (const results::Run* run : g.runs) {
+        const auto& r = run->split(split)->strategy;
+        acc.push_back(100 * r.acc);
+        q.push_back(100 * r.q);
+        b.push_back(r.b);
+      }
+      std::string name = g.label.empty() ? g.experiment : g.label;
+      if (several_experiments(results) && !g.label.empty()) name = g.experiment + " " + name;
+      std::vector<Cell> row = {name, split, Cell(g.runs.size())};
+      for (const auto* values : {&acc, &q, &b}) {
+        const auto s = metrics::summarise_seeds(*values);
+        const int decimals = values == &b ? 3 : 2;
+        row.push_back(Cell::real(s.mean, decimals));
+        row.push_back(Cell::real(s.sd, decimals));
+        row.push_back(interval(Interval{s.mean - s.half_width, s.mean + s.half_width}, 1));
+      }
+      t.add(std::move(row));
+    }
+  }
+  t.notes.push_back(
+      "Seeds only: sample standard deviation and t interval of the mean; sampling of "
+      "dialogues is in the results tables.");
+  return t;
+}
+
+Table strategies_table(const std::vector<const results::Run*>& runs) {
+  Table t;
+  t.id = "strategies";
+  t.title = "Per strategy";
+  t.columns = {"Run",   "Split",       "Strategy", "Support", "Predicted",
+               "Acc %", "Precision %", "Q %",      "B"};
+  for (const results::Run* run : runs) {
+    if (!run->evaluation) continue;
+    for (const auto& [split, e] : run->evaluation->splits) {
+      const auto& r = e.strategy;
+      for (std::size_t i = 0; i < r.support.size(); ++i) {
+        const auto& labels = run->evaluation->strategies;
+        t.add({run->name(), split,
+               i < labels.size() ? labels[i].name : "strategy " + std::to_string(i),
+               Cell(static_cast<long long>(r.support[i])),
+               Cell(static_cast<long long>(r.predicted[i])), percent(r.recall[i]),
+               percent(r.precision[i]), percent(r.f1[i]), Cell::real(r.preference[i], 3)});
+      }
+    }
+  }
+  t.notes.push_back(
+      "Acc is the strategy's recall, Q its F1, B its preference p (above 1: chosen "
+      "too readily).");
+  return t;
+}
+
+// Checked against train/evaluate.cpp, which fills the returns, and learn/td.h.
+const char* const kImitationReturn =
+    "Under the imitation reward every decision of the corpus earns the same, so the return of a "
+    "decision is 1 + γ + γ² + …, one term for each of the human supporter's decisions that are "
+    "left: it says nothing of the chosen strategy, nor of anybody's quality. Ranks do not change "
+    "under a growing function, so for every γ above 0 this Spearman is the rank correlation of Q "
+    "with the number of decisions left, and a high one says that Q has learned how near the end "
+    "is. Nor need Q lie on the return's scale: training also shows it every state with a wrong "
+    "strategy at −1, and its expected reward at a share p of experts is (8p − 1) / (6p + 1), below "
+    "1.";
+
+Table value_table(const results::Results& results) {
+  Table t;
+  t.id = "value";
+  t.title = "Values";
+  t.columns = {"Run",         "Split",       "gamma",           "Mean max Q",    "Mean Q chosen",
+               "Mean Q gold", "Mean return", "Spearman chosen", "Spearman gold", "n"};
+  bool imitation = false;
+  for (const results::Run* run : results.runs()) {
+    if (!run->evaluation) continue;
+    for (const auto& [split, e] : run->evaluation->splits) {
+      if (!e.value) continue;
+      imitation = imitation || (e.value->mean_return &&
+                                run->parameter("learn.reward.kind").value_or("") == "imitation");
+      const auto& v = *e.value;
+      t.add({run->name(), split, optional_real(v.gamma, 3), Cell::real(v.mean_max_q, 3),
+             optional_real(v.mean_chosen_q, 3), Cell::real(v.mean_gold_q, 3),
+             optional_real(v.mean_return, 3), optional_real(v.spearman_chosen, 3),
+             optional_real(v.spearman_gold, 3), Cell(static_cast<long long>(v.n))});
+      if (v.non_finite > 0) {
+        t.notes.push_back(run->name() + ", " + split + ": " + std::to_string(v.non_finite) +
+                          " decisions left out because a Q was not finite.");
+      }
+    }
+  }
+  t.notes.push_back(
+      "Per decision. Spearman: rank correlation of Q with the discounted return from "
+      "that decision on.");
+  if (imitation) t.notes.push_back(kImitationReturn);
+  return t;
+}
+
+Table training_table(const results::Results& results) {
+  Table t;
+  t.id = "training";
+  t.title = "Training";
+  t.columns = {"Run",   "Stage", "Steps", "Loss at first", "Loss at last", "Largest gradient norm",
+               "Tokens"};
+  for (const results::Run* run : results.runs()) {
+    std::vector<std::string> stages;
+    for (const results::Step& s : run->steps) {
+      if (std::find(stages.begin(), stages.end(), s.stage) == stages.end()) {
+        stages.push_back(s.stage);
+      }
+    }
+    for (const std::string& stage : stages) {
+      std::vector<double> loss;
+      std::optional<double> norm, tokens;
+      long steps = 0;
+      for (const results::Step& s : run->steps) {
+        if (s.stage != stage) continue;
+        ++steps;
+        if (s.loss && std::isfinite(*s.loss)) loss.push_back(*s.loss);
+        if (s.grad_norm) norm = std::max(norm.value_or(*s.grad_norm), *s.grad_norm);
+        if (s.tokens) tokens = tokens.value_or(0) + *s.tokens;
+      }
+      const auto smoothed = smooth(loss, smoothing_window(loss.size()));
+      t.add({run->name(), stage.empty() ? "–" : stage, Cell(steps),
+             smoothed.empty() ? Cell::missing() : Cell::real(smoothed.front(), 4),
+             smoothed.empty() ? Cell::missing() : Cell::real(smoothed.back(), 4),
+             optional_real(norm, 3),
+             tokens ? Cell(static_cast<long long>(std::llround(*tokens))) : Cell::missing()});
+    }
+  }
+  t.notes.push_back("Losses are means over the smoothing window at each end of the curve.");
+  return t;
+}
+
+}  // namespace straq::report

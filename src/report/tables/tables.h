@@ -1,0 +1,53 @@
+// The tables of a report, from what read_results found. Every row names its run; what a run lacks
+// is a row that says so, never a row left out.
+#pragma once
+
+#include <vector>
+
+#include "core/tables/table.h"
+#include "results/results.h"
+
+namespace straq::report {
+
+// Every planned or present run: state, steps, evaluated splits, what is missing and why.
+Table overview_table(const results::Results& results);
+
+// One table for each split and set of decisions (runs on different corpora or limits are not
+// comparable and get tables of their own): Acc, Q, B with 95 % intervals by dialogue, n, seed, and
+// below the planners the trivial baselines on the same decisions. Runs of the same experiment
+// without an evaluation are rows marked with their state. An interval's cell holds [low, high].
+std::vector<Table> results_tables(const results::Results& results);
+
+// Runs that differ in nothing but their seed: mean, sample standard deviation and t interval over
+// seeds. No rows when there are none.
+Table seeds_table(const results::Results& results);
+
+// Per strategy: support, how often predicted, recall (Acc), precision, F1 (Q), preference (B).
+Table strategies_table(const std::vector<const results::Run*>& runs);
+
+// What returns and rank correlations with them mean for a planner that was trained to imitate.
+extern const char* const kImitationReturn;
+
+// Mean max-Q, Q of the chosen and of the gold strategy, return, rank correlations.
+Table value_table(const results::Results& results);
+
+// Per run and stage of metrics.jsonl: steps, loss at both ends, gradient norm, tokens.
+Table training_table(const results::Results& results);
+
+// Groups of evaluated runs of one experiment that share every parameter but `ignored` (their
+// seed), in order of appearance.
+struct Group {
+  std::string experiment;
+  std::string label;  // "learn.gamma=0.85", or the point's name when it has no parameters
+  std::vector<const results::Run*> runs;
+};
+std::vector<Group> group_runs(const results::Results& results, const std::string& split,
+                              const std::vector<std::string>& ignored);
+
+// Moving average over `window` values centred on each (fewer at the ends): no lag, unlike an
+// exponential average. window is taken as odd.
+std::vector<double> smooth(const std::vector<double>& x, int window);
+// The window used for a curve of n steps: about n / 20, at least 1.
+int smoothing_window(std::size_t n);
+
+}  // namespace straq::report

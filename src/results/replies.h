@@ -1,0 +1,84 @@
+// What the methods wrote and how it was judged, as a run folder holds it:
+//
+//   responses/<name>.jsonl        a row a decision: what the method replied there
+//   responses/<name>.json         optional: about the file (method, responder, corpus, …)
+//   responses/<name>.score.json   optional: what `straq score --format json` says of the rows
+//   judge/<name>.jsonl            a row a decision: a judge model's scores of the reply
+//   judge/<name>.json             optional: about the judging (judge, temperature, …)
+//   human/<name>.jsonl            the same rows by people, with a `rater`
+//
+// docs/formats.md lists the fields. A table needs the rows and not the corpus or the model.
+#pragma once
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "metrics/evaluation.h"
+#include "metrics/predictions.h"
+#include "metrics/response_pairs.h"
+#include "metrics/response_report.h"
+
+namespace straq::results {
+
+// What <name>.json says; without that file the method is the file's name and the rest is empty.
+struct MethodInfo {
+  std::string method;     // "direct", "cot", "fsm", "straq_imit", "human", …
+  std::string responder;  // "base", "sft", or a name of one's own; empty: does not matter
+  std::string corpus;     // "esconv", "empathetic", …; empty: the run's own
+  std::string split;      // empty: test
+  std::string seed;       // empty: the run's own
+  std::vector<metrics::StrategyLabel> strategies;  // empty: those of the run's evaluation.json
+  nlohmann::ordered_json about;                    // the whole file, for the run's page
+};
+
+struct Reply {
+  std::string id;        // "<dialogue>:<turn>", as in predictions
+  std::string dialogue;  // the unit of resampling
+  std::string strategy;  // the human supporter's; empty: the corpus has none
+  std::string emotion;
+  std::optional<std::string> chosen;  // the method's; "" when its output named none
+  std::string hypothesis, reference;
+  std::string query;  // what the seeker said just before; for the case study
+};
+
+struct ReplyFile {
+  std::string name, path;
+  MethodInfo info;
+  std::vector<Reply> rows;
+  std::optional<metrics::ResponseReport> score;  // of <name>.score.json
+
+  std::vector<metrics::ResponsePair> pairs() const;
+  // Strategy choices, when every row says what was chosen and `labels` has all names. Strategies
+  // match by name or abbreviation without case; a `chosen` that is none of them counts as
+  // unreadable, an unknown `strategy` throws Error(input) naming the file and the row.
+  std::optional<std::vector<metrics::Prediction>> choices(
+      const std::vector<metrics::StrategyLabel>& labels) const;
+};
+
+struct Judgement {
+  std::string id, dialogue;
+  std::string strategy;                  // of the judged reply; optional
+  std::string rater;                     // of human ratings
+  bool parsed = true;                    // false: the judge's answer could not be read
+  std::optional<double> overall;         // the reward, 1..5; nothing when not parsed
+  std::map<std::string, double> scores;  // dimension -> 1..5
+};
+
+struct JudgeFile {
+  std::string name, path;
+  MethodInfo info;
+  std::vector<Judgement> rows;
+  std::size_t unparsed() const;
+};
+
+// Each throws Error(input) with file and line for a line that is no such object, a score outside
+// 1..5, an id that comes twice (with the same rater), or a half-written last line; read_replies
+// also for a score that is not of these rows: all its metrics are computed again (without
+// intervals).
+ReplyFile read_replies(const std::string& path);
+JudgeFile read_judgements(const std::string& path);
+
+}  // namespace straq::results

@@ -1,0 +1,239 @@
+#include "train/evaluate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <iterator>
+#include <map>
+#include <set>
+
+#include "comm/fault.h"
+#include "core/error.h"
+#include "core/files/files.h"
+#include "core/json/json.h"
+#include "core/log.h"
+#include "dialogue/data_config.h"
+#include "dialogue/strategy.h"
+#include "metrics/evaluation.h"
+#include "metrics/value.h"
+#include "model/weights/huggingface.h"
+#include "train/together.h"
+
+namespace straq::train {
+
+std::vector<metrics::Prediction> rows_of(const std::vector<prompt::Comb>& combs) {
+  std::vector<metrics::Prediction> rows;
+  for (const auto& comb : combs) {
+    const int of = static_cast<int>(comb.decisions.size());
+    for (int i = 0; i < of; ++i) {
+      const auto& d = comb.decisions[static_cast<std::size_t>(i)];
+      metrics::Prediction row;
+      row.dialogue = comb.id;
+      row.turn = d.turn;
+      row.index = i;
+      row.of = of;
+      row.gold = d.gold;
+      row.previous = d.previous;
+      rows.push_back(std::move(row));
+    }
+  }
+  return rows;
+}
+
+std::vector<metrics::Prediction> rows_of(const std::vector<prompt::Comb>& combs,
+                                         const shard::DatasetView& data,
+                                         const dialogue::DataConfig& config) {
+  auto rows = rows_of(combs);
+  if (config.split != dialogue::SplitMode::sample_level) return rows;
+  std::map<std::string, std::set<int>> turns;  // of each dialogue's decisions, wherever they are
+  for (const auto& [name, split] : data.splits) {
+    for (const auto& comb : split) {
+      for (const auto& d : comb.decisions) turns[comb.id].insert(d.turn);
+    }
+  }
+  const bool merged = config.merge_label != dialogue::MergeLabel::none;
+  for (std::size_t i = 0, next = 0; i < rows.size(); i = next) {
+    const auto& all = turns.at(rows[i].dialogue);
+    int missing = 0;  // decisions that no split has
+    for (next = i; next < rows.size() && rows[next].dialogue == rows[i].dialogue; ++next) {
+      auto& row = rows[next];
+      row.index = missing + static_cast<int>(std::distance(all.begin(), all.find(row.turn)));
+      if (next == i || row.index != rows[next - 1].index + 1) continue;
+      // Merged turns alternate, so that neighbours are two turns apart; and what the supporter did
+      // before is known of every decision.
+      const auto& before = rows[next - 1];
+      if ((merged && row.turn > before.turn + 2) || row.previous != before.gold) {
+        ++missing;
+        ++row.index;
+      }
+    }
+    for (std::size_t k = i; k < next; ++k) rows[k].of = static_cast<int>(all.size()) + missing;
+  }
+  return rows;
+}
+
+namespace {
+
+// Q of every decision, computed by the learners together; fails on all of them or on none.
+at::Tensor q_of(learn::Learner& learner, const std::vector<prompt::Comb>& combs) {
+  at::Tensor q;
+  together(learner.group(), [&] {
+    comm::fault_point("evaluating decisions");
+    q = learner.evaluate_share(combs);
+  });
+  learner.share_evaluated(q);
+  return q;
+}
+
+// Writes Q and the choice (its maximum; none where it is not finite) into the rows.
+void choose(std::vector<metrics::Prediction>& rows, const at::Tensor& q) {
+  const auto table = q.accessor<float, 2>();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto r = table[static_cast<std::int64_t>(i)];
+    auto& out = rows[i].q;
+    for (std::int64_t a = 0; a < q.size(1); ++a) out.push_back(r[a]);
+    const bool finite =
+        std::all_of(out.begin(), out.end(), [](double x) { return std::isfinite(x); });
+    rows[i].chosen =
+        finite ? static_cast<int>(std::max_element(out.begin(), out.end()) - out.begin()) : -1;
+  }
+}
+
+}  // namespace
+
+double ValidationScores::by(experiment::BestMetric metric) const {
+  switch (metric) {
+    case experiment::BestMetric::acc:
+      return acc;
+    case experiment::BestMetric::macro_f1:
+      return macro_f1;
+    case experiment::BestMetric::weighted_f1:
+      return weighted_f1;
+    case experiment::BestMetric::bias:
+      return bias;
+  }
+  return 0;
+}
+
+ValidationScores validate(learn::Learner& learner, const shard::DatasetView& data,
+                          const std::string& split, comm::Collectives& group) {
+  const std::vector<prompt::Comb>* combs = nullptr;
+  together(group, [&] {
+    comm::fault_point("validating");
+    combs = &data.split(split);
+  });
+  const at::Tensor q = q_of(learner, *combs);
+  ValidationScores scores;
+  together(group, [&] {
+    auto rows = rows_of(*combs);
+    choose(rows, q);
+    metrics::StrategyOptions options;
+    options.strategies = static_cast<int>(data.option_ids().size());
+    const auto report = metrics::strategy_report(rows, options);
+    scores = {report.acc, report.q, report.weighted_f1, report.b, report.n};
+  });
+  return scores;
+}
+
+namespace {
+
+// One split's predictions, scored and written beside `folder`'s others.
+void score_split(const std::string& split, const at::Tensor& q, const shard::DatasetView& data,
+                 const experiment::ExperimentConfig& config,
+                 const metrics::EvaluationOptions& options, const results::RunFolder& folder,
+                 metrics::Evaluation& evaluation) {
+  auto rows = rows_of(data.split(split), data, config.data);
+  choose(rows, q);
+  // Under the imitation reward every step of the corpus's own course earns the expert's reward.
+  metrics::fill_returns(rows, config.learn.gamma, [&](const metrics::Prediction&) {
+    return std::optional<double>(config.learn.reward.expert);
+  });
+  metrics::write_predictions(folder.predictions(split), rows);
+  auto result = metrics::evaluate_predictions(rows, options);
+  log::info("evaluate", "{}: {} decisions, Acc {:.2f}, Q {:.2f}, B {:.3f}", split, rows.size(),
+            100 * result.strategy.acc, 100 * result.strategy.q, result.strategy.b);
+  // The baselines learn from what the planner has: train, and before a test also valid.
+  std::vector<metrics::Prediction> fit;
+  for (const auto& [name, other] : data.splits) {
+    if (name != "train" && (name != "valid" || split != "test")) continue;
+    const auto more = rows_of(other);
+    fit.insert(fit.end(), more.begin(), more.end());
+  }
+  evaluation.splits.emplace_back(split, std::move(result));
+  evaluation.baselines.emplace_back(split, metrics::baseline_reports(fit, rows, options));
+}
+
+// Splits that were evaluated before and are not asked for now keep their results.
+void keep_others(const std::string& file, const std::vector<std::string>& asked,
+                 metrics::Evaluation& evaluation) {
+  if (!std::filesystem::exists(file)) return;
+  auto before = metrics::read_evaluation(file);
+  const auto again = [&](const auto& entry) {
+    return std::find(asked.begin(), asked.end(), entry.first) != asked.end();
+  };
+  std::erase_if(before.splits, again);
+  std::erase_if(before.baselines, again);
+  std::move(before.splits.begin(), before.splits.end(), std::back_inserter(evaluation.splits));
+  std::move(before.baselines.begin(), before.baselines.end(),
+            std::back_inserter(evaluation.baselines));
+}
+
+}  // namespace
+
+void evaluate_splits(learn::Learner& learner, const shard::DatasetView& data,
+                     const experiment::ExperimentConfig& config,
+                     const std::vector<std::string>& splits, const results::RunFolder& folder,
+                     comm::Collectives& group) {
+  std::vector<const std::vector<prompt::Comb>*> combs;
+  together(group, [&] {
+    comm::fault_point("evaluating");
+    for (const auto& split : splits) {
+      combs.push_back(&data.split(split));
+      if (data.decision_count(split) == 0) {
+        fail_input("evaluate.splits: the split " + split + " has no labelled decision to score",
+                   "leave it out of evaluate.splits (or --splits)");
+      }
+    }
+  });
+  std::vector<at::Tensor> values;
+  for (const auto* split : combs) values.push_back(q_of(learner, *split));
+  together(group, [&] {
+    comm::fault_point("writing predictions");
+    if (group.rank() != 0) return;
+    metrics::EvaluationOptions options;
+    options.bootstrap.replicates = static_cast<int>(config.evaluate.replicates);
+    options.gamma = config.learn.gamma;
+    options.strategy.strategies = static_cast<int>(data.option_ids().size());
+    const auto set = dialogue::load_strategies(config.data);
+    options.question = set.find("Question").value_or(0);
+    metrics::Evaluation evaluation;
+    evaluation.strategies = metrics::labels_of(set);
+    for (std::size_t i = 0; i < splits.size(); ++i) {
+      score_split(splits[i], values[i], data, config, options, folder, evaluation);
+    }
+    const std::string file = folder.file("evaluation.json");
+    keep_others(file, splits, evaluation);
+    metrics::write_evaluation(file, evaluation);
+  });
+}
+
+void save_planner(const model::Llama& model, const shard::DatasetView& data,
+                  const experiment::ExperimentConfig& config, const RunInputs& inputs,
+                  const std::string& folder) {
+  model::SaveOptions options;
+  options.metadata["format"] = "pt";
+  model::save_huggingface(model, folder, options);
+  nlohmann::ordered_json j;
+  j["format"] = 1;
+  j["readout"] = config::to_json(config::dump(config.q))["readout"];
+  j["option_ids"] = data.option_ids();
+  j["strategies"] = data.manifest.strategies;
+  j["gamma"] = config.learn.gamma;
+  j["prompt"] = config::to_json(config::dump(config.prompt));
+  j["prompt_fingerprint"] = data.manifest.parts.prompt;
+  j["tokenizer_fingerprint"] = data.manifest.parts.tokenizer;
+  j["inputs_sha256"] = inputs.hex();
+  write_file_atomic(folder + "/planner.json", dump_json(j, 2) + "\n");
+}
+
+}  // namespace straq::train

@@ -1,0 +1,53 @@
+// From Q values to predictions and evaluation.json, and the planner as files.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "comm/collectives.h"
+#include "core/run_inputs.h"
+#include "experiment/experiment.h"
+#include "learn/learner.h"
+#include "metrics/predictions.h"
+#include "results/run_folder.h"
+#include "shard/dataset.h"
+
+namespace straq::train {
+
+// A split's decisions as prediction rows with nothing chosen, as metrics::gold_rows makes them of
+// episodes.
+std::vector<metrics::Prediction> rows_of(const std::vector<prompt::Comb>& combs);
+// The same where a dialogue's decisions may be dealt among the splits (data.split: sample_level):
+// `index` and `of` count the decisions of the dialogue in all splits of `data`, so that two that
+// are neighbours in the split are neighbours by number only where they are in the dialogue. Where
+// data.limit has cut decisions off that lay between two, their numbers leave a gap, too.
+std::vector<metrics::Prediction> rows_of(const std::vector<prompt::Comb>& combs,
+                                         const shard::DatasetView& data,
+                                         const dialogue::DataConfig& config);
+
+// What an evaluation during training tells; fractions, as metrics::StrategyReport has them.
+struct ValidationScores {
+  double acc = 0, macro_f1 = 0, weighted_f1 = 0, bias = 0;
+  std::int64_t decisions = 0;
+  double by(experiment::BestMetric metric) const;
+};
+// Every learner of the group calls it and gets the same scores. Throws SharedFailure, on all, for a
+// split that the data set lacks and for whatever one of them cannot do.
+ValidationScores validate(learn::Learner& learner, const shard::DatasetView& data,
+                          const std::string& split, comm::Collectives& group);
+
+// Q of every decision of `splits` by the group's learners; the leader writes
+// predictions/<split>.jsonl and evaluation.json. Every learner of the group calls it. Throws as
+// validate() does; a split without decisions is one that cannot be scored.
+void evaluate_splits(learn::Learner& learner, const shard::DatasetView& data,
+                     const experiment::ExperimentConfig& config,
+                     const std::vector<std::string>& splits, const results::RunFolder& folder,
+                     comm::Collectives& group);
+
+// The trained planner: a Hugging Face folder with planner.json beside it (options, readout, prompt,
+// tokenizer, what it was made from), which is all that is needed to ask it again.
+void save_planner(const model::Llama& model, const shard::DatasetView& data,
+                  const experiment::ExperimentConfig& config, const RunInputs& inputs,
+                  const std::string& folder);
+
+}  // namespace straq::train

@@ -1,0 +1,496 @@
+#include "train/point_runner.h"
+
+#include <ATen/Parallel.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+
+#include "comm/activity.h"
+#include "comm/fault.h"
+#include "config/value.h"
+#include "core/environment.h"
+#include "core/error.h"
+#include "core/files/files.h"
+#include "core/hash.h"
+#include "core/json/json.h"
+#include "core/log.h"
+#include "experiment/finished_run.h"
+#include "experiment/initial_model.h"
+#include "experiment/provenance.h"
+#include "experiment/run_inputs.h"
+#include "kernel/processor.h"
+#include "learn/learner.h"
+#include "results/run_lock.h"
+#include "results/sweep_state.h"
+#include "shard/dataset.h"
+#include "train/evaluate.h"
+#include "train/together.h"
+#include "train/torch_failure.h"
+#include "train/trainer.h"
+
+namespace straq::train {
+namespace {
+
+class PointRun {
+ public:
+  PointRun(const PointTask& task, LearnerGroup& learners, Director& director,
+           const comm::Layout& layout)
+      : task_(task),
+        learners_(learners),
+        group_(&learners.control()),
+        director_(director),
+        layout_(layout),
+        folder_(task.run_folder) {}
+
+  enum class Outcome { trained, done_before, failed_before, busy };
+  Outcome run() {
+    const Outcome found = take_folder();
+    if (found != Outcome::trained) return found;
+    comm::enter_phase("loading", comm::Patience::phase);
+    prepare();
+    const auto checkpoint = find_start();
+    std::optional<Trainer> trainer;
+    together(*group_, [&] {
+      trainer.emplace(Trainer::Context{task_.name, config_, dataset_, folder_, identity_,
+                                       continued_anyway_, *learner_, *group_, director_, layout_,
+                                       lock_ ? &*lock_ : nullptr});
+      total_steps_ = trainer->total_steps();
+      if (checkpoint) trainer->require_within(*checkpoint);
+      // From the start on, so that a run that never ends well can say what it was.
+      write_provenance(dataset_, /*finished=*/false);
+    });
+    trainer->run(checkpoint);
+    together(*group_, [&] { director_.await_dataset(); });
+    comm::enter_phase("evaluating and writing the planner", comm::Patience::phase);
+    if (config_.best.use) trainer->load_best();
+    finish();
+    return Outcome::trained;
+  }
+  // Why nothing was done: who holds the folder, or how the attempt before failed.
+  const results::FailureNote& obstacle() const { return obstacle_; }
+  // This learner may write into the folder: it is this run's, and no other job holds it.
+  bool holds_folder() const { return lock_ && !lock_->lost() && !foreign_; }
+
+ private:
+  bool leader() const { return group_->rank() == 0; }
+
+  // `trained` stands for: go ahead.
+  Outcome take_folder() {
+    Outcome found = Outcome::trained;
+    together(*group_, [&] {
+      comm::fault_point("taking the folder");
+      if (!leader()) return;
+      try {
+        lock_.emplace(folder_.path());
+      } catch (const results::FolderBusy& e) {
+        found = Outcome::busy;
+        obstacle_.reason = e.full();
+        return;
+      }
+      // Looked at under the lock: another job may have been here since this one began.
+      if (folder_.done()) {
+        foreign_ = true;  // should it be another run's
+        experiment::done_with(folder_, task_.config, task_.inputs, task_.continue_anyway);
+        foreign_ = false;
+        found = Outcome::done_before;
+      } else if (const auto failure = results::failure_of(folder_.path());
+                 failure && !task_.retry) {
+        found = Outcome::failed_before;
+        obstacle_ = *failure;
+      }
+    });
+    return static_cast<Outcome>(
+        static_cast<int>(group_->allreduce_max(static_cast<double>(static_cast<int>(found)))));
+  }
+
+  void prepare() {
+    at::Device device = at::kCPU;
+    together(*group_, [&] {
+      comm::fault_point("loading shards");
+      config_ = experiment::read_experiment(task_.config);
+      device = device_of(config_.model, learners_.node());
+      at::set_num_threads(learner_threads(config_.threads, learners_.node().count));
+      dataset_ = open_shards(splits_to_train(config_));
+    });
+    alike([&] { group_ = &learners_.tensors(config_.learn.collectives, device); });
+    chooses_micro_tokens_ = config_.learn.micro_tokens == 0;
+    settle_micro_tokens(config_, dataset_.vocab_size(), dataset_.split("train"), learners_, device);
+    together(*group_, [&] { make_learner(device); });
+    learner_->share_start();
+  }
+
+  // Empty: all splits.
+  shard::DatasetView open_shards(const std::vector<std::string>& splits = {}) const {
+    try {
+      return shard::open_dataset(task_.shard_folder, {task_.key, {}, {}}, splits);
+    } catch (const Error& e) {
+      throw results::PointFailure(results::FailureKind::bad_shard, e);
+    }
+  }
+
+  void make_learner(at::Device device) {
+    comm::fault_point("making the model");
+    const auto& train = dataset_.split("train");
+    // A dialogue without decisions still has text for the language-model objective.
+    const std::int64_t decisions = dataset_.decision_count("train");
+    if (decisions == 0 && needs_decisions(config_))
+      fail_input("the train split of " + task_.shard_folder + " has no decisions");
+    if (group_->rank() == 0 && device.is_cpu() &&
+        config_.model.precision == experiment::Precision::bf16 && !kernel::has_bf16_tiles()) {
+      log::warn("learn",
+                "model.precision: bf16 halves the memory of the weights, but this processor has no "
+                "tiles for it (AMX): it multiplies in fp32 and is no faster for it");
+    }
+    experiment::InitialModel start =
+        experiment::make_model(config_, dataset_.vocab_size(), device, /*training=*/true);
+    const auto& online = start.network;
+    std::vector<std::int64_t> ids(dataset_.option_ids().begin(), dataset_.option_ids().end());
+    parameters_ = online->parameters().size();
+    identity_.parameters = learn::parameters_fingerprint(online->parameters().specs());
+    // Only the leader compares and writes it, and hashing a model's weights takes a while.
+    if (leader()) {
+      identity_.inputs =
+          experiment::run_inputs(config_, dataset_.manifest.parts, dataset_.manifest.vocab_size);
+    }
+    learner_.reset(new learn::Learner(std::move(start.network), train, ids, config_.q.readout,
+                                      config_.learn, *group_, std::move(start.master)));
+    const auto silent = std::count_if(train.begin(), train.end(),
+                                      [](const auto& comb) { return comb.decisions.empty(); });
+    if (leader() && silent > 0 && !learns_text(config_)) {
+      log::warn("learn",
+                "{}: {} of {} train dialogues have no strategies and are left out: no stage learns "
+                "from text (pretrain.objective.lm or learn.objective.lm)",
+                task_.name, silent, train.size());
+    }
+    if (leader()) {
+      log::info("learn", "{}: {} parameters, {} train decisions, {} thread{} a learner", task_.name,
+                parameters_, decisions, at::get_num_threads(),
+                at::get_num_threads() == 1 ? "" : "s");
+    }
+  }
+
+  // The checkpoint to go on from, if any: the leader finds it and checks every byte, the others
+  // hear its step. The folder is made ready for the run.
+  std::optional<learn::Checkpoint> find_start() {
+    const at::Tensor step = at::full({1}, -1, at::kLong);
+    together(*group_, [&] {
+      comm::fault_point("looking for checkpoints");
+      if (!leader()) return;
+      const std::string folder = folder_.checkpoints();
+      learn::clear_partial_checkpoints(folder);
+      const auto found = learn::find_checkpoint(folder, identity_, task_.continue_anyway);
+      for (const auto& refused : found.refused) {
+        log::warn("checkpoint", "{}", refused.reason);
+      }
+      const auto foreign = std::find_if(found.refused.begin(), found.refused.end(),
+                                        [](const auto& r) { return r.foreign; });
+      if (found.checkpoint) {
+        step.fill_(found.checkpoint->progress.step);
+        note_changes(*found.checkpoint);
+      } else if (foreign != found.refused.end()) {
+        foreign_ = true;
+        fail_input(
+            folder + " holds checkpoints of another run, and none of this one: " + foreign->reason,
+            "give this experiment another name, remove " + folder_.path() +
+                ", or go on from them with --continue-anyway");
+      }
+      learn::set_aside(folder, found);
+      folder_.begin(task_.config, std::max<std::int64_t>(0, step.item<std::int64_t>()));
+    });
+    group_->broadcast(step, 0);
+    const auto at = step.item<std::int64_t>();
+    std::optional<learn::Checkpoint> out;
+    if (at < 0) return out;
+    together(*group_, [&] {
+      comm::fault_point("opening the checkpoint");
+      out = learn::open_checkpoint(folder_.checkpoints() + "/" + learn::checkpoint_name(at), false);
+    });
+    if (leader()) {
+      log::info("checkpoint", "{}: going on at step {} ({} learner{} wrote it)", task_.name, at,
+                out->learners, out->learners == 1 ? "" : "s");
+    }
+    if (chooses_micro_tokens_) keep_micro_tokens(out->micro_tokens);
+    return out;
+  }
+
+  // What of the checkpoint's inputs is not as it was: only with --continue-anyway anything.
+  void note_changes(const learn::Checkpoint& from) {
+    continued_anyway_ = from.continued_anyway;
+    const auto changes = learn::changes_since(from, identity_);
+    if (changes.empty()) return;
+    log::warn("checkpoint", "{}: going on from step {} although {} (--continue-anyway)", task_.name,
+              from.progress.step, join_changes(changes));
+    continued_anyway_.push_back({{"step", from.progress.step}, {"changes", changes}});
+  }
+
+  // The order of sums stays that of the steps before, also where other jobs now leave more memory.
+  void keep_micro_tokens(std::int64_t before) {
+    const std::int64_t now = learner_->micro_tokens();
+    if (before == 0 || before == now) return;
+    if (before < now) {
+      learner_->set_micro_tokens(before);
+    } else if (leader()) {
+      log::warn("learn",
+                "{}: the steps before had {} tokens a forward pass, memory allows {} now: results "
+                "agree to rounding, not to the bit",
+                task_.name, before, now);
+    }
+  }
+
+  // The planner first: what took hours to train does not depend on how it scores.
+  void finish() {
+    shard::DatasetView all;
+    together(*group_, [&] {
+      comm::fault_point("opening all splits");
+      all = open_shards();
+      require_lock();
+    });
+    together(*group_, [&] {
+      comm::fault_point("writing the planner");
+      if (leader()) {
+        save_planner(learner_->online(), all, config_, identity_.inputs, folder_.planner());
+      }
+    });
+    evaluate_splits(*learner_, all, config_, config_.evaluate.splits, folder_, *group_);
+    together(*group_, [&] {
+      comm::fault_point("finishing");
+      if (!leader()) return;
+      require_lock();
+      write_provenance(all, /*finished=*/true);
+      folder_.finish();
+    });
+  }
+
+  void require_lock() const {
+    if (lock_) lock_->require_held();
+  }
+
+  void write_provenance(const shard::DatasetView& data, bool finished) const {
+    if (!leader()) return;
+    nlohmann::ordered_json hashes = nlohmann::ordered_json::object();
+    for (const auto& entry : data.manifest.shards) {
+      if (entry.record) hashes[entry.item.file()] = entry.record->content_sha256;
+    }
+    nlohmann::ordered_json provenance = experiment::environment_provenance(layout_);
+    provenance["reproduce"] = experiment::reproduce_command(layout_, folder_.path());
+    provenance["config_sha256"] = sha256_hex(config::to_yaml(task_.config));
+    provenance["inputs"] = identity_.inputs.to_json();
+    provenance["inputs_sha256"] = identity_.inputs.hex();
+    if (!continued_anyway_.empty()) provenance["continued_anyway"] = continued_anyway_;
+    provenance["started"] = started_;
+    if (finished) provenance["finished"] = utc_now();
+    provenance["point"] = task_.name;
+    provenance["seed"] = config_.seed;
+    provenance["steps"] = total_steps_;
+    provenance["parameters"] = parameters_;
+    provenance["learners"] = group_->size();
+    provenance["threads"] = at::get_num_threads();
+    provenance["micro_tokens"] = learner_->micro_tokens();
+    provenance["backend"] = group_->backend();
+    provenance["shards"] = {{"key", task_.key}, {"content_sha256", hashes}};
+    if (finished) provenance["weights_sha256"] = learner_->online().parameters().checksum();
+    write_file_atomic(folder_.file("provenance.json"), dump_json(provenance, 2) + "\n");
+  }
+
+  const PointTask& task_;
+  const std::string started_ = utc_now();
+  LearnerGroup& learners_;
+  comm::Collectives* group_;  // control at first, then the tensors'
+  Director& director_;
+  const comm::Layout& layout_;
+  results::RunFolder folder_;
+  experiment::ExperimentConfig config_;
+  shard::DatasetView dataset_;
+  learn::CheckpointIdentity identity_;  // the inputs: the leader's
+  nlohmann::ordered_json continued_anyway_ = nlohmann::ordered_json::array();
+  std::unique_ptr<learn::Learner> learner_;
+  std::optional<results::RunLock> lock_;  // the leader's
+  bool foreign_ = false;                  // the folder is another run's
+  bool chooses_micro_tokens_ = false;
+  results::FailureNote obstacle_;  // the leader's
+  std::int64_t parameters_ = 0, total_steps_ = 0;
+};
+
+}  // namespace
+
+nlohmann::json PointTask::to_json() const {
+  return {{"name", name},
+          {"config", config::to_yaml(config)},
+          {"run_folder", run_folder},
+          {"shard_folder", shard_folder},
+          {"key", key},
+          {"retry", retry},
+          {"continue_anyway", continue_anyway},
+          {"inputs", inputs.to_json()}};
+}
+
+nlohmann::json PointResult::to_json() const {
+  return {{"ok", ok},
+          {"busy", busy},
+          {"kind", static_cast<int>(kind)},
+          {"failure", name(failure)},
+          {"reason", reason}};
+}
+
+PointResult PointResult::from_json(const nlohmann::json& j) {
+  PointResult r;
+  j.at("ok").get_to(r.ok);
+  j.at("busy").get_to(r.busy);
+  r.kind = static_cast<ErrorKind>(j.at("kind").get<int>());
+  r.failure = results::failure_kind(j.at("failure").get<std::string>());
+  j.at("reason").get_to(r.reason);
+  return r;
+}
+
+PointTask PointTask::from_json(const nlohmann::json& j) {
+  PointTask t;
+  j.at("name").get_to(t.name);
+  t.run_folder = j.at("run_folder");
+  t.config = config::parse_yaml(j.at("config").get<std::string>(), t.run_folder + "/config.yaml");
+  j.at("shard_folder").get_to(t.shard_folder);
+  j.at("key").get_to(t.key);
+  j.at("retry").get_to(t.retry);
+  j.at("continue_anyway").get_to(t.continue_anyway);
+  t.inputs = RunInputs::from_json(j.at("inputs"));
+  return t;
+}
+
+std::vector<std::string> splits_to_train(const experiment::ExperimentConfig& config) {
+  std::vector<std::string> splits = {"train"};
+  if (config.evaluate.during_training() && config.evaluate.split != "train") {
+    splits.push_back(config.evaluate.split);
+  }
+  return splits;
+}
+
+int learner_threads(int wanted, int learners_on_node) {
+  if (wanted > 0) return wanted;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  const int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  return std::max(1, cores / std::max(1, learners_on_node));
+}
+
+namespace {
+
+// The key of the data set that the run of a folder was made from. Throws Error(input) where the
+// folder's planner is another run's: its values would be taken for this one's.
+std::string shards_key(const results::RunFolder& folder) {
+  const std::string path = folder.file("provenance.json"), planner = folder.planner();
+  const char* hint = "name the folder of a run that was trained";
+  const auto provenance = read_json_file(path, hint);
+  try {
+    const auto asked = read_json_file(planner + "/planner.json", hint);
+    // Versions before noted no inputs.
+    if (provenance.contains("inputs_sha256") && asked.contains("inputs_sha256") &&
+        provenance["inputs_sha256"] != asked["inputs_sha256"]) {
+      fail_input(planner + " is the planner of another run than " + path + " speaks of",
+                 "copy the run's whole folder again, or train it again");
+    }
+    return provenance.at("shards").at("key").get<std::string>();
+  } catch (const nlohmann::json::exception&) {
+    fail_input(path + ": it does not name the shards (shards.key)", hint);
+  }
+}
+
+void write_failure(const PointTask& task, const results::PointFailure& e) {
+  try {
+    results::RunFolder(task.run_folder).fail({e.failure(), e.kind(), e.full()});
+  } catch (const Error& second) {
+    log::error("learn", "{}: {}", task.name, second.what());  // the same full disk, most likely
+  }
+}
+
+}  // namespace
+
+PointResult run_point(const PointTask& task, LearnerGroup& group, Director& director,
+                      const comm::Layout& layout) {
+  PointResult result;
+  PointRun run(task, group, director, layout);
+  const auto failed = [&](const results::PointFailure& e) {
+    result.kind = e.kind();
+    result.failure = e.failure();
+    result.reason = e.full();
+    if (group.rank() != 0) {
+      log::debug("learn", "{}: {}", task.name, e.what());
+    } else if (e.kind() == ErrorKind::stopped) {
+      log::warn("learn", "{}: {}", task.name, e.full());
+    } else {
+      log::error("learn", "{}: {}", task.name, e.full());
+      if (run.holds_folder()) write_failure(task, e);
+    }
+  };
+  try {
+    const auto outcome = run.run();
+    result.ok = outcome == PointRun::Outcome::trained || outcome == PointRun::Outcome::done_before;
+    result.busy = outcome == PointRun::Outcome::busy;
+    if (!result.ok) {
+      result.reason = run.obstacle().reason;
+      result.failure = run.obstacle().kind;
+      result.kind = run.obstacle().error;
+    }
+    if (group.rank() == 0 && outcome != PointRun::Outcome::trained) {
+      log::info("learn", "{}: {}", task.name,
+                result.ok     ? "another job has finished it"
+                : result.busy ? result.reason
+                              : "another job has tried it, and failed");
+    }
+  } catch (const SharedFailure& e) {
+    failed(e);
+  } catch (const std::exception& e) {
+    // Of one learner alone, during a step: no memory, most likely. With others in the group the job
+    // has to end; the note keeps the next one from running into the same.
+    const results::PointFailure failure = as_failure(e);
+    if (group.size() == 1) {
+      failed(failure);
+    } else {
+      write_failure(task, failure);
+      throw failure;
+    }
+  }
+  return result;
+}
+
+void evaluate_run(const std::string& run_folder, const std::vector<std::string>& splits,
+                  LearnerGroup& learners) {
+  const results::RunFolder folder(run_folder);
+  std::optional<results::RunLock> lock;  // the leader's
+  shard::DatasetView data;
+  std::unique_ptr<learn::Learner> learner;
+  experiment::ExperimentConfig config;
+  const std::vector<prompt::Comb> none;  // nothing is trained
+  at::Device device = at::kCPU;
+  comm::enter_phase("loading", comm::Patience::phase);
+  together(learners.control(), [&] {
+    comm::fault_point("loading a run");
+    if (!std::filesystem::is_directory(run_folder)) {
+      fail_input(run_folder + " is no run folder", "name results/<experiment>/<point>");
+    }
+    config = experiment::read_experiment(config::load_yaml(folder.file("config.yaml")));
+    device = device_of(config.model, learners.node());
+    at::set_num_threads(learner_threads(config.threads, learners.node().count));
+    const std::string key = shards_key(folder);
+    data = shard::open_dataset(shard::shard_folder(config.shards.folder, key), {key, {}, {}});
+    config.model.from = folder.planner();
+    if (learners.rank() == 0) lock.emplace(folder.path());
+  });
+  comm::Collectives* group = nullptr;
+  alike([&] { group = &learners.tensors(config.learn.collectives, device); });
+  settle_micro_tokens(config, data.vocab_size(), none, learners, device);
+  together(*group, [&] {
+    comm::fault_point("making the model");
+    auto model =
+        experiment::make_model(config, data.vocab_size(), device, /*training=*/false).network;
+    std::vector<std::int64_t> ids(data.option_ids().begin(), data.option_ids().end());
+    learner.reset(
+        new learn::Learner(std::move(model), none, ids, config.q.readout, config.learn, *group));
+  });
+  learner->share_start();
+  comm::enter_phase("evaluating", comm::Patience::phase);
+  evaluate_splits(*learner, data, config, splits.empty() ? config.evaluate.splits : splits, folder,
+                  *group);
+}
+
+}  // namespace straq::train

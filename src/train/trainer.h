@@ -1,0 +1,108 @@
+// The training loop of one point, from wherever it stands to its end: stages, leases, target syncs,
+// evaluations, checkpoints. All learners of a group run it together; the leader (rank 0 of the
+// collectives) alone writes files. What it does at a step follows from the step and the config, so
+// a run that was stopped and continued makes the same numbers as one that was not.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "comm/collectives.h"
+#include "comm/roles.h"
+#include "core/files/files.h"
+#include "experiment/experiment.h"
+#include "learn/checkpoint.h"
+#include "learn/learner.h"
+#include "results/run_folder.h"
+#include "results/run_lock.h"
+#include "shard/dataset.h"
+#include "train/director.h"
+
+namespace straq::train {
+
+struct Stage {
+  const char* name;
+  learn::StageConfig config;
+  std::int64_t steps = 0;
+  bool syncs = false;
+  std::int64_t batches = 0;  // of an epoch
+};
+
+// How many batches an epoch of a stage with this objective has: text alone is cut otherwise than
+// decisions (learn::Texts).
+using BatchCount = std::function<std::int64_t(const learn::ObjectiveConfig& objective)>;
+// The stages of a config: pretrain where it has steps, then learn.
+std::vector<Stage> stages_of(const experiment::ExperimentConfig& config, const BatchCount& batches);
+// Whether some stage that has steps learns from decisions: then a train split without any is of no
+// use. Text is enough for a run that pretrains on it and asks the planner as it is then
+// (learn.epochs 0), as long as the splits to be evaluated have decisions.
+bool needs_decisions(const experiment::ExperimentConfig& config);
+// Whether some stage that has steps learns from text: else dialogues without decisions are of no
+// use.
+bool learns_text(const experiment::ExperimentConfig& config);
+
+class Trainer {
+ public:
+  // What the trainer works with; all of it outlives the trainer.
+  struct Context {
+    const std::string& name;  // of the point, for logs
+    const experiment::ExperimentConfig& config;
+    const shard::DatasetView& data;  // train, and the validation split where it is evaluated
+    const results::RunFolder& folder;
+    const learn::CheckpointIdentity& identity;
+    const nlohmann::ordered_json& continued_anyway;  // for its checkpoints
+    learn::Learner& learner;
+    comm::Collectives& group;
+    Director& director;
+    const comm::Layout& layout;
+    const results::RunLock* lock;  // the leader's; null elsewhere
+  };
+  explicit Trainer(const Context& context);
+  ~Trainer();
+
+  // Throws Error(input) when a checkpoint stands beyond what this run's stages have: of a run whose
+  // corpus or settings were others.
+  void require_within(const learn::Checkpoint& from) const;
+  // Trains to the end, from a checkpoint or from the start. Throws SharedFailure on every learner:
+  // diverged, stopped (with a checkpoint), or a failure that all share. Anything else is one
+  // learner's alone, during a step.
+  void run(const std::optional<learn::Checkpoint>& from);
+  // The best weights of the run into the online network; keeps the last ones where no evaluation
+  // has found any.
+  void load_best();
+  std::int64_t total_steps() const { return total_steps_; }
+
+ private:
+  enum class Leave { stage_done, run_done };
+  bool leader() const { return context_.group.rank() == 0; }
+  Leave run_stage(const Stage& stage, const std::optional<learn::Checkpoint>& from);
+  void take_step(const Stage& stage, learn::PlanStream& plans);
+  bool out_of_bounds(const Stage& stage, const learn::StepMetrics& m) const;
+  void evaluate(const Stage& stage);
+  void save_best();
+  void save_checkpoint();
+  void stop(comm::Stop reason);
+  // The leader's: returns when all that was to be written is; throws what kept it from that.
+  void complete_writes();
+  // Runs on the leader; an error is kept for the next boundary, where all learners hear of it.
+  template <class F>
+  void leader_writes(F&& f);
+  learn::CheckpointRecord record() const;
+
+  Context context_;
+  std::vector<Stage> stages_;
+  std::int64_t total_steps_ = 0;
+  learn::TransitionSource transitions_;
+  learn::Progress progress_;
+  comm::Status status_;
+  std::optional<LineWriter> metrics_, timings_, evaluations_;  // the leader's
+  std::unique_ptr<learn::CheckpointWriter> writer_;            // the leader's
+  std::optional<results::PointFailure> failure_;               // the leader's
+  learn::StepMetrics last_;                                    // of the newest step
+  double start_ = 0, last_log_ = 0;
+};
+
+}  // namespace straq::train

@@ -1,0 +1,68 @@
+// What a config may say about evaluations during training and about the best weights.
+#include "experiment/experiment.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/testing.h"
+
+namespace straq::experiment {
+namespace {
+
+using straq::testing::error_of;
+
+ExperimentConfig read(const std::string& text) {
+  return read_experiment(config::parse_yaml("name: x\n" + text, "e.yaml"));
+}
+
+TEST(Experiment, TheBestWeightsNeedEvaluationsDuringTraining) {
+  for (const char* text : {"best: {use: true}", "best: {patience: 3}"}) {
+    const auto e = error_of([&] { read(text); });
+    ASSERT_TRUE(e) << text;
+    EXPECT_NE(std::string(e->what()).find("best"), std::string::npos);
+    EXPECT_NE(e->hint().find("evaluate.every_steps"), std::string::npos);
+    EXPECT_NO_THROW(read(text + std::string("\nevaluate: {every_epochs: 0.5}")));
+  }
+}
+
+// A number that its type holds and that the program would cut down later, or take all memory for.
+TEST(Experiment, NumbersThatWouldBeNarrowedAreRefused) {
+  for (const auto& [text, key] :
+       {std::pair{"evaluate: {replicates: 4294967396}", "evaluate.replicates"},
+        {"evaluate: {replicates: 3000000000}", "evaluate.replicates"},
+        {"evaluate: {every_epochs: 1e300}", "evaluate.every_epochs"},
+        {"evaluate: {every_steps: 9223372036854775807}", "evaluate.every_steps"},
+        {"learn: {neg: {ratio: 1e12}}", "learn.neg.ratio"},
+        {"learn: {batch: 9223372036854775807}", "learn.batch"},
+        {"learn: {micro_tokens: 9223372036854775807}", "learn.micro_tokens"},
+        {"learn: {steps: 9223372036854775807}", "learn.steps"},
+        {"learn: {epochs: 1e300}", "learn.epochs"},
+        {"learn: {replay: {capacity: 9223372036854775807}}", "learn.replay.capacity"},
+        {"learn: {collectives: {bucket_mb: 1e300}}", "learn.collectives.bucket_mb"},
+        {"learn: {collectives: {timeout_seconds: 1e300}}", "learn.collectives.timeout_seconds"},
+        {"learn: {target: {every: 4294967306}}", "learn.target.every"},
+        {"checkpoint: {every_minutes: 1e300}", "checkpoint.every_minutes"},
+        {"checkpoint: {keep_last: 9223372036854775807}", "checkpoint.keep_last"},
+        {"watchdog: {seconds: 1e300}", "watchdog.seconds"},
+        {"threads: 2000000000", "threads"},
+        {"threads: 4294967297", "threads"},
+        {"prompt: {window: 2000000000}", "prompt.window"},
+        {"shards: {dialogues_per_shard: 9223372036854775807}", "shards.dialogues_per_shard"},
+        {"roles: {learners: 2147483647, preprocessors: 2147483647}", "roles."},
+        {"tokenizer: {train: {threads: 100000}}", "tokenizer.train.threads"},
+        {"seed: 9223372036854775808", "seed"}}) {
+    const auto e = error_of([&] { read(text); });
+    ASSERT_TRUE(e) << text;
+    EXPECT_EQ(e->exit_code(), 2);
+    EXPECT_NE(std::string(e->what()).find(key), std::string::npos) << e->what();
+  }
+}
+
+TEST(Experiment, LowerIsBetterForTheBiasUnlessSaidOtherwise) {
+  EXPECT_FALSE(read("").best.lower_is_better());
+  EXPECT_TRUE(read("best: {metric: bias}").best.lower_is_better());
+  EXPECT_FALSE(read("best: {metric: bias, mode: max}").best.lower_is_better());
+  EXPECT_TRUE(read("best: {metric: acc, mode: min}").best.lower_is_better());
+}
+
+}  // namespace
+}  // namespace straq::experiment
