@@ -1,11 +1,11 @@
-# straq_module(NAME [DEPS module…] [LIBS target…] [TENSORS])
+# straq_module(NAME [DEPS module…] [LIBS target…] [TENSORS | BARE])
 #
-# Makes the static library straq_NAME from every *.cpp below src/NAME. DEPS are modules that NAME may
-# include; TENSORS marks modules that hold libtorch tensors and share one precompiled header. A module
-# without TENSORS never sees a libtorch header and so builds in seconds.
+# Makes the static library straq_NAME from the sources under src/NAME. DEPS are modules that NAME may
+# include. TENSORS marks modules that hold libtorch tensors; a module without it never sees a
+# libtorch header. BARE marks sources with flags of their own: no precompiled header, no unity build.
 set(STRAQ_MODULES "" CACHE INTERNAL "")
 function(straq_module name)
-  cmake_parse_arguments(M "TENSORS" "" "DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(M "TENSORS;BARE" "" "DEPS;LIBS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
   set(target straq_${name})
   if(sources)
@@ -19,34 +19,56 @@ function(straq_module name)
   target_include_directories(${target} ${scope} ${CMAKE_SOURCE_DIR}/src)
   list(TRANSFORM M_DEPS PREPEND straq_)
   target_link_libraries(${target} ${scope} ${M_DEPS} ${M_LIBS})
-  if(M_TENSORS)
-    straq_reuse_pch(${target} "${sources}")
+  if(sources AND NOT M_BARE)
+    straq_unity(${target})
+    if(M_TENSORS)
+      straq_reuse_pch(${target} torch)
+    else()
+      straq_reuse_pch(${target} plain)
+    endif()
   endif()
   set(STRAQ_MODULES ${STRAQ_MODULES} ${name} CACHE INTERNAL "")
   set(STRAQ_TENSORS_${name} ${M_TENSORS} CACHE INTERNAL "")
 endfunction()
 
-# One precompiled header of libtorch for the whole project: a file that includes libtorch costs 16
-# seconds without it and a few with it.
-function(straq_reuse_pch target sources)
-  if(NOT sources)
-    return()
+# Most of a file's compile time goes into the templates of its headers, above all nlohmann's. Several
+# files compiled as one instantiate them once; more than a handful would leave cores idle.
+function(straq_unity target)
+  if(STRAQ_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE BATCH
+                          UNITY_BUILD_BATCH_SIZE ${STRAQ_UNITY_BATCH})
   endif()
-  if(NOT TARGET straq_torch_pch)
-    file(WRITE ${CMAKE_BINARY_DIR}/torch_pch.cpp "// carrier of the precompiled header\n")
-    add_library(straq_torch_pch OBJECT ${CMAKE_BINARY_DIR}/torch_pch.cpp)
-    target_link_libraries(straq_torch_pch PRIVATE straq_flags straq::torch)
-    target_precompile_headers(straq_torch_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/torch_pch.h)
+endfunction()
+
+# straq_reuse_pch(TARGET KIND)
+#
+# Gives TARGET the precompiled header cmake/KIND_pch.h, compiled once for the whole project. `plain`
+# is what the modules without tensors read; `torch` adds libtorch, of which a file reads 16 seconds
+# without it; `test` is `plain` and GoogleTest.
+function(straq_reuse_pch target kind)
+  set(libs nlohmann_json::nlohmann_json spdlog::spdlog)
+  if(kind STREQUAL "torch")
+    list(APPEND libs straq::torch)
+  elseif(kind STREQUAL "test")
+    list(APPEND libs GTest::gtest)
   endif()
-  target_precompile_headers(${target} REUSE_FROM straq_torch_pch)
+  set(carrier straq_${kind}_pch)
+  if(NOT TARGET ${carrier})
+    set(source ${CMAKE_BINARY_DIR}/${kind}_pch.cpp)
+    file(WRITE ${source} "// carrier of the precompiled header\n")
+    add_library(${carrier} OBJECT ${source})
+    target_link_libraries(${carrier} PRIVATE straq_flags ${libs})
+    target_precompile_headers(${carrier} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/${kind}_pch.h)
+  endif()
+  target_precompile_headers(${target} REUSE_FROM ${carrier})
   # CMake compiles programs with -fPIE and libraries with -fPIC; one header can serve only one.
   get_target_property(type ${target} TYPE)
   if(type STREQUAL "EXECUTABLE")
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
     target_compile_options(${target} PRIVATE -fPIC)
   endif()
-  # The interface flags of straq::torch must be the same for the header and for its users.
-  target_link_libraries(${target} PRIVATE straq::torch)
+  # The interface flags of these must be the same for the header and for its users.
+  target_link_libraries(${target} PRIVATE ${libs})
 endfunction()
 
 function(straq_program)
@@ -58,4 +80,6 @@ function(straq_program)
   list(TRANSFORM STRAQ_MODULES PREPEND straq_ OUTPUT_VARIABLE libs)
   target_link_libraries(straq PRIVATE straq_flags ${libs} CLI11::CLI11)
   target_compile_definitions(straq PRIVATE STRAQ_VERSION="${PROJECT_VERSION}")
+  straq_unity(straq)
+  straq_reuse_pch(straq torch)
 endfunction()

@@ -1,12 +1,8 @@
-// The libtorch headers that the tensor modules share, compiled once.
+// As plain_pch.h, and the libtorch headers that the tensor modules share.
 #pragma once
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/autograd/generated/variable_factories.h>
 
-#include <map>
-#include <memory>
-#include <string>
-#include <unordered_map>
-#include <vector>
+#include "plain_pch.h"

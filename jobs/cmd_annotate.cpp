@@ -10,13 +10,13 @@
 namespace straq::jobs {
 namespace {
 
-struct Options {
+struct AnnotateOptions {
   annotate::ExportOptions out;
   annotate::ImportOptions in;
   int count = 0;  // of raters without names
 };
 
-int export_sheets(Options o, const Common& common) {
+int export_sheets(AnnotateOptions o, const Common& common) {
   for (int r = 1; r <= o.count; ++r) o.out.raters.push_back("r" + std::to_string(r));
   const auto results = results::read_results(o.out.results);
   const auto plan = annotate::plan_ratings(results, o.out);
@@ -51,7 +51,7 @@ int export_sheets(Options o, const Common& common) {
   return 0;
 }
 
-int import_sheets(const Options& o, const Common& common) {
+int import_sheets(const AnnotateOptions& o, const Common& common) {
   const auto result = annotate::import_ratings(o.in);
   for (const auto& rater : result.absent) log::warn("annotate", "there is no sheet of {}", rater);
   if (common.json()) {
@@ -66,7 +66,7 @@ int import_sheets(const Options& o, const Common& common) {
 }  // namespace
 
 Command make_annotate(CLI::App& app, Common& common) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<AnnotateOptions>();
   auto* c = app.add_subcommand("annotate", "Ratings by people: blinded sheets out, filled ones in");
   c->require_subcommand(1);
   auto* out = c->add_subcommand("export", "Draw replies and write sheets, a form and the key");

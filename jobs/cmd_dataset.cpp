@@ -14,7 +14,7 @@ namespace {
 
 using namespace dialogue;
 
-struct Options {
+struct DatasetOptions {
   std::vector<std::string> paths;
   std::string config;
   std::vector<std::string> sets;
@@ -23,7 +23,7 @@ struct Options {
   std::string merge = "first";
 };
 
-DataConfig read_data_section(const Options& o) {
+DataConfig read_data_section(const DatasetOptions& o) {
   config::Value root = config::load_config(o.config);
   for (const auto& s : o.sets) config::apply_set(root, s);
   const config::Value* section = root.find("data");
@@ -45,7 +45,7 @@ MergeLabel parse_merge_label(const std::string& name) {
 }
 
 // Every path is a split named by its stem, of a corpus named by its folder.
-Splits load_paths(const Options& o, MergeLabel merge) {
+Splits load_paths(const DatasetOptions& o, MergeLabel merge) {
   Splits out{StrategySet::load(o.strategies), {}};
   for (const auto& path : o.paths) {
     Split split;
@@ -59,7 +59,7 @@ Splits load_paths(const Options& o, MergeLabel merge) {
   return out;
 }
 
-int stats(const Options& o, const Common& common) {
+int stats(const DatasetOptions& o, const Common& common) {
   if (o.config.empty() == o.paths.empty()) {
     fail_input("name corpus files, or a config with --config", "straq dataset stats --help");
   }
@@ -80,7 +80,7 @@ int stats(const Options& o, const Common& common) {
   return 0;
 }
 
-int validate(const Options& o, const Common& common) {
+int validate(const DatasetOptions& o, const Common& common) {
   const auto problems =
       find_problems(o.paths, parse_format(o.format), StrategySet::load(o.strategies));
   Table table;
@@ -100,7 +100,7 @@ int validate(const Options& o, const Common& common) {
 Command make_dataset(CLI::App& app, Common& common) {
   CLI::App* dataset = app.add_subcommand("dataset", "statistics and checks of corpora");
   dataset->require_subcommand(1);
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<DatasetOptions>();
 
   CLI::App* stats_app = dataset->add_subcommand(
       "stats", "strategies, emotions, problems, sizes and decisions of corpora");

@@ -7,14 +7,14 @@
 namespace straq::jobs {
 namespace {
 
-struct Options {
+struct ModelOptions {
   std::string path, out, dtype, max_file;
   model::ConvertOptions convert;
   model::InitialiseOptions init;
   bool all_tensors = false;
 };
 
-void add_output(CLI::App& cmd, Options& o, std::string& tokenizer, bool& overwrite,
+void add_output(CLI::App& cmd, ModelOptions& o, std::string& tokenizer, bool& overwrite,
                 const char* as_default) {
   cmd.add_option("--out", o.out, "folder for the result")->required();
   cmd.add_option("--dtype", o.dtype,
@@ -28,7 +28,7 @@ void add_output(CLI::App& cmd, Options& o, std::string& tokenizer, bool& overwri
 }  // namespace
 
 Command make_model(CLI::App& app, Common& common) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ModelOptions>();
   CLI::App* cmd = app.add_subcommand("model", "import, export, initialise and inspect weights");
   cmd->require_subcommand(1);
   cmd->footer(

@@ -12,7 +12,7 @@ namespace {
 
 using namespace metrics;
 
-struct Options {
+struct ScoreOptions {
   std::string hypotheses;
   std::vector<std::string> references;
   std::string tokenize = "nltk", bleu = "method3";
@@ -21,7 +21,7 @@ struct Options {
   bool pairs = false;
 };
 
-ResponseOptions response_options(const Options& o) {
+ResponseOptions response_options(const ScoreOptions& o) {
   ResponseOptions out;
   if (o.tokenize == "whitespace") out.tokenization = Tokenization::whitespace;
   if (o.bleu == "coco") out.bleu = BleuVariant::coco;
@@ -100,7 +100,7 @@ void print_pairs(const std::vector<ResponsePair>& pairs, const ResponseOptions& 
   }
 }
 
-int score(const Options& o, const Common& common) {
+int score(const ScoreOptions& o, const Common& common) {
   const auto pairs = read_responses(o.hypotheses, o.references);
   const ResponseOptions options = response_options(o);
   if (o.pairs) {
@@ -124,7 +124,7 @@ int score(const Options& o, const Common& common) {
 }  // namespace
 
 Command make_score(CLI::App& app, Common& common) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ScoreOptions>();
   auto* c = app.add_subcommand("score", "BLEU, ROUGE-L, Dist-n, CIDEr and F1 of replies");
   c->add_option("--hyp", o->hypotheses,
                 "replies: text, one a line, or JSON rows with ids, told by what the file holds")

@@ -17,7 +17,7 @@
 namespace straq::jobs {
 namespace {
 
-struct Options {
+struct SweepOptions {
   ConfigArgument config;
   int point = -1;
   std::string points;
@@ -31,13 +31,13 @@ void require_sweep(const std::string& path, const config::Value& root) {
 }
 
 // The points that --point and --points name; nothing: all.
-std::optional<std::vector<std::size_t>> chosen(const Options& o, std::size_t count) {
+std::optional<std::vector<std::size_t>> chosen(const SweepOptions& o, std::size_t count) {
   if (!o.points.empty()) return experiment::parse_indices(o.points, count, "--points");
   if (o.point >= 0) return experiment::parse_indices(std::to_string(o.point), count, "--point");
   return std::nullopt;
 }
 
-int print_status(const Options& o, const Common& common) {
+int print_status(const SweepOptions& o, const Common& common) {
   const config::Value root = o.config.load();
   require_sweep(o.config.path, root);
   const auto experiment = experiment::read_experiment(root);
@@ -72,7 +72,7 @@ std::optional<experiment::EpochSize> measure_train(const dialogue::DataConfig& d
 
 constexpr std::int64_t kAssumedDecisions = 12000;
 
-int print_list(const Options& o, const Common& common) {
+int print_list(const SweepOptions& o, const Common& common) {
   const config::Value root = o.config.load();
   require_sweep(o.config.path, root);
   experiment::check_settings(root, {});
@@ -120,7 +120,7 @@ int print_list(const Options& o, const Common& common) {
 }  // namespace
 
 Command make_sweep(CLI::App& app, Common& common) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<SweepOptions>();
   auto* c = app.add_subcommand("sweep", "Train the points of a sweep, in one job or in many");
   o->config.add_to(*c);
   auto* point = c->add_option("--point", o->point, "only this one, by its index: for a job array")

@@ -11,7 +11,7 @@
 namespace straq::jobs {
 namespace {
 
-struct Options {
+struct TokenizerOptions {
   text::TrainOptions train;
   std::string kind = "byte_bpe", split = "llama3", model = "bpe", out, path, input = "text";
   std::vector<std::string> files;
@@ -33,7 +33,7 @@ Table describe(const std::string& path, const text::Tokenizer& tokenizer) {
   return table;
 }
 
-int train(Options& o, const Common& common) {
+int train(TokenizerOptions& o, const Common& common) {
   using namespace text;
   o.train.kind = o.kind == "byte_bpe" ? TokenizerKind::byte_bpe : TokenizerKind::sentencepiece;
   o.train.split = o.split == "gpt2" ? SplitStyle::gpt2 : SplitStyle::llama3;
@@ -55,7 +55,7 @@ int train(Options& o, const Common& common) {
 }
 
 // One line in, one line out, so that a program can talk to it through pipes.
-int encode(const Options& o, const Common& common) {
+int encode(const TokenizerOptions& o, const Common& common) {
   const auto tokenizer = text::open_tokenizer(o.path);
   std::ios::sync_with_stdio(false);
   std::string line, out;
@@ -95,7 +95,7 @@ int encode(const Options& o, const Common& common) {
 }  // namespace
 
 Command make_tokenizer(CLI::App& app, Common& common) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<TokenizerOptions>();
   CLI::App* cmd = app.add_subcommand("tokenizer", "train, use and inspect tokenizers");
   cmd->require_subcommand(1);
   cmd->footer(

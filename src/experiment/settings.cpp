@@ -39,11 +39,11 @@ struct Reason {
   std::string why, needs;
   bool mistake = false;
 };
-using operate::Verdict = std::optional<Reason>;  // none: the setting matters
+using Verdict = std::optional<Reason>;  // none: the setting matters
 
 struct Rule {
   std::string key;  // "learn.neg." is all that is below
-  operate::Verdict (*idle)(const Facts&, const std::string& key);
+  Verdict (*idle)(const Facts&, const std::string& key);
 
   bool covers(const std::string& k) const {
     return key.back() == '.' ? k.rfind(key, 0) == 0 : k == key;
@@ -60,26 +60,26 @@ bool alone(const Facts& f) {
   return f.context.world == 1;
 }
 
-operate::Verdict official_only(const Facts& f, const std::string&) {
+Verdict official_only(const Facts& f, const std::string&) {
   if (f.config.data.split == dialogue::SplitMode::official) return {};
   return Reason{"data.split cuts data.source", "set data.split: official"};
 }
-operate::Verdict drawn_only(const Facts& f, const std::string&) {
+Verdict drawn_only(const Facts& f, const std::string&) {
   if (f.config.data.split != dialogue::SplitMode::official) return {};
   return Reason{"data.split: official takes data.train, data.valid and data.test as they are",
                 "set data.split: ratio or sample_level"};
 }
-operate::Verdict byte_bpe_only(const Facts& f, const std::string&) {
+Verdict byte_bpe_only(const Facts& f, const std::string&) {
   const auto& train = f.config.tokenizer.train;
   if (!train || train->kind == text::TokenizerKind::byte_bpe) return {};
   return Reason{"tokenizer.train.kind is sentencepiece", "set tokenizer.train.kind: byte_bpe"};
 }
-operate::Verdict sentencepiece_only(const Facts& f, const std::string&) {
+Verdict sentencepiece_only(const Facts& f, const std::string&) {
   const auto& train = f.config.tokenizer.train;
   if (!train || train->kind == text::TokenizerKind::sentencepiece) return {};
   return Reason{"tokenizer.train.kind is byte_bpe", "set tokenizer.train.kind: sentencepiece"};
 }
-operate::Verdict pretrain_only(const Facts& f, const std::string&) {
+Verdict pretrain_only(const Facts& f, const std::string&) {
   if (pretrains(f)) return {};
   if (f.wrote("pretrain.epochs") || f.wrote("pretrain.steps")) {
     return Reason{"pretrain.epochs and pretrain.steps are 0: there is no such stage",
@@ -88,19 +88,19 @@ operate::Verdict pretrain_only(const Facts& f, const std::string&) {
   return Reason{"the stage has neither pretrain.epochs nor pretrain.steps", "set one of them",
                 /*mistake=*/true};
 }
-operate::Verdict pretrain_epochs(const Facts& f, const std::string&) {
+Verdict pretrain_epochs(const Facts& f, const std::string&) {
   if (f.config.pretrain.steps == 0) return {};
   return Reason{"pretrain.steps goes first", "set pretrain.steps: 0"};
 }
-operate::Verdict learn_epochs(const Facts& f, const std::string&) {
+Verdict learn_epochs(const Facts& f, const std::string&) {
   if (f.config.learn.steps == 0) return {};
   return Reason{"learn.steps goes first", "set learn.steps: 0"};
 }
-operate::Verdict bellman_weight(const Facts& f, const std::string& key) {
+Verdict bellman_weight(const Facts& f, const std::string& key) {
   if (f.config.learn.planner != learn::PlannerKind::ce || f.text(key) == "0") return {};
   return Reason{"learn.planner: ce trains with cross-entropy instead", "set learn.planner: q"};
 }
-operate::Verdict bellman_only(const Facts& f, const std::string& key) {
+Verdict bellman_only(const Facts& f, const std::string& key) {
   if (bellman(f)) return {};
   const std::string returns = key == "learn.gamma" || key == "learn.reward.expert"
                                   ? " (but for the returns that predictions report)"
@@ -111,23 +111,23 @@ operate::Verdict bellman_only(const Facts& f, const std::string& key) {
   }
   return Reason{"learn.objective.bellman is 0" + returns, "set learn.objective.bellman above 0"};
 }
-operate::Verdict next_states_only(const Facts& f, const std::string&) {
+Verdict next_states_only(const Facts& f, const std::string&) {
   if (f.config.learn.gamma > 0) return {};
   return Reason{"learn.gamma is 0: next states count for nothing", "set learn.gamma above 0"};
 }
-operate::Verdict huber_only(const Facts& f, const std::string&) {
+Verdict huber_only(const Facts& f, const std::string&) {
   if (f.config.learn.loss == learn::LossKind::huber) return {};
   return Reason{"learn.loss is mse", "set learn.loss: huber"};
 }
-operate::Verdict negatives_only(const Facts& f, const std::string&) {
+Verdict negatives_only(const Facts& f, const std::string&) {
   if (f.config.learn.neg.ratio > 0) return {};
   return Reason{"learn.neg.ratio is 0: no negatives are drawn", "set learn.neg.ratio above 0"};
 }
-operate::Verdict cql_only(const Facts& f, const std::string&) {
+Verdict cql_only(const Facts& f, const std::string&) {
   if (f.config.learn.cql.alpha > 0) return {};
   return Reason{"learn.cql.alpha is 0", "set learn.cql.alpha above 0"};
 }
-operate::Verdict nccl_only(const Facts& f, const std::string&) {
+Verdict nccl_only(const Facts& f, const std::string&) {
   const auto backend = f.config.learn.collectives.backend;
   if (!comm::kNcclBuilt) return Reason{"it is NCCL's, which this build has not", "build with CUDA"};
   if (backend == comm::Backend::nccl) return {};
@@ -135,46 +135,46 @@ operate::Verdict nccl_only(const Facts& f, const std::string&) {
   return Reason{"it is NCCL's, and gradients do not travel by it here",
                 "set learn.collectives.backend: nccl, and model.device: cuda"};
 }
-operate::Verdict several_ranks_only(const Facts& f, const std::string& key) {
+Verdict several_ranks_only(const Facts& f, const std::string& key) {
   if (!alone(f) || f.text(key) == "false") return {};
   return Reason{"one process does everything", "start the ranks with mpirun or srun"};
 }
 // One process is one learner, and makes the shards too: asking for that is no mistake.
-operate::Verdict roles(const Facts& f, const std::string& key) {
+Verdict roles(const Facts& f, const std::string& key) {
   if (f.text(key) == "0" || f.text(key) == "1") return {};
   return several_ranks_only(f, key);
 }
-operate::Verdict periodic_only(const Facts& f, const std::string&) {
+Verdict periodic_only(const Facts& f, const std::string&) {
   if (f.config.checkpoint.periodic()) return {};
   return Reason{"checkpoint.every_steps and checkpoint.every_minutes are 0",
                 "set one of them above 0"};
 }
-operate::Verdict keep_every(const Facts& f, const std::string& key) {
+Verdict keep_every(const Facts& f, const std::string& key) {
   if (f.config.checkpoint.every_steps > 0 || f.text(key) == "0") return {};
   return Reason{"checkpoints come by minutes, at any step", "set checkpoint.every_steps above 0"};
 }
-operate::Verdict evaluates_only(const Facts& f, const std::string&) {
+Verdict evaluates_only(const Facts& f, const std::string&) {
   if (!f.config.evaluate.splits.empty()) return {};
   return Reason{"evaluate.splits is empty", "name a split in evaluate.splits"};
 }
-operate::Verdict evaluate_every_epochs(const Facts& f, const std::string&) {
+Verdict evaluate_every_epochs(const Facts& f, const std::string&) {
   if (f.config.evaluate.every_steps == 0) return {};
   return Reason{"evaluate.every_steps goes first", "set evaluate.every_steps: 0"};
 }
-operate::Verdict during_training_only(const Facts& f, const std::string&) {
+Verdict during_training_only(const Facts& f, const std::string&) {
   if (f.config.evaluate.during_training()) return {};
   return Reason{"nothing is evaluated while training goes on",
                 "set evaluate.every_steps or evaluate.every_epochs above 0"};
 }
-operate::Verdict random_weights_only(const Facts& f, const std::string&) {
+Verdict random_weights_only(const Facts& f, const std::string&) {
   if (f.config.model.from.empty()) return {};
   return Reason{"model.from brings its own shape", "leave model.from out for random weights"};
 }
-operate::Verdict simulates_only(const Facts& f, const std::string&) {
+Verdict simulates_only(const Facts& f, const std::string&) {
   if (!f.config.simulate.config.empty()) return {};
   return Reason{"simulate.config is not set, so no corpus is made", "set simulate.config"};
 }
-operate::Verdict nothing_yet(const Facts&, const std::string&) {
+Verdict nothing_yet(const Facts&, const std::string&) {
   return Reason{"nothing writes replies in this version", "leave it out"};
 }
 
@@ -245,7 +245,7 @@ const std::vector<Rule>& rules() {
   return table;
 }
 
-operate::Verdict idle_reason(const Facts& f, const std::string& key) {
+Verdict idle_reason(const Facts& f, const std::string& key) {
   for (const Rule& rule : rules()) {
     if (!rule.covers(key)) continue;
     if (auto reason = rule.idle(f, key)) return reason;

@@ -52,15 +52,15 @@ std::vector<std::vector<std::string>> parse_csv(const std::string& text) {
   return records;
 }
 
-const config::Value* find_dotted(const config::Value& root, const std::string& key) {
+const config::Value* at_dotted(const config::Value& root, const std::string& key) {
   const auto dot = key.find('.');
   const config::Value* child = root.find(key.substr(0, dot));
   if (child == nullptr || dot == std::string::npos) return child;
-  return find_dotted(*child, key.substr(dot + 1));
+  return at_dotted(*child, key.substr(dot + 1));
 }
 
 std::string scalar_of(const config::Value& root, const std::string& key) {
-  const config::Value* v = find_dotted(root, key);
+  const config::Value* v = at_dotted(root, key);
   return v != nullptr && v->kind == config::Value::Kind::scalar ? v->scalar : "";
 }
 

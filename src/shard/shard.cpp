@@ -13,7 +13,7 @@
 namespace straq::shard {
 namespace {
 
-constexpr const char* kFormat = "straq-shard";
+constexpr const char* kShardFormat = "straq-shard";
 // Sums of two of them do not overflow.
 constexpr std::int64_t kMostCount = std::int64_t{1} << 53;
 
@@ -46,7 +46,7 @@ std::int64_t count_in(const H5Reader& in, const char* name, std::int64_t most) {
 }
 
 ShardHeader read_header(const H5Reader& in) {
-  if (!in.has_attribute("format") || in.text("format") != kFormat) {
+  if (!in.has_attribute("format") || in.text("format") != kShardFormat) {
     throw Unreadable{"it is an HDF5 file, but not a shard of this program"};
   }
   const std::int64_t version = in.number("format_version");
@@ -231,7 +231,7 @@ ShardRecord write_shard(const std::string& path, const ShardHeader& h,
     throw std::logic_error("write_shard " + path + ": " + e.reason);
   }
   H5Writer out(path, storage);
-  out.attribute("format", kFormat);
+  out.attribute("format", kShardFormat);
   out.attribute("format_version", kShardVersion);
   out.attribute("key", h.key);
   out.attribute("source", h.source);

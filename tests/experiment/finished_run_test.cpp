@@ -31,7 +31,7 @@ void finish_run(const results::RunFolder& run, const config::Value& config,
   run.finish();
 }
 
-TEST(results::RunFolder, AFinishedRunIsKeptAndOneOfOtherInputsRefusedByName) {
+TEST(RunFolder, AFinishedRunIsKeptAndOneOfOtherInputsRefusedByName) {
   TemporaryFolder folder;
   const results::RunFolder run(folder.path("p"));
   const auto config = config::parse_yaml("name: x\nresults: a\n", "c.yaml");
@@ -49,7 +49,7 @@ TEST(results::RunFolder, AFinishedRunIsKeptAndOneOfOtherInputsRefusedByName) {
   EXPECT_NE(e->hint().find("--continue-anyway"), std::string::npos);
 }
 
-TEST(results::RunFolder, WhatIsTakenAnywayIsNotedOnce) {
+TEST(RunFolder, WhatIsTakenAnywayIsNotedOnce) {
   TemporaryFolder folder;
   const results::RunFolder run(folder.path("p"));
   const auto config = config::parse_yaml("name: x\n", "c.yaml");
@@ -63,7 +63,7 @@ TEST(results::RunFolder, WhatIsTakenAnywayIsNotedOnce) {
 }
 
 // A run of a version that noted no inputs counts by what its config's keys mean today.
-TEST(results::RunFolder, AFinishedRunOfAnOlderVersionIsStillTheSameRun) {
+TEST(RunFolder, AFinishedRunOfAnOlderVersionIsStillTheSameRun) {
   TemporaryFolder folder;
   const results::RunFolder run(folder.path("p"));
   run.begin(config::parse_yaml("name: x\nlearn: {gamma: 0.5}\n", "c.yaml"));

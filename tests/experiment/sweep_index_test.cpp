@@ -32,7 +32,7 @@ void finish(const TemporaryFolder& folder, const std::string& name, const std::s
   run.finish();
 }
 
-TEST(results::SweepIndex, AnotherConfigOfTheSameNameKeepsRowsAndParameters) {
+TEST(SweepIndex, AnotherConfigOfTheSameNameKeepsRowsAndParameters) {
   TemporaryFolder folder;
   for (const auto& p : points_of(kGammas)) finish(folder, p.name, "seed: 1\n");
   results::write_index(folder.path(), points_of(kGammas));
@@ -45,7 +45,7 @@ TEST(results::SweepIndex, AnotherConfigOfTheSameNameKeepsRowsAndParameters) {
   EXPECT_EQ(read_file(folder.path("index.csv")), before + "seed-1,done,0.85,1,,\n");
 }
 
-TEST(results::SweepIndex, AnotherSweepAddsItsParameters) {
+TEST(SweepIndex, AnotherSweepAddsItsParameters) {
   TemporaryFolder folder;
   for (const auto& p : points_of(kGammas)) finish(folder, p.name, "learn: {lr: 1.0e-3}\nseed: 1\n");
   results::write_index(folder.path(), points_of(kGammas));
@@ -61,7 +61,7 @@ TEST(results::SweepIndex, AnotherSweepAddsItsParameters) {
 }
 
 // The file of a version that left nothing but index.csv.
-TEST(results::SweepIndex, RowsOfAnOlderVersionStay) {
+TEST(SweepIndex, RowsOfAnOlderVersionStay) {
   TemporaryFolder folder;
   finish(folder, "gamma-0.5_seed-1", "seed: 1\n");
   write_file_atomic(folder.path("index.csv"),
@@ -77,7 +77,7 @@ TEST(results::SweepIndex, RowsOfAnOlderVersionStay) {
       << "of what has a folder";
 }
 
-TEST(results::SweepIndex, OfASweepWhoseValuesWereChangedWhatWasRunStays) {
+TEST(SweepIndex, OfASweepWhoseValuesWereChangedWhatWasRunStays) {
   TemporaryFolder folder;
   results::write_index(folder.path(), points_of(kGammas));
   finish(folder, "gamma-0_seed-1", "seed: 1\n");
@@ -95,7 +95,7 @@ TEST(results::SweepIndex, OfASweepWhoseValuesWereChangedWhatWasRunStays) {
 }
 
 // Points that wait for another sweep are not lost while a run of one point writes.
-TEST(results::SweepIndex, PointsThatWereNotBegunStay) {
+TEST(SweepIndex, PointsThatWereNotBegunStay) {
   TemporaryFolder folder;
   results::write_index(folder.path(), points_of(kGammas));
   results::write_index(folder.path(), points_of("seed: 1"));
@@ -104,7 +104,7 @@ TEST(results::SweepIndex, PointsThatWereNotBegunStay) {
   EXPECT_NE(index.find("gamma-0.5_seed-2,missing,0.5,2"), std::string::npos) << index;
 }
 
-TEST(results::SweepIndex, TwoSweepsAtOnceLoseNothingOfEachOther) {
+TEST(SweepIndex, TwoSweepsAtOnceLoseNothingOfEachOther) {
   TemporaryFolder folder;
   const std::vector<std::string> sweeps = {
       "sweep: {grid: {learn.gamma: [0, 0.5]}, seeds: [1, 2, 3, 4]}",
@@ -140,7 +140,7 @@ TEST(results::SweepIndex, TwoSweepsAtOnceLoseNothingOfEachOther) {
 }
 
 // Twice the points, twice the folders that are looked at, not four times.
-TEST(results::SweepIndex, LooksAtTheFoldersThatChanged) {
+TEST(SweepIndex, LooksAtTheFoldersThatChanged) {
   std::int64_t looks[2] = {};
   for (int size = 0; size < 2; ++size) {
     TemporaryFolder folder;
@@ -166,7 +166,7 @@ TEST(results::SweepIndex, LooksAtTheFoldersThatChanged) {
   EXPECT_LE(looks[1], 2 * looks[0] + 10);
 }
 
-TEST(results::SweepIndex, AnIndexThatCannotBeWrittenIsAnErrorAndThenMadeUpFor) {
+TEST(SweepIndex, AnIndexThatCannotBeWrittenIsAnErrorAndThenMadeUpFor) {
   TemporaryFolder folder;
   const auto points = points_of(kGammas);
   fs::create_directories(folder.path("index.csv/in/the/way"));

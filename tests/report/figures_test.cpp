@@ -8,7 +8,7 @@
 #include <filesystem>
 
 #include "report/report.h"
-#include "tests/report/golden.h"
+#include "tests/results/golden.h"
 
 namespace straq::report {
 namespace {
@@ -25,7 +25,7 @@ std::string sweep_in(const TemporaryFolder& root) {
     for (int seed = 1; seed <= 3; ++seed) {
       const std::string point = std::string("g") + gamma + "-" + std::to_string(seed);
       index += point + ",done," + gamma + "," + std::to_string(seed) + ",\n";
-      golden::finished_run(e + "/" + point, seed);
+      results::golden::finished_run(e + "/" + point, seed);
       write_file_atomic(e + "/" + point + "/config.yaml",
                         "learn:\n  reward: {kind: imitation}\n  planner: q\n");
       if (gamma[2] == '5' && seed > 1) continue;
@@ -78,7 +78,7 @@ TEST(SensitivityFigure, BarsOfRepliesCountTheRunsThatHaveReplies) {
 TEST(SensitivityFigure, DecisionsOfAllRunsAreCountedNotOfTheLast) {
   TemporaryFolder root;
   const std::string results = sweep_in(root);
-  auto short_run = golden::evaluation(2);
+  auto short_run = results::golden::evaluation(2);
   short_run.splits[0].second.strategy.n = 12;
   metrics::write_evaluation(results + "/gamma/g0.5-1/evaluation.json", short_run);
   const auto figures = sensitivity_figures(results::read_results(results), "learn.gamma");
@@ -167,7 +167,7 @@ TEST(MissingFigures, WhatIsDrawnIsNotMissingAndCarriesThePapersNumber) {
   o.paper = source_path("configs/paper_reference.yaml");
   o.out = root.path("out");
   o.gnuplot = root.path("none");
-  const auto r = write_report(golden::make(root), o);
+  const auto r = write_report(results::golden::make(root), o);
   EXPECT_FALSE(has(r.missing_figures, "Figure 3 (paper), loss"));
   EXPECT_FALSE(has(r.missing_figures, "Figure 4 (paper)"));
   EXPECT_FALSE(has(r.missing_figures, "Figure 5 (paper), sensitivity to discount (γ): "));
@@ -190,7 +190,7 @@ TEST(MissingFigures, WhatIsDrawnIsNotMissingAndCarriesThePapersNumber) {
 
 TEST(MissingFigures, ASweepThatIsPlannedButNotEvaluatedSaysSo) {
   TemporaryFolder root;
-  golden::finished_run(root.path("results/x/a"), 2);
+  results::golden::finished_run(root.path("results/x/a"), 2);
   write_file_atomic(root.path("results/x/index.csv"),
                     "point,state,model.shape,seed,reason\na,done,tiny,1,\nb,missing,small,1,\n");
   const results::Results r = results::read_results(root.path("results"));

@@ -7,7 +7,7 @@
 
 #include "core/files/files.h"
 #include "report/report.h"
-#include "tests/report/golden.h"
+#include "tests/results/golden.h"
 #include "tests/testing.h"
 
 namespace straq::report {
@@ -153,7 +153,7 @@ class Elsewhere {
 
 TEST(PaperReference, AReportFromAnotherFolderHasThePapersNumbers) {
   TemporaryFolder root;
-  golden::finished_run(root.path("results/x/a"), 2);
+  results::golden::finished_run(root.path("results/x/a"), 2);
   ReportOptions o;
   o.gnuplot = root.path("none");
   const auto table1 = [&] {
@@ -180,7 +180,7 @@ TEST(PaperReference, AReportFromAnotherFolderHasThePapersNumbers) {
 void leak_run(const TemporaryFolder& root, const std::string& split, int seed, int right) {
   const std::string point = split + "-" + std::to_string(seed);
   const std::string to = root.path("results/leak/" + point);
-  golden::finished_run(to, right);
+  results::golden::finished_run(to, right);
   write_file_atomic(to + "/config.yaml", "seed: " + std::to_string(seed) + "\ndata: {split: " +
                                              split + "}\nlearn: {steps: 100}\n");
 }
@@ -220,7 +220,8 @@ TEST(Findings, TheSplitsLeakIsMeasuredSeedBySeed) {
   // +25, 0, +25: mean 16.67, sd 14.43, t of two degrees 4.3027 * 14.43 / sqrt(3) = 35.86.
   EXPECT_EQ(t.rows[2][6].text, "+16.67 ±35.86 (sd 14.43)");
   EXPECT_NEAR(t.rows[2][6].value["low"].get<double>(), 16.6667 - 35.8554, 1e-3);
-  const double markov = 100 * golden::evaluation(1).baselines[0].second.back().strategy.acc;
+  const double markov =
+      100 * results::golden::evaluation(1).baselines[0].second.back().strategy.acc;
   EXPECT_EQ(t.rows[0][9].text, Cell::real(markov, 2).text + " (sd 0.00)");
   ASSERT_GE(t.notes.size(), 2u);
   EXPECT_NE(t.notes[0].find("no leak can be told from the spread over seeds"), std::string::npos);

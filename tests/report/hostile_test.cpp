@@ -10,7 +10,7 @@
 #include "report/figures/figures.h"
 #include "report/report.h"
 #include "report/report_files.h"
-#include "tests/report/golden.h"
+#include "tests/results/golden.h"
 
 namespace straq::report {
 namespace {
@@ -73,7 +73,7 @@ TEST(HostileResults, EveryFileIsNamedAndTheReportGoesOn) {
   write_file_atomic(root.path("results/x/bad/responses/many.json"),
                     nlohmann::json{{"strategies", many}}.dump());
   fs::create_directories(root.path("results/x/bad/config.yaml"));
-  golden::finished_run(root.path("results/x/good"), 2);
+  results::golden::finished_run(root.path("results/x/good"), 2);
   write_file_atomic(root.path("results/x/good/provenance.json"),
                     "\xEF\xBB\xBF{\"note\": \"\xE9\"}");
 
@@ -96,7 +96,7 @@ TEST(HostileResults, EveryFileIsNamedAndTheReportGoesOn) {
 
 TEST(HostileResults, RepliesBecomeNoFormulasLinksOrPictures) {
   TemporaryFolder root;
-  golden::finished_run(root.path("results/x/a"), 2);
+  results::golden::finished_run(root.path("results/x/a"), 2);
   const char* replies[] = {"=HYPERLINK(\"http://h.example\")",
                            "\t=1+1",
                            " @x",
@@ -140,7 +140,7 @@ TEST(HostileResults, LatexTakesNothingOfAStrangersBytes) {
 
 TEST(ReportFiles, OnlyFilesThatAReportWritesAreRemoved) {
   TemporaryFolder root;
-  golden::finished_run(root.path("results/x/a"), 2);
+  results::golden::finished_run(root.path("results/x/a"), 2);
   const std::string out = root.path("out");
   const std::vector<std::string> precious = {"notes.md",          "thesis.tex",  "tables/data.xlsx",
                                              "figures/photo.jpg", "keep/me.csv", "report.json.bak"};
@@ -181,14 +181,14 @@ TEST(ReportFiles, AFolderBehindALinkIsNotReachedInto) {
 
 TEST(ReportFiles, ARunWithAStrangersReportJsonIsStillARun) {
   TemporaryFolder root;
-  golden::finished_run(root.path("results/x/a"), 2);
+  results::golden::finished_run(root.path("results/x/a"), 2);
   write_file_atomic(root.path("results/x/a/report.json"), "{\"mine\": true}");
   EXPECT_EQ(results::read_results(root.path("results")).runs().size(), 1u);
 }
 
 // All decisions of one dialogue.
 void one_dialogue_run(const std::string& folder, int right) {
-  auto rows = golden::rows(right);
+  auto rows = results::golden::rows(right);
   int i = 0;
   for (auto& p : rows) {
     p.dialogue = "d/0";
@@ -199,7 +199,7 @@ void one_dialogue_run(const std::string& folder, int right) {
   metrics::EvaluationOptions o;
   o.strategy.strategies = 4;
   o.bootstrap.replicates = 50;
-  auto e = golden::evaluation(right);
+  auto e = results::golden::evaluation(right);
   e.splits[0].second = metrics::evaluate_predictions(rows, o);
   e.baselines[0].second = metrics::baseline_reports(rows, rows, o);
   write_file_atomic(folder + "/config.yaml", "seed: 1\n");
@@ -244,7 +244,7 @@ TEST(OneDialogue, AGroupOfTheCalibrationFigureHasNoBarOfWidthNothing) {
   TemporaryFolder root;
   one_dialogue_run(root.path("results/x/a"), 3);
   const results::Results results = results::read_results(root.path("results"));
-  auto rows = golden::rows(3);
+  auto rows = results::golden::rows(3);
   for (auto& p : rows) p.dialogue = "d/0";
   const auto figures = decision_figures(*results.runs()[0], "test", rows);
   const auto it = std::find_if(figures.begin(), figures.end(),

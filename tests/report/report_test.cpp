@@ -9,7 +9,7 @@
 #include "report/figures/gnuplot.h"
 #include "report/page/html.h"
 #include "report/tables/tables.h"
-#include "tests/report/golden.h"
+#include "tests/results/golden.h"
 
 namespace straq::report {
 namespace {
@@ -74,7 +74,7 @@ void expect_self_contained(const std::string& html) {
 TEST(Report, GoldenFolderBecomesTablesFiguresAndOnePage) {
   if (!gnuplot_version("gnuplot")) GTEST_SKIP() << "gnuplot is not installed";
   TemporaryFolder root;
-  const std::string results = golden::make(root);
+  const std::string results = results::golden::make(root);
   ReportOptions o = options();
   o.out = root.path("out");
   const ReportResult r = write_report(results, o);
@@ -119,7 +119,7 @@ TEST(Report, GoldenFolderBecomesTablesFiguresAndOnePage) {
 
 TEST(Report, TheSameFolderGivesTheSamePage) {
   TemporaryFolder root;
-  const std::string results = golden::make(root);
+  const std::string results = results::golden::make(root);
   ReportOptions o = options();
   o.out = root.path("a");
   const std::string first = read_file(write_report(results, o).html);
@@ -132,7 +132,7 @@ TEST(Report, WithoutGnuplotTablesAreCompleteAndThePageSaysWhatIsMissing) {
   ReportOptions o = options();
   o.out = root.path("out");
   o.gnuplot = root.path("no-such-gnuplot");
-  const ReportResult r = write_report(golden::make(root), o);
+  const ReportResult r = write_report(results::golden::make(root), o);
   ASSERT_EQ(r.warnings.size(), 1u);
   EXPECT_NE(r.warnings[0].find("gnuplot-nox"), std::string::npos);
   EXPECT_EQ(r.figures, 0);
@@ -150,7 +150,7 @@ TEST(Report, AFailingGnuplotIsQuotedAndLeavesNoHalfPicture) {
                     "#!/bin/sh\n[ \"$1\" = --version ] && exit 0\n"
                     "echo half > \"${1%.gp}.svg\"\necho 'no such terminal' >&2\nexit 1\n");
   fs::permissions(root.path("bad-gnuplot"), fs::perms::owner_all);
-  golden::finished_run(root.path("results/x/a"), 2);
+  results::golden::finished_run(root.path("results/x/a"), 2);
   ReportOptions o = options();
   o.out = root.path("out");
   o.gnuplot = root.path("bad-gnuplot");
@@ -162,8 +162,8 @@ TEST(Report, AFailingGnuplotIsQuotedAndLeavesNoHalfPicture) {
 
 TEST(Report, ASecondReportRemovesOnlyItsOwnOldFiles) {
   TemporaryFolder root;
-  golden::finished_run(root.path("results/x/a"), 2);
-  golden::finished_run(root.path("results/x/b"), 2);
+  results::golden::finished_run(root.path("results/x/a"), 2);
+  results::golden::finished_run(root.path("results/x/b"), 2);
   ReportOptions o = options();
   o.gnuplot = root.path("none");
   write_report(root.path("results"), o);
@@ -202,14 +202,14 @@ TEST(Report, MoreRunsThanFiguresAreNamed) {
   o.out = root.path("out");
   o.gnuplot = root.path("none");
   o.most_run_figures = 1;
-  const auto r = write_report(golden::make(root), o);
+  const auto r = write_report(results::golden::make(root), o);
   ASSERT_EQ(r.warnings.size(), 2u);
   EXPECT_EQ(r.warnings[0].rfind("The own figures of 4 runs, from gamma/g90-1 on", 0), 0u);
 }
 
 TEST(Report, AnUnwritableFolderIsAnError) {
   TemporaryFolder root;
-  golden::finished_run(root.path("results/x/a"), 2);
+  results::golden::finished_run(root.path("results/x/a"), 2);
   write_file_atomic(root.path("file"), "");
   ReportOptions o = options();
   o.out = root.path("file/out");
@@ -260,7 +260,7 @@ TEST(Figures, GnuplotTextCannotLeaveItsQuotes) {
   if (!gnuplot_version("gnuplot")) GTEST_SKIP() << "gnuplot is not installed";
   TemporaryFolder root;
   // A point whose name tries to run a command from a title.
-  golden::finished_run(root.path("results/x/a'; system(\"touch hit\") # `touch hit`"), 2);
+  results::golden::finished_run(root.path("results/x/a'; system(\"touch hit\") # `touch hit`"), 2);
   ReportOptions o = options();
   o.out = root.path("out");
   const auto r = write_report(root.path("results"), o);

@@ -4,7 +4,7 @@
 
 #include "report/rows/methods.h"
 #include "report/tables/cells.h"
-#include "tests/report/golden.h"
+#include "tests/results/golden.h"
 
 namespace straq::report {
 namespace {
@@ -23,7 +23,7 @@ using Rows = std::vector<std::vector<std::string>>;
 
 TEST(Tables, ResultsShowEveryRunAndTheTrivialBaselines) {
   TemporaryFolder root;
-  const auto tables = results_tables(results::read_results(golden::make(root)));
+  const auto tables = results_tables(results::read_results(results::golden::make(root)));
   ASSERT_EQ(tables.size(), 1u);
   EXPECT_EQ(tables[0].id, "results_test");
   EXPECT_EQ(tables[0].columns,
@@ -58,7 +58,7 @@ TEST(Tables, ResultsShowEveryRunAndTheTrivialBaselines) {
 
 TEST(Tables, CsvHoldsFullPrecisionWithIntervalsInTwoColumns) {
   TemporaryFolder root;
-  auto t = results_tables(results::read_results(golden::make(root)))[0];
+  auto t = results_tables(results::read_results(results::golden::make(root)))[0];
   t.rows.resize(4);
   t.rows.erase(t.rows.begin(), t.rows.begin() + 2);
   EXPECT_EQ(flatten_cells(t).to_csv(),
@@ -70,14 +70,14 @@ TEST(Tables, CsvHoldsFullPrecisionWithIntervalsInTwoColumns) {
 
 TEST(Tables, RunsOnOtherDecisionsGetATableOfTheirOwn) {
   TemporaryFolder root;
-  golden::make(root);
-  golden::finished_run(root.path("results/other/small"), 2);
-  auto rows = golden::rows(2);
+  results::golden::make(root);
+  results::golden::finished_run(root.path("results/other/small"), 2);
+  auto rows = results::golden::rows(2);
   rows.resize(12);
   metrics::EvaluationOptions o;
   o.strategy.strategies = 4;
   o.bootstrap.replicates = 20;
-  metrics::Evaluation e = golden::evaluation(2);
+  metrics::Evaluation e = results::golden::evaluation(2);
   e.splits[0].second = metrics::evaluate_predictions(rows, o);
   e.baselines.clear();
   metrics::write_evaluation(root.path("results/other/small/evaluation.json"), e);
@@ -99,9 +99,9 @@ TEST(Tables, ADegenerateBiasIsNotedForThePlannersThatHaveIt) {
     }
     return std::string("none");
   };
-  golden::finished_run(root.path("results/x/plain"), 2);
+  results::golden::finished_run(root.path("results/x/plain"), 2);
   EXPECT_EQ(noted(), "none") << "the majority row always is degenerate and needs no note";
-  golden::finished_run(root.path("results/x/perfect"), 4);
+  results::golden::finished_run(root.path("results/x/perfect"), 4);
   EXPECT_EQ(noted(),
             "B rests on a guard (strategies that are never, or only ever rightly, "
             "predicted) for: perfect.");
@@ -109,7 +109,7 @@ TEST(Tables, ADegenerateBiasIsNotedForThePlannersThatHaveIt) {
 
 TEST(Tables, SeedsAreSummarisedApart) {
   TemporaryFolder root;
-  const Table t = seeds_table(results::read_results(golden::make(root)));
+  const Table t = seeds_table(results::read_results(results::golden::make(root)));
   ASSERT_EQ(t.rows.size(), 1u) << "only gamma 0.9 has two seeds";
   // 75 and 25: mean 50, sd 35.355, t(1) = 12.706 times 25.
   EXPECT_EQ(texts(t)[0], (std::vector<std::string>{
@@ -119,7 +119,7 @@ TEST(Tables, SeedsAreSummarisedApart) {
 
 TEST(Tables, PerStrategyRowsAreRecallPrecisionAndF1) {
   TemporaryFolder root;
-  const results::Results r = results::read_results(golden::make(root));
+  const results::Results r = results::read_results(results::golden::make(root));
   const Table t = strategies_table(r.runs());
   ASSERT_EQ(t.rows.size(), 12u);
   EXPECT_EQ(texts(t)[4], (std::vector<std::string>{"gamma/g90-1", "test", "Question", "4", "4",
@@ -128,7 +128,7 @@ TEST(Tables, PerStrategyRowsAreRecallPrecisionAndF1) {
 
 TEST(Tables, OverviewNamesWhatIsMissingAndWhy) {
   TemporaryFolder root;
-  const auto rows = texts(overview_table(results::read_results(golden::make(root))));
+  const auto rows = texts(overview_table(results::read_results(results::golden::make(root))));
   EXPECT_EQ(rows[0], (std::vector<std::string>{"gamma", "g80", "done", "7", "test", "", ""}));
   EXPECT_EQ(rows[3], (std::vector<std::string>{
                          "gamma", "g99", "failed", "–", "–",
@@ -140,7 +140,7 @@ TEST(Tables, OverviewNamesWhatIsMissingAndWhy) {
 
 TEST(Tables, ValuesAndTraining) {
   TemporaryFolder root;
-  const results::Results r = results::read_results(golden::make(root));
+  const results::Results r = results::read_results(results::golden::make(root));
   const auto value = texts(value_table(r));
   ASSERT_EQ(value.size(), 3u);
   // right = 2: Q of the chosen is 2 throughout, of the gold 2 on half of the decisions; returns are
@@ -156,7 +156,7 @@ TEST(Tables, ValuesAndTraining) {
 
 TEST(Tables, ASettingOfSeveralParametersIsNamedShortly) {
   TemporaryFolder root;
-  results::Results r = results::read_results(golden::make(root));
+  results::Results r = results::read_results(results::golden::make(root));
   r.experiments[0].runs[0].parameters = {{"learn.gamma", "0.5"},
                                          {"model.shape", "configs/shapes/tiny.yaml"}};
   const auto groups = group_runs(r, "test", {});

@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "tests/report/golden.h"
+#include "tests/results/golden.h"
 
 namespace straq::results {
 namespace {

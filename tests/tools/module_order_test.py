@@ -17,7 +17,7 @@ OWN_INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"')
 SYSTEM_INCLUDE = re.compile(r"^\s*#\s*include\s*<([^>]+)>")
 TENSOR_HEADER = re.compile(r"^(ATen|torch|c10|caffe2)/")
 TABLE_ROW = re.compile(r"^\|\s*`(\w+)`\s*\|", re.MULTILINE)
-KEYWORDS = {"DEPS", "LIBS", "TENSORS"}
+KEYWORDS = {"DEPS", "LIBS", "TENSORS", "BARE"}
 
 
 def declared_modules(cmake_text):

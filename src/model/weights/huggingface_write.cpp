@@ -15,7 +15,7 @@ namespace straq::model {
 namespace fs = std::filesystem;
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 const char* dtype_name(at::ScalarType dtype) {
   switch (dtype) {
@@ -30,10 +30,10 @@ const char* dtype_name(at::ScalarType dtype) {
   }
 }
 
-Json config_json(const WeightsSource& source, at::ScalarType dtype) {
+OrderedJson config_json(const WeightsSource& source, at::ScalarType dtype) {
   const LlamaShape& s = source.shape;
-  Json scaling = nullptr;
-  Json rope = {{"rope_type", "default"}};
+  OrderedJson scaling = nullptr;
+  OrderedJson rope = {{"rope_type", "default"}};
   if (s.rope_scaling) {
     scaling = {{"rope_type", "llama3"},
                {"factor", s.rope_scaling->factor},
@@ -44,29 +44,29 @@ Json config_json(const WeightsSource& source, at::ScalarType dtype) {
   }
   rope["rope_theta"] = s.rope_theta;
   const auto name = dtype_name(dtype);
-  Json config = {{"architectures", {"LlamaForCausalLM"}},
-                 {"model_type", "llama"},
-                 {"vocab_size", s.vocab},
-                 {"hidden_size", s.hidden},
-                 {"intermediate_size", s.inner},
-                 {"num_hidden_layers", s.layers},
-                 {"num_attention_heads", s.heads},
-                 {"num_key_value_heads", s.kv_heads},
-                 {"head_dim", s.dim_per_head()},
-                 {"max_position_embeddings", s.max_positions},
-                 {"hidden_act", "silu"},
-                 {"rms_norm_eps", s.norm_eps},
-                 {"rope_theta", s.rope_theta},
-                 {"rope_scaling", scaling},
-                 {"rope_parameters", rope},
-                 {"attention_bias", false},
-                 {"mlp_bias", false},
-                 {"tie_word_embeddings", s.tied},
-                 {"torch_dtype", name},
-                 {"dtype", name},
-                 // transformers would fill in Llama 2's ids where the keys are absent
-                 {"bos_token_id", nullptr},
-                 {"eos_token_id", nullptr}};
+  OrderedJson config = {{"architectures", {"LlamaForCausalLM"}},
+                        {"model_type", "llama"},
+                        {"vocab_size", s.vocab},
+                        {"hidden_size", s.hidden},
+                        {"intermediate_size", s.inner},
+                        {"num_hidden_layers", s.layers},
+                        {"num_attention_heads", s.heads},
+                        {"num_key_value_heads", s.kv_heads},
+                        {"head_dim", s.dim_per_head()},
+                        {"max_position_embeddings", s.max_positions},
+                        {"hidden_act", "silu"},
+                        {"rms_norm_eps", s.norm_eps},
+                        {"rope_theta", s.rope_theta},
+                        {"rope_scaling", scaling},
+                        {"rope_parameters", rope},
+                        {"attention_bias", false},
+                        {"mlp_bias", false},
+                        {"tie_word_embeddings", s.tied},
+                        {"torch_dtype", name},
+                        {"dtype", name},
+                        // transformers would fill in Llama 2's ids where the keys are absent
+                        {"bos_token_id", nullptr},
+                        {"eos_token_id", nullptr}};
   if (source.bos_token_id) config["bos_token_id"] = *source.bos_token_id;
   if (source.eos_token_ids.size() == 1) config["eos_token_id"] = source.eos_token_ids[0];
   if (source.eos_token_ids.size() > 1) config["eos_token_id"] = source.eos_token_ids;
@@ -141,7 +141,7 @@ void write_huggingface(const WeightsSource& source, const std::string& folder,
   const auto parts = cut(source.shape, dtype, options.max_file_bytes);
   std::set<std::string> names;
   Written written;
-  Json map = Json::object();
+  OrderedJson map = OrderedJson::object();
   std::uint64_t total = 0;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const std::string name = parts.size() == 1 ? "model.safetensors" : shard_name(i, parts.size());
@@ -158,7 +158,7 @@ void write_huggingface(const WeightsSource& source, const std::string& folder,
   }
   if (parts.size() > 1) {
     const std::string name = "model.safetensors.index.json";
-    const Json index = {{"metadata", {{"total_size", total}}}, {"weight_map", map}};
+    const OrderedJson index = {{"metadata", {{"total_size", total}}}, {"weight_map", map}};
     written.is_new((fs::path(folder) / name).string());
     write_file_atomic((fs::path(folder) / name).string(), index.dump(2) + "\n");
     names.insert(name);

@@ -21,7 +21,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "the format is little-endian");
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 // The reference implementation's limit: a header beyond it is a damaged length, not a header.
 constexpr std::uint64_t max_header = 100'000'000;
@@ -48,9 +48,9 @@ std::optional<at::ScalarType> dtype_of(const std::string& name) {
 constexpr const char* damaged = "copy or download the file again";
 // More than any tensor has, and as many as libtorch's own operators take.
 constexpr std::size_t max_dimensions = 64;
-constexpr std::uint64_t largest = std::numeric_limits<std::int64_t>::max();
+constexpr std::uint64_t kLargestSize = std::numeric_limits<std::int64_t>::max();
 
-bool is_count(const Json& j) {
+bool is_count(const OrderedJson& j) {
   return j.is_number_unsigned();
 }
 
@@ -82,7 +82,7 @@ std::string repeated_name(std::string_view text) {
 
 // Elements that are converted at a time, so that writing a large matrix in another precision takes
 // little memory beside it.
-constexpr std::int64_t piece = 1 << 22;
+constexpr std::int64_t kWritePiece = 1 << 22;
 
 }  // namespace
 
@@ -172,9 +172,9 @@ void SafetensorsFile::parse_header(std::string_view text, std::uint64_t data_byt
       if (!is_count(d)) fail("its shape is no list of sizes");
       const auto size = d.get<std::uint64_t>();
       // Strides grow with the other dimensions even where one is 0.
-      if (size > largest || __builtin_mul_overflow(bytes, size, &bytes) ||
+      if (size > kLargestSize || __builtin_mul_overflow(bytes, size, &bytes) ||
           __builtin_mul_overflow(strides, std::max<std::uint64_t>(size, 1), &strides) ||
-          strides > largest) {
+          strides > kLargestSize) {
         fail("its shape overflows");
       }
       entry.shape.push_back(static_cast<std::int64_t>(size));
@@ -238,7 +238,7 @@ void write_safetensors(const std::string& path, const std::vector<SafetensorsEnt
   std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
     return at::elementSize(a->dtype) > at::elementSize(b->dtype);
   });
-  Json header = Json::object();
+  OrderedJson header = OrderedJson::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::uint64_t offset = 0;
   for (const auto* e : order) {
@@ -271,8 +271,8 @@ void write_safetensors(const std::string& path, const std::vector<SafetensorsEnt
       throw std::logic_error("tensor " + e->name + " has another shape than was announced");
     }
     const at::Tensor flat = values.reshape(-1);
-    for (std::int64_t begin = 0; begin < flat.numel(); begin += piece) {
-      const auto part = flat.narrow(0, begin, std::min(piece, flat.numel() - begin));
+    for (std::int64_t begin = 0; begin < flat.numel(); begin += kWritePiece) {
+      const auto part = flat.narrow(0, begin, std::min(kWritePiece, flat.numel() - begin));
       const at::Tensor host = part.cpu().to(e->dtype);
       file.write(host.const_data_ptr(), host.nbytes());
     }

@@ -12,7 +12,7 @@ namespace straq::model {
 namespace {
 
 // Values looked at in one go: large enough to be fast, small enough to add no memory to speak of.
-constexpr std::int64_t piece = 1 << 22;
+constexpr std::int64_t kConvertPiece = 1 << 22;
 
 // Largest finite value, where values of a wider type can be beyond it.
 double largest(at::ScalarType dtype) {
@@ -55,9 +55,10 @@ void require_storable(const WeightsSource& source, at::ScalarType dtype) {
   at::NoGradGuard no_grad;
   for (const auto& spec : parameter_specs(source.shape)) {
     const at::Tensor values = source.tensor(spec).reshape(-1);
-    for (std::int64_t begin = 0; begin < values.numel(); begin += piece) {
+    for (std::int64_t begin = 0; begin < values.numel(); begin += kConvertPiece) {
       // By way of fp32, which libtorch reduces fastest and without copies of its own.
-      const at::Tensor part = values.narrow(0, begin, std::min(piece, values.numel() - begin));
+      const at::Tensor part =
+          values.narrow(0, begin, std::min(kConvertPiece, values.numel() - begin));
       const auto wide = part.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
       const auto [low, high] = at::aminmax(part.cpu().to(wide));
       const double a = low.item<double>(), b = high.item<double>();

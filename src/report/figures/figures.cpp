@@ -102,7 +102,7 @@ std::vector<Series> series_of(const results::Results& results, const std::string
     if (at != categories.end()) return static_cast<double>(at - categories.begin());
     return as_number(value);
   };
-  std::vector<std::string> free = kSeedKeys;
+  std::vector<std::string> free = results::kSeedKeys;
   free.push_back(parameter);
   for (const Group& g : group_runs(results, split, free)) {
     if (g.experiment != experiment) continue;

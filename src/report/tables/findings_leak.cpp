@@ -18,7 +18,7 @@ const char* const kSplitKey = "data.split";
 const char* const kWhole = "official";
 const char* const kSingle = "sample_level";
 
-struct Scores {
+struct SplitScores {
   std::map<std::string, double> acc, q, b, markov;  // by seed
   std::set<std::int64_t> decisions;
 };
@@ -26,8 +26,8 @@ struct Scores {
 // Runs that differ in their seed and in how the corpus was split, and in nothing else.
 struct Pair {
   std::string experiment, setting, evaluated;
-  std::map<std::string, Scores> by_split;  // of data.split
-  std::vector<std::string> twice;          // seeds that a split has more than once
+  std::map<std::string, SplitScores> by_split;  // of data.split
+  std::vector<std::string> twice;               // seeds that a split has more than once
 };
 
 // All that must be equal: the sweep's parameters and the whole config, but for the split's rule and
@@ -42,7 +42,7 @@ std::string rest_of(const results::Run& run) {
   return out;
 }
 
-std::string setting_of(const results::Run& run) {
+std::string setting_without_split(const results::Run& run) {
   std::string out;
   for (const auto& [key, value] : run.parameters) {
     if (key == kSplitKey || results::is_seed(key)) continue;
@@ -63,9 +63,10 @@ std::vector<Pair> pairs_of(const results::Results& results) {
         auto at =
             std::find_if(out.begin(), out.end(), [&](const auto& p) { return p.first == key; });
         if (at == out.end()) {
-          at = out.insert(out.end(), {key, {experiment.name, setting_of(run), name, {}, {}}});
+          at = out.insert(out.end(),
+                          {key, {experiment.name, setting_without_split(run), name, {}, {}}});
         }
-        Scores& s = at->second.by_split[*split];
+        SplitScores& s = at->second.by_split[*split];
         if (!s.acc.emplace(*seed, 100 * e.strategy.acc).second) {
           at->second.twice.push_back(*seed);
           continue;
@@ -136,13 +137,13 @@ std::optional<Table> leak_table(const results::Results& results) {
   for (const Pair& p : pairs) {
     const std::string setting = p.setting.empty() ? "–" : p.setting;
     for (const char* split : {kWhole, kSingle}) {
-      const Scores& s = p.by_split.at(split);
+      const SplitScores& s = p.by_split.at(split);
       const std::string n = words(s.decisions);
       t.add({p.experiment, setting, p.evaluated, split, Cell(s.acc.size()),
              s.decisions.size() == 1 ? Cell(static_cast<long long>(*s.decisions.begin())) : Cell(n),
              spread(s.acc, 2), spread(s.q, 2), spread(s.b, 3), spread(s.markov, 2)});
     }
-    const Scores &whole = p.by_split.at(kWhole), &single = p.by_split.at(kSingle);
+    const SplitScores &whole = p.by_split.at(kWhole), &single = p.by_split.at(kSingle);
     const auto acc = metrics::compare_seeds(single.acc, whole.acc).differences;
     t.add({p.experiment, setting, p.evaluated, "difference, paired by seed", Cell(acc.n),
            Cell::missing(), difference(acc, 2),

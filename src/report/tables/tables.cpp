@@ -240,7 +240,7 @@ Table seeds_table(const results::Results& results) {
   t.columns = {"Setting",  "Split", "Seeds",    "Acc mean %", "Acc sd", "Acc t 95 %",
                "Q mean %", "Q sd",  "Q t 95 %", "B mean",     "B sd",   "B t 95 %"};
   for (const std::string& split : results.splits()) {
-    for (const Group& g : group_runs(results, split, kSeedKeys)) {
+    for (const Group& g : group_runs(results, split, results::kSeedKeys)) {
       if (g.runs.size() < 2) continue;
       std::vector<double> acc, q, b;
       for (const results::Run* run : g.runs) {

@@ -14,10 +14,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* hint =
+constexpr const char* kFileHint =
     "supported are byte-pair tokenizers: a tokenizer.json of the GPT-2, Llama 2 or Llama 3 type, "
-    "or "
-    "GPT-2's vocab.json with merges.txt";
+    "or GPT-2's vocab.json with merges.txt";
 constexpr const char* blank_sign = "\xE2\x96\x81";  // U+2581, a blank in sentencepiece's tokens
 
 struct Vocabulary {
@@ -430,7 +429,7 @@ BytePairEncoder::Symbols read_symbols(const JsonReader& in, const json& model,
 }  // namespace
 
 std::unique_ptr<Tokenizer> open_hugging_face(const std::string& path, const Beside& beside) {
-  const JsonReader in(path, hint);
+  const JsonReader in(path, kFileHint);
   const json& model = in.part(in.root(), "model");
   require_bpe(in, model);
   const Vocabulary vocabulary = read_vocabulary(in, in.part(model, "vocab"));
@@ -490,7 +489,7 @@ std::unique_ptr<Tokenizer> open_hugging_face(const std::string& path, const Besi
 
 std::unique_ptr<Tokenizer> open_vocab_merges(const std::string& vocab, const std::string& merges,
                                              const Beside& beside) {
-  const JsonReader in(vocab, hint);
+  const JsonReader in(vocab, kFileHint);
   const Vocabulary vocabulary = read_vocabulary(in, in.root());
   const std::string text = read_file(merges);
   refuse_pointer(merges, text);

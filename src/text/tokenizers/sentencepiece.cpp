@@ -18,7 +18,7 @@ namespace straq::text {
 namespace {
 
 constexpr std::string_view blank_piece = "\xE2\x96\x81";  // U+2581, a blank in the pieces
-constexpr std::size_t remembered_bytes = 64;
+constexpr std::size_t kRememberedBytes = 64;
 constexpr std::size_t remembered_words = 1 << 16;
 
 void load(sentencepiece::SentencePieceProcessor& processor, const std::string& path,
@@ -234,7 +234,7 @@ class SentencePieceTokenizer final : public Tokenizer {
     std::vector<TokenId> found;
     ask(word, found);
     ids.insert(ids.end(), found.begin(), found.end());
-    if (word.size() > remembered_bytes) return;
+    if (word.size() > kRememberedBytes) return;
     if (memory_.size() >= remembered_words) memory_.clear();
     memory_.insert(word, hash, found.data(), found.size());
   }

@@ -9,7 +9,7 @@
 #include "metrics/evaluation.h"
 #include "tests/testing.h"
 
-namespace straq::report::golden {
+namespace straq::results::golden {
 
 // Four decisions a strategy in a set of four, `right` of each strategy's right and the rest
 // predicted as the next strategy: Acc = Q = right / 4 and, by symmetry, B = 0.
@@ -101,4 +101,4 @@ inline std::string make(const testing::TemporaryFolder& root) {
   return root.path("results");
 }
 
-}  // namespace straq::report::golden
+}  // namespace straq::results::golden
