@@ -1,6 +1,6 @@
-// evaluation.json: what is known about one run's choices on each split, and about the trivial
-// planners on the same decisions. Evaluating calls the two functions here and writes the file;
-// reporting reads it and never recomputes.
+// What is known about one run's choices on each split, and about the trivial planners on the same
+// decisions. Evaluating calls the two functions here and writes evaluation.json
+// (results/rows/evaluation.h); reporting reads it and never recomputes.
 //
 //   {"format": 1,
 //    "strategies": [{"name": "Question", "abbreviation": "Que."}, …],
@@ -28,10 +28,16 @@
 #include "metrics/strategy_metrics.h"
 #include "metrics/value.h"
 
+namespace straq {
+class JsonFields;
+}
+
 namespace straq::metrics {
 
 struct StrategyLabel {
   std::string name, abbreviation;
+  bool operator==(const StrategyLabel&) const = default;
+  void fields(JsonFields& f);
 };
 std::vector<StrategyLabel> labels_of(const dialogue::StrategySet& strategies);
 
@@ -46,12 +52,14 @@ struct SplitEvaluation {
   StrategyReport strategy;
   StrategyIntervals intervals;
   std::optional<ValueReport> value;
+  void fields(JsonFields& f);
 };
 
 struct BaselineEvaluation {
   std::string name;  // to_word(Baseline)
   StrategyReport strategy;
   StrategyIntervals intervals;
+  void fields(JsonFields& f);
 };
 
 // Everything about one split's predictions. Throws Error(input) as strategy_report does.
@@ -72,14 +80,9 @@ struct Evaluation {
   std::vector<std::pair<std::string, SplitEvaluation>> splits;
   std::vector<std::pair<std::string, std::vector<BaselineEvaluation>>> baselines;
 
+  // Refuses a newer format.
+  void fields(JsonFields& f);
   nlohmann::ordered_json to_json() const;
-  // Throws Error(input) naming `where` and the key.
-  static Evaluation from_json(const nlohmann::ordered_json& json, const std::string& where);
 };
-
-// Throws Error(input) with file and line for bad JSON, with file and key for a bad shape, and for
-// a newer format.
-Evaluation read_evaluation(const std::string& path);
-void write_evaluation(const std::string& path, const Evaluation& evaluation);
 
 }  // namespace straq::metrics

@@ -1,12 +1,7 @@
-// A planner's choices on a split, one row a decision, and their file predictions/<split>.jsonl.
-// Every strategy metric, interval and figure is computed from these rows and from nothing else, so
-// they can be recomputed years after the run without the model or the corpus.
-//
-// A line of the file:
-//   {"id":"test/00003:7","dialogue":"test/00003","turn":7,"index":2,"of":11,"gold":5,
-//    "previous":2,"chosen":5,"q":[…one number a strategy…],"return":3.2}
-// Strategies are indices into the run's strategy set. Keys that are not listed are ignored, so a
-// writer may add its own.
+// A planner's choices on a split, one row a decision. Every strategy metric, interval and figure is
+// computed from these rows and from nothing else, so they can be recomputed years after the run
+// without the model or the corpus. Their file is predictions/<split>.jsonl
+// (results/rows/predictions.h). Strategies are indices into the run's strategy set.
 #pragma once
 
 #include <optional>
@@ -34,14 +29,5 @@ struct Prediction {
 
 // The rows of a split's episodes in order, with nothing chosen yet (chosen = -1, no Q).
 std::vector<Prediction> gold_rows(const std::vector<dialogue::Episode>& episodes);
-
-// Reads a predictions file for a set of `strategies` strategies. Throws Error(input) with file and
-// line for a line that is no such object, an index outside the set, a Q list of another length, an
-// id that does not belong to its row, or a decision that comes twice.
-std::vector<Prediction> read_predictions(const std::string& path, int strategies = 8);
-
-// Writes the file whole or not at all. Q values and returns are written so that they read back
-// to the same bits; a non-finite Q becomes null (and reads back as NaN).
-void write_predictions(const std::string& path, std::span<const Prediction> rows);
 
 }  // namespace straq::metrics

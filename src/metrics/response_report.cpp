@@ -167,55 +167,17 @@ ResponseScores score(std::span<const ResponsePair> pairs, const CountedResponses
 
 using Subsets = std::map<std::string, std::vector<std::size_t>>;
 
-ordered_json to_json(const ResponseScores& scores) {
-  ordered_json j;
-  j["n"] = scores.n;
-  j["clusters"] = scores.clusters;
-  j["empty"] = scores.empty;
-  for (const M m : kMetrics) j[to_word(m)] = scores[m];
-  if (scores.intervals) {
+// Intervals by metric, as lists of two numbers.
+struct MetricIntervals {
+  ByMetric<Interval> values;
+  void fields(JsonFields& f) {
     for (const M m : kMetrics) {
-      const Interval& x = (*scores.intervals)[m];
-      j["intervals"][to_word(m)] = ordered_json::array({x.low, x.high});
+      std::vector<double> pair = {values[m].low, values[m].high};
+      f(to_word(m), pair, 2);
+      values[m] = {pair[0], pair[1]};
     }
   }
-  return j;
-}
-
-ResponseScores scores_from_json(const ordered_json& json, const std::string& where) {
-  const JsonFields in(json, where);
-  ResponseScores out;
-  in.get("n", out.n);
-  in.get("clusters", out.clusters);
-  in.get("empty", out.empty);
-  for (const M m : kMetrics) in.get(to_word(m), out.values[m]);
-  // Of one dialogue there is none, whatever a file says.
-  if (in.has("intervals") && out.clusters > 1) {
-    const JsonFields intervals(in.at("intervals"), where + ".intervals");
-    out.intervals.emplace();
-    for (const M m : kMetrics) {
-      std::vector<double> pair;
-      intervals.get(to_word(m), pair, 2);
-      (*out.intervals)[m] = {pair[0], pair[1]};
-    }
-  }
-  return out;
-}
-
-template <class Word>
-void get_word(const JsonFields& in, const char* key, Word& out, std::initializer_list<Word> known) {
-  std::string word;
-  in.get(key, word);
-  std::string expected;
-  for (const Word w : known) {
-    if (word == to_word(w)) {
-      out = w;
-      return;
-    }
-    expected += (expected.empty() ? "" : ", ") + to_word(w);
-  }
-  in.fail(key, "is \"" + word + "\", expected one of: " + expected);
-}
+};
 
 }  // namespace
 
@@ -281,51 +243,31 @@ ResponseReport response_report(std::span<const ResponsePair> pairs, const Respon
   return out;
 }
 
-ordered_json ResponseReport::to_json() const {
-  ordered_json j;
-  j["tokenizer"] = to_word(options.tokenization);
-  j["bleu"] = to_word(options.bleu);
-  j["rouge_beta"] = options.rouge_beta;
-  if (bootstrap) {
-    j["bootstrap"] = {{"replicates", bootstrap->replicates},
-                      {"seed", bootstrap->seed},
-                      {"level", bootstrap->level}};
-  }
-  j["overall"] = metrics::to_json(overall);
-  const auto put = [&](const char* key, const auto& subsets) {
-    j[key] = ordered_json::object();
-    for (const auto& [name, scores] : subsets) j[key][name] = metrics::to_json(scores);
-  };
-  put("by_strategy", by_strategy);
-  put("by_emotion", by_emotion);
-  return j;
+void ResponseScores::fields(JsonFields& f) {
+  f("n", n);
+  f("clusters", clusters);
+  f("empty", empty);
+  for (const M m : kMetrics) f(to_word(m), values[m]);
+  // Of one dialogue there is none, whatever a file says.
+  if (f.reading() && clusters <= 1) return;
+  std::optional<MetricIntervals> list;
+  if (intervals) list.emplace().values = *intervals;
+  f("intervals", list);
+  if (list) intervals = list->values;
 }
 
-ResponseReport ResponseReport::from_json(const ordered_json& json, const std::string& where) {
-  const JsonFields in(json, where);
-  ResponseReport out;
-  get_word(in, "tokenizer", out.options.tokenization,
-           {Tokenization::nltk_lower, Tokenization::whitespace});
-  get_word(in, "bleu", out.options.bleu, {BleuVariant::method3, BleuVariant::coco});
-  in.get("rouge_beta", out.options.rouge_beta);
-  if (in.has("bootstrap")) {
-    const JsonFields fields(in.at("bootstrap"), where + ".bootstrap");
-    out.bootstrap.emplace();
-    fields.get("replicates", out.bootstrap->replicates);
-    fields.get("seed", out.bootstrap->seed);
-    fields.get("level", out.bootstrap->level);
-  }
-  out.overall = scores_from_json(in.at("overall"), where + ".overall");
-  const auto take = [&](const char* key, auto& subsets) {
-    if (!in.has(key)) return;
-    if (!in.at(key).is_object()) in.fail(key, "must be an object");
-    for (const auto& [name, scores] : in.at(key).items()) {
-      subsets.emplace_back(name, scores_from_json(scores, where + "." + key + "." + name));
-    }
-  };
-  take("by_strategy", out.by_strategy);
-  take("by_emotion", out.by_emotion);
-  return out;
+void ResponseReport::fields(JsonFields& f) {
+  f.word("tokenizer", options.tokenization, {Tokenization::nltk_lower, Tokenization::whitespace});
+  f.word("bleu", options.bleu, {BleuVariant::method3, BleuVariant::coco});
+  f("rouge_beta", options.rouge_beta);
+  f("bootstrap", bootstrap);
+  f("overall", overall);
+  f.maybe("by_strategy", by_strategy);
+  f.maybe("by_emotion", by_emotion);
+}
+
+ordered_json ResponseReport::to_json() const {
+  return write_json(*this);
 }
 
 }  // namespace straq::metrics

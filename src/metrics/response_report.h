@@ -23,6 +23,10 @@
 #include "metrics/response_metrics.h"
 #include "metrics/statistics.h"
 
+namespace straq {
+class JsonFields;
+}
+
 namespace straq::metrics {
 
 enum class ResponseMetric {
@@ -65,6 +69,7 @@ struct ResponseScores {
   std::optional<ByMetric<Interval>> intervals;
 
   double operator[](ResponseMetric m) const { return values[m]; }
+  void fields(JsonFields& f);
 };
 
 struct ResponseReport {
@@ -73,9 +78,8 @@ struct ResponseReport {
   ResponseScores overall;
   std::vector<std::pair<std::string, ResponseScores>> by_strategy, by_emotion;  // sorted by name
 
+  void fields(JsonFields& f);
   nlohmann::ordered_json to_json() const;
-  // Throws Error(input) naming `where` and the key.
-  static ResponseReport from_json(const nlohmann::ordered_json& json, const std::string& where);
 };
 
 // Scores all pairs and each subset by itself (CIDEr's idf and Dist-n are the subset's own). The

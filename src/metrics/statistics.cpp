@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "core/json/json_fields.h"
 
 namespace straq::metrics {
 namespace {
@@ -94,6 +95,16 @@ std::vector<double> mean_ranks(std::span<const double> x) {
     i = j + 1;
   }
   return rank;
+}
+
+// An interval as a list of two numbers; null: there is none.
+void interval(JsonFields& f, const char* key, std::optional<Interval>& x) {
+  if (f.reading()) f.at(key);
+  std::optional<std::vector<double>> pair;
+  if (x) pair = {x->low, x->high};
+  f.or_null(key, pair);
+  if (pair && pair->size() != 2) f.fail(key, "must have 2 items");
+  if (pair) x = {(*pair)[0], (*pair)[1]};
 }
 
 }  // namespace
@@ -267,6 +278,24 @@ double normal_quantile(double p) {
 
 double student_t_quantile(double p, double degrees) {
   return bisect(-1e9, 1e9, [&](double t) { return student_t_cdf(t, degrees) - p; });
+}
+
+void BootstrapOptions::fields(JsonFields& f) {
+  f("replicates", replicates);
+  f("seed", seed);
+  f("level", level);
+}
+
+void StrategyIntervals::fields(JsonFields& f) {
+  interval(f, "acc", acc);
+  interval(f, "q", q);
+  interval(f, "b", b);
+  f("level", level);
+  f("replicates", replicates);
+  f("seed", seed);
+  f("dialogues", clusters);
+  // Earlier versions wrote an interval of width 0 where there is one dialogue.
+  if (f.reading() && clusters <= 1) acc = q = b = std::nullopt;
 }
 
 }  // namespace straq::metrics

@@ -15,6 +15,10 @@
 
 #include "metrics/strategy_metrics.h"
 
+namespace straq {
+class JsonFields;
+}
+
 namespace straq::metrics {
 
 struct Interval {
@@ -25,6 +29,7 @@ struct BootstrapOptions {
   int replicates = 10000;
   std::uint64_t seed = 42;
   double level = 0.95;
+  void fields(JsonFields& f);
 };
 
 // Index below n from 64 random bits.
@@ -54,6 +59,7 @@ struct StrategyIntervals {
   std::uint64_t seed = 0;
   double level = 0.95;
   std::int64_t clusters = 0;  // dialogues
+  void fields(JsonFields& f);
 };
 StrategyIntervals bootstrap_strategy(std::span<const CountMatrix> by_dialogue,
                                      const BootstrapOptions& options,

@@ -240,63 +240,36 @@ std::string to_word(MacroLabels macro) {
   return macro == MacroLabels::all ? "all" : "present";
 }
 
-nlohmann::ordered_json StrategyReport::to_json() const {
-  nlohmann::ordered_json j;
-  j["n"] = n;
-  j["acc"] = acc;
-  j["q"] = q;
-  j["weighted_f1"] = weighted_f1;
-  j["b"] = b;
-  j["bt_degenerate"] = bt_degenerate;
-  j["invalid"] = invalid;
-  j["invalid_rule"] = to_word(invalid_rule);
-  j["macro"] = to_word(macro);
-  j["support"] = support;
-  j["predicted"] = predicted;
-  j["f1"] = f1;
-  j["recall"] = recall;
-  j["precision"] = precision;
-  j["preference"] = preference;
-  j["confusion"] = confusion;
-  j["transition"] = transition;
-  j["gold_transition"] = gold_transition;
-  return j;
-}
-
-StrategyReport StrategyReport::from_json(const nlohmann::ordered_json& json,
-                                         const std::string& where) {
-  const JsonFields in(json, where);
-  StrategyReport r;
-  in.get("n", r.n);
-  in.get("acc", r.acc);
-  in.get("q", r.q);
-  in.get("weighted_f1", r.weighted_f1);
-  in.get("b", r.b);
-  in.get("bt_degenerate", r.bt_degenerate);
-  in.get("invalid", r.invalid);
-  std::string word;
-  in.get("invalid_rule", word);
-  r.invalid_rule = word == "wrong"  ? InvalidRule::wrong
-                   : word == "fail" ? InvalidRule::fail
-                                    : InvalidRule::others;
-  in.get("macro", word);
-  r.macro = word == "present" ? MacroLabels::present : MacroLabels::all;
-  in.get("support", r.support);
-  const std::size_t k = r.support.size();
-  in.get("predicted", r.predicted, k);
-  in.get("f1", r.f1, k);
-  in.get("recall", r.recall, k);
-  in.get("precision", r.precision, k);
-  in.get("preference", r.preference, k);
+void StrategyReport::fields(JsonFields& f) {
+  f("n", n);
+  f("acc", acc);
+  f("q", q);
+  f("weighted_f1", weighted_f1);
+  f("b", b);
+  f("bt_degenerate", bt_degenerate);
+  f("invalid", invalid);
+  f.word("invalid_rule", invalid_rule,
+         {InvalidRule::others, InvalidRule::wrong, InvalidRule::fail});
+  f.word("macro", macro, {MacroLabels::all, MacroLabels::present});
+  f("support", support);
+  const std::size_t k = support.size();
+  f("predicted", predicted, k);
+  f("f1", f1, k);
+  f("recall", recall, k);
+  f("precision", precision, k);
+  f("preference", preference, k);
   for (auto [key, matrix] :
-       {std::pair{"confusion", &r.confusion}, std::pair{"transition", &r.transition},
-        std::pair{"gold_transition", &r.gold_transition}}) {
-    in.get(key, *matrix, k);
+       {std::pair{"confusion", &confusion}, std::pair{"transition", &transition},
+        std::pair{"gold_transition", &gold_transition}}) {
+    f(key, *matrix, k);
     for (const auto& row : *matrix) {
-      if (row.size() != k) in.fail(key, "must have " + std::to_string(k) + " numbers a row");
+      if (row.size() != k) f.fail(key, "must have " + std::to_string(k) + " numbers a row");
     }
   }
-  return r;
+}
+
+nlohmann::ordered_json StrategyReport::to_json() const {
+  return write_json(*this);
 }
 
 }  // namespace straq::metrics

@@ -16,6 +16,10 @@
 
 #include "metrics/predictions.h"
 
+namespace straq {
+class JsonFields;
+}
+
 namespace straq::metrics {
 
 // What a decision without a readable choice counts as.
@@ -107,10 +111,10 @@ struct StrategyReport {
 
   int strategies() const { return static_cast<int>(support.size()); }
 
-  // Keys as the members are named; invalid_rule and macro by their words.
+  // Keys as the members are named; invalid_rule and macro by their words. A missing key and a wrong
+  // shape are errors that name the key.
+  void fields(JsonFields& f);
   nlohmann::ordered_json to_json() const;
-  // Throws Error(input) naming `where` and the key for a missing key or a wrong shape.
-  static StrategyReport from_json(const nlohmann::ordered_json& json, const std::string& where);
 };
 
 // Throws Error(input) for no rows, for an index outside the set, and under InvalidRule::fail for

@@ -85,42 +85,20 @@ std::optional<ValueReport> value_report(std::span<const Prediction> rows,
   return v;
 }
 
-nlohmann::ordered_json ValueReport::to_json() const {
-  nlohmann::ordered_json j;
-  const auto put = [&](const char* key, const std::optional<double>& x) {
-    j[key] = x ? nlohmann::ordered_json(*x) : nlohmann::ordered_json(nullptr);
-  };
-  j["n"] = n;
-  j["non_finite"] = non_finite;
-  j["mean_max_q"] = mean_max_q;
-  put("mean_chosen_q", mean_chosen_q);
-  j["mean_gold_q"] = mean_gold_q;
-  put("gamma", gamma);
-  put("mean_return", mean_return);
-  put("spearman_chosen", spearman_chosen);
-  put("spearman_gold", spearman_gold);
-  return j;
+void ValueReport::fields(JsonFields& f) {
+  f("n", n);
+  f("non_finite", non_finite);
+  f("mean_max_q", mean_max_q);
+  f.or_null("mean_chosen_q", mean_chosen_q);
+  f("mean_gold_q", mean_gold_q);
+  f.or_null("gamma", gamma);
+  f.or_null("mean_return", mean_return);
+  f.or_null("spearman_chosen", spearman_chosen);
+  f.or_null("spearman_gold", spearman_gold);
 }
 
-ValueReport ValueReport::from_json(const nlohmann::ordered_json& json, const std::string& where) {
-  const JsonFields in(json, where);
-  ValueReport v;
-  const auto take = [&](const char* key, std::optional<double>& out) {
-    if (!in.has(key)) return;
-    double x = 0;
-    in.get(key, x);
-    out = x;
-  };
-  in.get("n", v.n);
-  in.get("non_finite", v.non_finite);
-  in.get("mean_max_q", v.mean_max_q);
-  take("mean_chosen_q", v.mean_chosen_q);
-  in.get("mean_gold_q", v.mean_gold_q);
-  take("gamma", v.gamma);
-  take("mean_return", v.mean_return);
-  take("spearman_chosen", v.spearman_chosen);
-  take("spearman_gold", v.spearman_gold);
-  return v;
+nlohmann::ordered_json ValueReport::to_json() const {
+  return write_json(*this);
 }
 
 }  // namespace straq::metrics

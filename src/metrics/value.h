@@ -11,6 +11,10 @@
 
 #include "metrics/predictions.h"
 
+namespace straq {
+class JsonFields;
+}
+
 namespace straq::metrics {
 
 // Reward-to-go G_t = r_t + gamma * G_{t+1}, with G = 0 after the last reward.
@@ -33,8 +37,8 @@ struct ValueReport {
   std::optional<double> spearman_chosen;  // Q(chosen) against the return
   std::optional<double> spearman_gold;    // Q(gold) against the return
 
+  void fields(JsonFields& f);
   nlohmann::ordered_json to_json() const;
-  static ValueReport from_json(const nlohmann::ordered_json& json, const std::string& where);
 };
 
 // Empty when no row has Q values (a method without them).

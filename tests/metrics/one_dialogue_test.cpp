@@ -1,11 +1,9 @@
 // One dialogue says nothing of how dialogues differ: no interval, in memory and in evaluation.json.
 #include <gtest/gtest.h>
 
-#include "core/files/files.h"
 #include "core/json/json_fields.h"
 #include "metrics/evaluation.h"
 #include "metrics/paired.h"
-#include "tests/testing.h"
 
 namespace straq::metrics {
 namespace {
@@ -39,26 +37,24 @@ Evaluation evaluation_of(int dialogues) {
   return e;
 }
 
+Evaluation read_back(const nlohmann::ordered_json& json) {
+  return read_json<Evaluation>(json, "evaluation.json");
+}
+
 TEST(OneDialogue, HasNoIntervalsAndItsFileSaysSo) {
-  const testing::TemporaryFolder folder;
-  const std::string path = folder.path("evaluation.json");
-  write_evaluation(path, evaluation_of(1));
-  const auto json = nlohmann::json::parse(read_file(path));
+  const auto json = evaluation_of(1).to_json();
   EXPECT_TRUE(json["splits"]["test"]["intervals"]["acc"].is_null());
   EXPECT_EQ(json["splits"]["test"]["intervals"]["dialogues"], 1);
-  const Evaluation back = read_evaluation(path);
+  const Evaluation back = read_back(json);
   EXPECT_FALSE(back.splits[0].second.intervals.q);
   for (const auto& b : back.baselines[0].second) EXPECT_FALSE(b.intervals.b) << b.name;
-  write_evaluation(path, evaluation_of(2));
-  EXPECT_TRUE(read_evaluation(path).splits[0].second.intervals.acc);
+  EXPECT_TRUE(read_back(evaluation_of(2).to_json()).splits[0].second.intervals.acc);
 }
 
 TEST(OneDialogue, WidthsOfNothingInEarlierFilesAreNotBelieved) {
-  const testing::TemporaryFolder folder;
   auto json = evaluation_of(1).to_json();
   for (const char* key : {"acc", "q", "b"}) json["splits"]["test"]["intervals"][key] = {0.3, 0.3};
-  write_file_atomic(folder.path("e.json"), json.dump());
-  EXPECT_FALSE(read_evaluation(folder.path("e.json")).splits[0].second.intervals.acc);
+  EXPECT_FALSE(read_back(json).splits[0].second.intervals.acc);
 }
 
 TEST(OneDialogue, ADifferenceOfTwoMethodsHasNoIntervalEither) {
@@ -68,43 +64,6 @@ TEST(OneDialogue, ADifferenceOfTwoMethodsHasNoIntervalEither) {
   EXPECT_EQ(one[0].p, 1);
   const std::vector<MeanSums> c = {{9, 3}, {5, 2}}, d = {{6, 3}, {4, 2}};
   EXPECT_TRUE(compare_means(c, d, "reward")[0].interval);
-}
-
-TEST(JsonFields, WholeNumbersAreWholeAndFit) {
-  const auto json = nlohmann::ordered_json::parse(
-      R"({"a": 4.0, "b": 4.5, "c": true, "d": 1e300, "e": 5000000000, "f": -1,
-          "g": [1, 2.0], "h": [1, 2.5], "i": 18446744073709551615, "j": "4"})");
-  const JsonFields in(json, "file.json");
-  int n = 0;
-  in.get("a", n);
-  EXPECT_EQ(n, 4);
-  for (const char* key : {"b", "c", "d", "e", "j"}) {
-    const auto e = testing::error_of([&] { in.get(key, n); });
-    ASSERT_TRUE(e) << key;
-    EXPECT_NE(e->full().find(std::string("file.json: \"") + key + "\""), std::string::npos);
-  }
-  std::uint64_t seed = 0;
-  in.get("i", seed);
-  EXPECT_EQ(seed, 18446744073709551615ull);
-  EXPECT_TRUE(testing::error_of([&] { in.get("f", seed); }));
-  std::vector<std::int64_t> list;
-  in.get("g", list, 2);
-  EXPECT_EQ(list[1], 2);
-  EXPECT_TRUE(testing::error_of([&] { in.get("h", list); }));
-}
-
-TEST(Predictions, AFileFromATableProgramIsRead) {
-  const testing::TemporaryFolder folder;
-  const std::string row =
-      R"({"id":"a:1","dialogue":"a","turn":1.0,"index":0.0,"of":1,"gold":5.0,"previous":-1,"chosen":3})";
-  write_file_atomic(folder.path("p.jsonl"), "\xEF\xBB\xBF" + row + "\r\n");
-  EXPECT_EQ(read_predictions(folder.path("p.jsonl")).at(0).gold, 5);
-  std::string half = row;
-  half.replace(half.find("5.0"), 3, "4.5");
-  write_file_atomic(folder.path("p.jsonl"), half);
-  const auto e = testing::error_of([&] { read_predictions(folder.path("p.jsonl")); });
-  EXPECT_NE(e->full().find("p.jsonl:1: \"gold\" must be a whole number"), std::string::npos)
-      << "a whole line without its end is whole: " << e->full();
 }
 
 }  // namespace

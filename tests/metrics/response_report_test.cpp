@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "core/json/json_fields.h"
 #include "core/rng.h"
 #include "tests/testing.h"
 
@@ -188,20 +189,20 @@ TEST(ResponseReports, SurviveJson) {
   EXPECT_EQ(json["tokenizer"], "whitespace");
   EXPECT_EQ(json["overall"]["intervals"]["bleu2"].size(), 2u);
   const auto text = nlohmann::ordered_json::parse(json.dump());
-  const auto again = ResponseReport::from_json(text, "x");
+  const auto again = read_json<ResponseReport>(text, "x");
   EXPECT_EQ(again.to_json(), json);
   EXPECT_EQ(again.by_strategy.size(), 3u);
 
   auto broken = json;
   broken["by_strategy"]["Question"].erase("cider");
-  const auto error = testing::error_of([&] { ResponseReport::from_json(broken, "e.json"); });
+  const auto error = testing::error_of([&] { read_json<ResponseReport>(broken, "e.json"); });
   ASSERT_TRUE(error);
-  EXPECT_NE(std::string(error->what()).find("e.json.by_strategy.Question: \"cider\" is missing"),
+  EXPECT_NE(std::string(error->what()).find("e.json: by_strategy.Question: \"cider\" is missing"),
             std::string::npos)
       << error->what();
   broken = json;
   broken["bleu"] = "method9";
-  EXPECT_TRUE(testing::error_of([&] { ResponseReport::from_json(broken, "e.json"); }));
+  EXPECT_TRUE(testing::error_of([&] { read_json<ResponseReport>(broken, "e.json"); }));
 }
 
 TEST(ResponseReports, NothingToScoreIsAnError) {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "core/json/json_fields.h"
 #include "tests/testing.h"
 
 namespace straq::metrics {
@@ -180,7 +181,7 @@ TEST(StrategyMetrics, ReportSurvivesJson) {
   o.invalid = InvalidRule::wrong;
   o.macro = MacroLabels::present;
   const auto r = strategy_report(rows_of(kGold, chosen), o);
-  const auto again = StrategyReport::from_json(nlohmann::ordered_json::parse(r.to_json().dump()),
+  const auto again = read_json<StrategyReport>(nlohmann::ordered_json::parse(r.to_json().dump()),
                                                "evaluation.json");
   EXPECT_EQ(again.to_json(), r.to_json());
   EXPECT_EQ(again.invalid_rule, InvalidRule::wrong);
@@ -191,15 +192,15 @@ TEST(StrategyMetrics, MalformedReportNamesTheKey) {
   auto j = strategy_report(rows_of(kGold, kChosen), four()).to_json();
   auto missing = j;
   missing.erase("acc");
-  auto e = straq::testing::error_of([&] { StrategyReport::from_json(missing, "x.json"); });
+  auto e = straq::testing::error_of([&] { read_json<StrategyReport>(missing, "x.json"); });
   EXPECT_STREQ(e->what(), "x.json: \"acc\" is missing");
   auto short_list = j;
   short_list["f1"] = {1.0};
-  e = straq::testing::error_of([&] { StrategyReport::from_json(short_list, "x.json"); });
+  e = straq::testing::error_of([&] { read_json<StrategyReport>(short_list, "x.json"); });
   EXPECT_STREQ(e->what(), "x.json: \"f1\" must have 4 items");
   auto ragged = j;
   ragged["confusion"][2] = {1};
-  e = straq::testing::error_of([&] { StrategyReport::from_json(ragged, "x.json"); });
+  e = straq::testing::error_of([&] { read_json<StrategyReport>(ragged, "x.json"); });
   EXPECT_STREQ(e->what(), "x.json: \"confusion\" must have 4 numbers a row");
 }
 

@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "core/json/json_fields.h"
+
 namespace straq::metrics {
 namespace {
 
@@ -56,7 +58,7 @@ TEST(Value, MeansAndRankCorrelation) {
   EXPECT_DOUBLE_EQ(*v->mean_return, 6);
   EXPECT_DOUBLE_EQ(*v->spearman_chosen, -1);
   EXPECT_DOUBLE_EQ(*v->spearman_gold, 1);
-  const auto again = ValueReport::from_json(v->to_json(), "x");
+  const auto again = read_json<ValueReport>(v->to_json(), "x");
   EXPECT_EQ(again.to_json(), v->to_json());
 }
 
