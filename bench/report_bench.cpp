@@ -13,6 +13,8 @@
 #include "core/files/files.h"
 #include "core/rng.h"
 #include "metrics/evaluation.h"
+#include "results/rows/evaluation.h"
+#include "results/rows/predictions.h"
 
 namespace {
 
@@ -114,8 +116,8 @@ void write_point(const std::string& folder, std::uint64_t point, const std::stri
   e.strategies = labels();
   e.splits.emplace_back("test", metrics::evaluate_predictions(rows, options));
   e.baselines.emplace_back("test", metrics::baseline_reports(rows, rows, options));
-  metrics::write_evaluation(folder + "/evaluation.json", e);
-  metrics::write_predictions(folder + "/predictions/test.jsonl", rows);
+  results::write_evaluation(folder + "/evaluation.json", e);
+  results::write_predictions(folder + "/predictions/test.jsonl", rows);
   write_file_atomic(folder + "/metrics.jsonl", step_lines);
   write_file_atomic(folder + "/config.yaml",
                     "data: {name: esconv, split: official}\nlearn:\n  planner: q\n  reward: {kind: "

@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "experiment/provenance.h"
 #include "output.h"
+#include "results/run_folder.h"
 
 namespace straq::jobs {
 
@@ -37,7 +38,7 @@ config::Value load_recorded(const std::string& from) {
   namespace fs = std::filesystem;
   std::error_code ec;
   const bool folder = fs::is_directory(from, ec);
-  config::Value root = config::load_yaml(folder ? from + "/config.yaml" : from);
+  config::Value root = config::load_yaml(folder ? results::RunFolder(from).config() : from);
   if (root.kind != config::Value::Kind::map) {
     fail_input(from + ": this is no recorded config", "name a run's folder or its config.yaml");
   }
@@ -54,7 +55,7 @@ config::Value load_recorded(const std::string& from) {
   const std::string point = (recorded / ".").parent_path().filename().string();
   const config::Value* name = root.find("name");
   const bool one_of_many = point.rfind("seed-", 0) != 0 && point.find('_') != std::string::npos;
-  if (name != nullptr && one_of_many && fs::exists(recorded / "provenance.json", ec)) {
+  if (name != nullptr && one_of_many && fs::exists(recorded / results::kProvenanceFile, ec)) {
     root.set("name", config::Value::make_scalar(name->scalar + "_" + point));
   }
   return root;

@@ -13,6 +13,8 @@
 #include "core/json/json_fields.h"
 #include "core/tables/csv.h"
 #include "dialogue/utf8.h"
+#include "results/layout.h"
+#include "results/rows/replies.h"
 #include "results/scales.h"
 
 namespace straq::annotate {
@@ -311,7 +313,7 @@ ImportResult import_ratings(const ImportOptions& options) {
       fail_input("there is no run " + s.run + " in " + options.results,
                  "name the results folder that the sheets were exported from");
     }
-    paths.push_back(run / "human" / (s.name + ".jsonl"));
+    paths.push_back(run / results::kHumanFolder / (s.name + results::kRows));
     if (fs::exists(paths.back(), ec) && !options.replace) {
       fail_input(paths.back().string() + " is there already",
                  "--replace writes it anew; ratings of two exports cannot be mixed in one file");
@@ -322,36 +324,31 @@ ImportResult import_ratings(const ImportOptions& options) {
     if (by_rater.count(rater) == 0) out.absent.push_back(rater);
   }
   for (std::size_t s = 0; s < key.sources.size(); ++s) {
-    std::string rows;
+    std::vector<results::Judgement> rows;
     for (const auto& [code, item] : key.items) {
       if (item.source != s) continue;
       for (const auto& [rater, scores] : by_rater) {
         const auto it = scores.find(code);
         if (it == scores.end()) continue;
-        nlohmann::ordered_json row;
-        row["id"] = item.id;
-        row["dialogue"] = item.dialogue;
-        row["rater"] = rater;
-        if (!item.strategy.empty()) row["strategy"] = item.strategy;
-        row["scores"] = it->second;
-        rows += dump_json(row) + "\n";
+        results::Judgement row;
+        row.id = item.id;
+        row.dialogue = item.dialogue;
+        row.rater = rater;
+        row.strategy = item.strategy;
+        row.scores = {it->second.begin(), it->second.end()};
+        rows.push_back(std::move(row));
         ++out.ratings;
       }
     }
     const RatingSource& source = key.sources[s];
-    nlohmann::ordered_json about;
-    about["format"] = 1;
-    about["method"] = source.method;
-    about["responder"] = source.responder;
-    about["corpus"] = source.corpus;
-    about["export_seed"] = key.seed;
-    about["raters"] = by_rater.size();
-    // The rows last: without them the rest is not read.
-    write_file_atomic(fs::path(paths[s]).replace_extension(".json").string(),
-                      dump_json(about, 1) + "\n");
-    write_file_atomic(paths[s].string(), rows);
+    results::MethodInfo info;
+    info.method = source.method;
+    info.responder = source.responder;
+    info.corpus = source.corpus;
+    info.about = {{"export_seed", key.seed}, {"raters", by_rater.size()}};
+    results::write_judgements(paths[s].string(), info, rows);
     out.files.push_back(
-        (fs::path(source.run) / "human" / (source.name + ".jsonl")).generic_string());
+        (fs::path(source.run) / results::kHumanFolder / paths[s].filename()).generic_string());
   }
   return out;
 }

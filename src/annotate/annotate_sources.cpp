@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "report/rows/methods.h"
+#include "results/layout.h"
 
 namespace straq::annotate {
 namespace fs = std::filesystem;
@@ -64,11 +65,12 @@ Candidates candidates_of(const results::Results& results, const std::string& roo
             std::find_if(out.begin(), out.end(), [&](const auto& c) { return c.first == key; });
         if (at == out.end()) at = out.insert(out.end(), {key, {}});
         const std::string folder = fs::relative(run.path, root).generic_string();
-        at->second.push_back({&run, &f, folder,
-                              (fs::path(folder) / "responses" / (f.name + ".jsonl"))
-                                  .lexically_normal()
-                                  .generic_string(),
-                              varied(experiment, run)});
+        at->second.push_back(
+            {&run, &f, folder,
+             (fs::path(folder) / results::kRepliesFolder / (f.name + results::kRows))
+                 .lexically_normal()
+                 .generic_string(),
+             varied(experiment, run)});
       }
     }
   }

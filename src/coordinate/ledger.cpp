@@ -158,7 +158,7 @@ void Ledger::look_at_folder(PointJob& job) {
   }
   if (retry_) return;
   // The server's clock costs a file: only points that have failed ask for it.
-  const auto failure = results::failure_of(folder);
+  const auto failure = results::RunFolder(folder).failure();
   if (!failure) return;
   if (results::state_of(folder_, job.point, results::server_clock(folder_)) !=
       results::PointState::failed)

@@ -1,19 +1,15 @@
 #include "experiment/finished_run.h"
 
-#include <algorithm>
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
-#include "core/files/files.h"
-#include "core/json/json.h"
 #include "core/log.h"
 #include "experiment/experiment.h"
+#include "results/layout.h"
+#include "results/rows/provenance.h"
 
 namespace straq::experiment {
-namespace fs = std::filesystem;
-
 namespace {
 
 // How a run of a version that did not note its inputs compares: its config, with every default
@@ -51,9 +47,9 @@ void tell_other_evaluation(const std::string& folder, const config::Value& befor
   };
   if (section(before) == section(now)) return;
   log::warn("coordinate",
-            "{} was evaluated as its config.yaml says, not as evaluate says now; "
+            "{} was evaluated as its {} says, not as evaluate says now; "
             "`straq evaluate` scores it again",
-            folder);
+            folder, results::kConfigFile);
 }
 
 }  // namespace
@@ -61,18 +57,15 @@ void tell_other_evaluation(const std::string& folder, const config::Value& befor
 bool done_with(const results::RunFolder& run, const config::Value& config, const RunInputs& inputs,
                bool anyway) {
   if (!run.done()) return false;
-  const config::Value old = config::load_yaml(run.file("config.yaml"));
-  auto provenance = nlohmann::ordered_json::object();
-  if (fs::exists(run.file("provenance.json"))) {
-    provenance = read_ordered_json_file(run.file("provenance.json"), "the file is damaged");
-  }
+  const config::Value old = config::load_yaml(run.config());
+  auto provenance = results::ProvenanceFile::read(run.provenance())
+                        .value_or(results::ProvenanceFile{nlohmann::ordered_json::object()});
   std::vector<std::string> changes;
-  if (provenance.is_object() && provenance.contains("inputs")) {
-    try {
-      changes = inputs.changes_since(RunInputs::from_json(provenance["inputs"]));
-    } catch (const nlohmann::json::exception&) {
-      changes = {"its provenance.json does not say what it was made from"};
-    }
+  if (provenance.known.inputs) {
+    changes = inputs.changes_since(*provenance.known.inputs);
+  } else if (provenance.notes_inputs) {
+    changes = {std::string("its ") + results::kProvenanceFile +
+               " does not say what it was made from"};
   } else if (comparable(old) != comparable(config)) {
     changes = {"its config was another"};
   }
@@ -84,13 +77,7 @@ bool done_with(const results::RunFolder& run, const config::Value& config, const
   if (!changes.empty()) {
     log::warn("coordinate", "{} is taken as done although {} (--continue-anyway)", run.path(),
               join_changes(changes));
-    nlohmann::ordered_json note = {{"taken_as", "done"}, {"changes", changes}};
-    auto& notes = provenance["continued_anyway"];
-    if (!notes.is_array()) notes = nlohmann::ordered_json::array();
-    if (std::find(notes.begin(), notes.end(), note) == notes.end()) {
-      notes.push_back(std::move(note));
-      write_file_atomic(run.file("provenance.json"), dump_json(provenance, 2) + "\n");
-    }
+    provenance.note(run.provenance(), {{"taken_as", "done"}, {"changes", changes}});
   }
   tell_other_evaluation(run.path(), old, config);
   return true;

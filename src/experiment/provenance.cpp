@@ -9,6 +9,7 @@
 
 #include "comm/world.h"
 #include "core/shell.h"
+#include "results/run_folder.h"
 
 #ifdef STRAQ_REVISION_HEADER
 #include STRAQ_REVISION_HEADER  // defines STRAQ_REVISION
@@ -43,7 +44,7 @@ void remember_command_line(int argc, char** argv) {
 std::string reproduce_command(const comm::Layout& layout, const std::string& folder) {
   const std::string launcher =
       layout.single() ? "" : "mpirun -n " + std::to_string(layout.world) + " ";
-  return launcher + shell_join({"straq", "run", "--from", folder + "/config.yaml"});
+  return launcher + shell_join({"straq", "run", "--from", results::RunFolder(folder).config()});
 }
 
 nlohmann::ordered_json environment_provenance(const comm::Layout& layout) {

@@ -1,5 +1,4 @@
-// provenance.json: with what, where and when a run was made, so that two runs that differ can be
-// told apart long afterwards.
+// What provenance.json (results/rows/provenance.h) says of the process that makes a run.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -15,13 +15,14 @@
 #include "core/json/json_number.h"
 #include "core/log.h"
 #include "model/weights/safetensors.h"
+#include "results/layout.h"
 
 namespace straq::learn {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kFormat = "straq-checkpoint";
-constexpr const char* kStepPrefix = "step-";
+using results::kStepPrefix;
 
 // The step of a folder name "<prefix><digits>"; -1 for any other name.
 std::int64_t step_of(const std::string& name, const std::string& prefix) {

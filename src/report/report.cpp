@@ -23,9 +23,11 @@
 #include "report/tables/findings.h"
 #include "report/tables/paper_tables.h"
 #include "report/tables/tables.h"
-#include "results/report_manifest.h"
+#include "results/layout.h"
 #include "results/results.h"
 #include "results/results_files.h"
+#include "results/rows/report_manifest.h"
+#include "results/run_folder.h"
 
 namespace straq::report {
 namespace fs = std::filesystem;
@@ -59,7 +61,7 @@ class Output {
     for (const auto& name : earlier_) {
       if (written_.count(name) == 0) remove_own(fs::path(folder_), name);
     }
-    write_file_atomic(path(results::kReportManifest), report_manifest(written_));
+    write_file_atomic(path(results::kReportFile), report_manifest(written_));
   }
 
  private:
@@ -159,7 +161,8 @@ std::vector<Figure> all_figures(const results::Results& results, const ScoredRep
         for (auto& f : decision_figures(*run, "test", *rows)) own.push_back(std::move(f));
       }
     } catch (const std::exception& e) {
-      warnings.push_back(results::failure_words(run->path + "/predictions/test.jsonl", e));
+      warnings.push_back(
+          results::failure_words(results::RunFolder(run->path).predictions("test"), e));
     }
     with_figures += !own.empty();
     for (auto& f : own) figures.push_back(std::move(f));

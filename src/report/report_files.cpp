@@ -6,7 +6,7 @@
 
 #include "core/json/json.h"
 #include "report/figures/figures.h"
-#include "results/report_manifest.h"
+#include "results/rows/report_manifest.h"
 
 namespace straq::report {
 namespace fs = std::filesystem;

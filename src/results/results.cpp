@@ -10,9 +10,13 @@
 #include "core/error.h"
 #include "core/files/files.h"
 #include "core/json/json.h"
-#include "core/tables/csv.h"
-#include "results/report_manifest.h"
+#include "results/layout.h"
 #include "results/results_files.h"
+#include "results/rows/evaluation.h"
+#include "results/rows/index_rows.h"
+#include "results/rows/predictions.h"
+#include "results/rows/report_manifest.h"
+#include "results/run_folder.h"
 
 namespace straq::results {
 namespace fs = std::filesystem;
@@ -27,9 +31,9 @@ bool is_folder(const fs::path& path) {
 
 // A run has one of its files; a folder with an index is an experiment whatever else it holds.
 bool is_run(const fs::path& folder) {
-  if (present(folder / "index.csv")) return false;
-  for (const char* name : {"config.yaml", "provenance.json", "metrics.jsonl", "evaluation.json",
-                           "responses", "judge", "human", "DONE", "FAILED"}) {
+  if (present(folder / kIndexFile)) return false;
+  for (const char* name : {kConfigFile, kProvenanceFile, kMetricsFile, kEvaluationFile,
+                           kRepliesFolder, kJudgeFolder, kHumanFolder, kDoneFile, kFailedFile}) {
     if (present(folder / name)) return true;
   }
   return false;
@@ -68,106 +72,71 @@ std::string first_lines(std::string text, std::size_t most = 600) {
 void read_run(Run& run) {
   const fs::path folder(run.path);
   const auto file = [&](const char* name) { return (folder / name).string(); };
-  const bool done = present(folder / "DONE");
-  const auto failure = text_of(folder / "FAILED", run.problems);
-  run.state = done ? State::done : present(folder / "FAILED") ? State::failed : State::unfinished;
+  run.state = marked_state(run.path);
+  const auto failure = text_of(folder / kFailedFile, run.problems);
   if (failure) {
     run.reason = first_lines(*failure);
-    if (done) run.problems.push_back(run.path + ": both DONE and FAILED are there");
+    if (run.state == PointState::done)
+      run.problems.push_back(run.path + ": both DONE and FAILED are there");
   }
 
   const auto need = [&](const char* name) {
     if (!present(folder / name)) run.missing.push_back(name);
   };
-  need("config.yaml");
-  need("provenance.json");
+  need(kConfigFile);
+  need(kProvenanceFile);
   // A run that only wrote, judged or rated replies trained nothing.
-  const bool trains =
-      !present(folder / "responses") && !present(folder / "judge") && !present(folder / "human");
-  if (trains || present(folder / "metrics.jsonl")) {
-    for (const char* name : {"metrics.jsonl", "predictions", "evaluation.json"}) need(name);
+  const bool trains = !present(folder / kRepliesFolder) && !present(folder / kJudgeFolder) &&
+                      !present(folder / kHumanFolder);
+  if (trains || present(folder / kMetricsFile)) {
+    for (const char* name : {kMetricsFile, kPredictionsFolder, kEvaluationFile}) need(name);
   }
 
-  if (const auto text = text_of(file("config.yaml"), run.problems)) {
+  if (const auto text = text_of(file(kConfigFile), run.problems)) {
     run.config = *text;
     try {
-      flatten(config::parse_yaml(*text, file("config.yaml")), "", run.settings);
+      flatten(config::parse_yaml(*text, file(kConfigFile)), "", run.settings);
     } catch (const std::exception& e) {
-      run.problems.push_back(failure_words(file("config.yaml"), e));
+      run.problems.push_back(failure_words(file(kConfigFile), e));
     }
   }
-  if (const auto text = text_of(file("provenance.json"), run.problems)) {
+  if (const auto text = text_of(file(kProvenanceFile), run.problems)) {
     nlohmann::ordered_json json;
     const std::string reason = try_parse_json(*text, json);
     if (!reason.empty()) {
-      run.problems.push_back(file("provenance.json") + ": this is not valid JSON: " + reason);
+      run.problems.push_back(file(kProvenanceFile) + ": this is not valid JSON: " + reason);
       run.provenance = first_lines(*text, 20000);
     } else {
       run.provenance = dump_json(json, 2);
     }
   }
-  if (const auto text = text_of(file("metrics.jsonl"), run.problems)) {
-    run.steps = read_steps(file("metrics.jsonl"), *text, run.problems);
-    read_timings(folder / "timings.jsonl", run.steps, run.problems);
+  if (const auto text = text_of(file(kMetricsFile), run.problems)) {
+    run.steps = read_steps(file(kMetricsFile), *text, run.problems);
+    const auto timings = text_of(folder / kTimingsFile, run.problems);
+    if (timings) add_timings(*timings, run.steps);
   }
-  run.replies = read_folder(folder / "responses", &read_replies, run.problems);
-  run.judged = read_folder(folder / "judge", &read_judgements, run.problems);
-  run.rated = read_folder(folder / "human", &read_judgements, run.problems);
-  if (present(folder / "evaluation.json")) {
+  run.replies = read_folder(folder / kRepliesFolder, &read_replies, run.problems);
+  run.judged = read_folder(folder / kJudgeFolder, &read_judgements, run.problems);
+  run.rated = read_folder(folder / kHumanFolder, &read_judgements, run.problems);
+  if (present(folder / kEvaluationFile)) {
     try {
-      run.evaluation = metrics::read_evaluation(file("evaluation.json"));
+      run.evaluation = read_evaluation(file(kEvaluationFile));
     } catch (const std::exception& e) {
-      run.problems.push_back(failure_words(file("evaluation.json"), e));
+      run.problems.push_back(failure_words(file(kEvaluationFile), e));
     }
   }
 }
 
-// Points and parameters that index.csv plans.
-std::vector<Run> read_index(const fs::path& path, std::vector<std::string>& problems) {
+// Points and parameters that index.csv plans. Where a point stands is read from its own folder,
+// which is never behind the index.
+std::vector<Run> planned_runs(const fs::path& path, std::vector<std::string>& problems) {
   std::vector<Run> runs;
   const auto text = text_of(path, problems);
   if (!text) return runs;
-  CsvFile csv = read_csv(*text);
-  auto& rows = csv.rows;
-  for (auto& row : rows) {
-    for (auto& field : row.fields) field = csv_text_read(field);
-  }
-  if (!csv.reason.empty()) {
-    problems.push_back(at_line(path.string(), csv.line, csv.reason + "; the rest is left out"));
-  }
-  if (rows.empty() || rows[0].fields.empty() || rows[0].fields[0] != "point") {
-    problems.push_back(at_line(path.string(), 1, "the first line must start with \"point\""));
-    return runs;
-  }
-  const auto& head = rows[0].fields;
-  std::set<std::string> seen;
-  for (std::size_t r = 1; r < rows.size(); ++r) {
-    const auto& fields = rows[r].fields;
-    const auto complain = [&](const std::string& message) {
-      problems.push_back(at_line(path.string(), rows[r].line, message));
-    };
-    if (fields.size() != head.size()) {
-      complain(std::to_string(fields.size()) + " fields, expected " + std::to_string(head.size()) +
-               "; the line is left out");
-      continue;
-    }
-    // A point is a folder's name; anything else would read outside the experiment.
-    if (fields[0].empty() || fields[0] == "." || fields[0] == ".." ||
-        fields[0].find('/') != std::string::npos) {
-      complain("\"" + fields[0] + "\" is no point's name; the line is left out");
-      continue;
-    }
-    if (!seen.insert(fields[0]).second) {
-      complain("the point " + fields[0] + " comes twice");
-      continue;
-    }
+  for (IndexRow& row : parse_index(path.string(), *text, problems).rows) {
     Run run;
-    run.point = fields[0];
-    for (std::size_t c = 1; c < head.size(); ++c) {
-      // Where it stands is read from the point's own folder, which is never behind the index.
-      if (head[c] == "state" || head[c] == "kind" || head[c] == "reason") continue;
-      run.parameters.emplace_back(head[c], fields[c]);
-    }
+    run.point = std::move(row.point);
+    run.parameters = std::move(row.parameters);
     runs.push_back(std::move(run));
   }
   return runs;
@@ -176,7 +145,7 @@ std::vector<Run> read_index(const fs::path& path, std::vector<std::string>& prob
 void read_experiment(const fs::path& folder, const std::string& name, Results& results) {
   Experiment e;
   e.name = name;
-  e.runs = read_index(folder / "index.csv", e.problems);
+  e.runs = planned_runs(folder / kIndexFile, e.problems);
   std::set<std::string> planned;
   for (Run& run : e.runs) {
     planned.insert(run.point);
@@ -194,16 +163,16 @@ void read_experiment(const fs::path& folder, const std::string& name, Results& r
     run.experiment = e.name;
     if (run.path.empty()) continue;
     read_run(run);
-    read_dataset(fs::path(run.path) / "dataset.json", results);
+    read_dataset(fs::path(run.path) / kDatasetFile, results);
   }
   if (!e.runs.empty() || !e.problems.empty()) results.experiments.push_back(std::move(e));
 }
 
 void visit(const fs::path& folder, const std::string& name, int depth, Results& results) {
-  read_dataset(folder / "dataset.json", results);
+  read_dataset(folder / kDatasetFile, results);
   const auto children = child_folders(folder);
   const bool has_runs = std::any_of(children.begin(), children.end(), is_run);
-  const bool indexed = present(folder / "index.csv");
+  const bool indexed = present(folder / kIndexFile);
   if (indexed || has_runs) {
     read_experiment(folder, name.empty() ? folder.filename().string() : name, results);
   }
@@ -215,20 +184,6 @@ void visit(const fs::path& folder, const std::string& name, int depth, Results& 
 }
 
 }  // namespace
-
-std::string to_word(State state) {
-  switch (state) {
-    case State::done:
-      return "done";
-    case State::failed:
-      return "failed";
-    case State::unfinished:
-      return "unfinished";
-    case State::not_started:
-      return "not started";
-  }
-  return {};
-}
 
 std::optional<std::string> Run::parameter(const std::string& key) const {
   for (const auto* list : {&parameters, &settings}) {
@@ -304,7 +259,7 @@ Results read_results(const std::string& path) {
     run.point = results.name;
     run.path = root.string();
     read_run(run);
-    read_dataset(root / "dataset.json", results);
+    read_dataset(root / kDatasetFile, results);
     e.runs.push_back(std::move(run));
     results.experiments.push_back(std::move(e));
   } else {
@@ -336,11 +291,10 @@ Results read_results(const std::string& path) {
 
 std::optional<std::vector<metrics::Prediction>> read_predictions_of(const Run& run,
                                                                     const std::string& split) {
-  const fs::path path = fs::path(run.path) / "predictions" / (split + ".jsonl");
+  const std::string path = RunFolder(run.path).predictions(split);
   const bool known = run.evaluation && !run.evaluation->strategies.empty();
   if (run.path.empty() || !known || !present(path)) return std::nullopt;
-  return metrics::read_predictions(path.string(),
-                                   static_cast<int>(run.evaluation->strategies.size()));
+  return read_predictions(path, static_cast<int>(run.evaluation->strategies.size()));
 }
 
 }  // namespace straq::results

@@ -3,14 +3,9 @@
 // days, and some die half-way: reading never stops at a bad file. It is named, with its line, and
 // the rest is reported.
 //
-//   results/<experiment>/index.csv      point,state,<parameter>…,reason  (one line a planned point)
-//   results/<experiment>/<point>/       config.yaml provenance.json metrics.jsonl
-//                                       predictions/<split>.jsonl evaluation.json DONE | FAILED
-//                                       timings.jsonl responses/ judge/ human/ (results/replies.h)
-//   dataset.json                        at any level: `straq dataset stats --format json`
+// results/layout.h names the files.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -18,31 +13,16 @@
 
 #include "core/tables/table.h"
 #include "metrics/evaluation.h"
-#include "results/replies.h"
+#include "results/point_state.h"
+#include "results/rows/replies.h"
+#include "results/rows/steps.h"
 
 namespace straq::results {
 
-// One line of metrics.jsonl; a field that the line lacks is empty.
-struct Step {
-  long step = 0;
-  std::string stage;
-  std::optional<double> loss, td_loss, td_abs, grad_norm, max_q, q_mean, target_mean;
-  std::optional<double> tokens, decisions;
-  std::optional<double> seconds;  // of timings.jsonl
-};
-
-enum class State {
-  done,         // DONE is there
-  failed,       // FAILED is there
-  unfinished,   // a folder with neither: running, stopped or killed
-  not_started,  // in index.csv, no folder
-};
-std::string to_word(State state);
-
 struct Run {
   std::string experiment, point;
-  std::string path;  // empty when not started
-  State state = State::not_started;
+  std::string path;                                             // empty when not started
+  PointState state = PointState::missing;                       // by its markers
   std::string reason;                                           // of a failure: what FAILED says
   std::vector<std::pair<std::string, std::string>> parameters;  // index.csv's columns, in order
   std::string config;                                           // config.yaml as it is

@@ -8,10 +8,10 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "core/error.h"
+#include "results/layout.h"
 #include "results/results.h"
 
 namespace straq::results {
@@ -22,12 +22,6 @@ bool present(const std::filesystem::path& path);
 std::optional<std::string> text_of(const std::filesystem::path& path,
                                    std::vector<std::string>& problems);
 
-// metrics.jsonl
-std::vector<Step> read_steps(const std::string& path, std::string_view text,
-                             std::vector<std::string>& problems);
-// timings.jsonl into the steps of the same number
-void read_timings(const std::filesystem::path& path, std::vector<Step>& steps,
-                  std::vector<std::string>& problems);
 // dataset.json, which Table::to_json wrote: a list of tables
 void read_dataset(const std::filesystem::path& path, Results& results);
 
@@ -42,7 +36,7 @@ std::vector<File> read_folder(const std::filesystem::path& folder, File (*read)(
   std::error_code ec;
   for (std::filesystem::directory_iterator it(folder, ec), end; !ec && it != end;
        it.increment(ec)) {
-    if (it->path().extension() == ".jsonl") paths.push_back(it->path().string());
+    if (it->path().extension() == kRows) paths.push_back(it->path().string());
   }
   std::sort(paths.begin(), paths.end());
   std::vector<File> out;

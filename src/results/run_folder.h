@@ -2,11 +2,13 @@
 // how it ended. docs/formats.md describes every file.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "config/value.h"
-#include "results/failure.h"
+#include "results/layout.h"
+#include "results/rows/failure.h"
 
 namespace straq::results {
 
@@ -15,13 +17,21 @@ class RunFolder {
   explicit RunFolder(std::string path) : path_(std::move(path)) {}
   const std::string& path() const { return path_; }
   std::string file(const std::string& name) const { return path_ + "/" + name; }
-  std::string planner() const { return file("planner"); }
+  std::string config() const { return file(kConfigFile); }
+  std::string provenance() const { return file(kProvenanceFile); }
+  std::string metrics() const { return file(kMetricsFile); }
+  std::string timings() const { return file(kTimingsFile); }
+  std::string evaluations() const { return file(kEvaluationsFile); }
+  std::string evaluation() const { return file(kEvaluationFile); }
+  std::string planner() const { return file(kPlannerFolder); }
+  std::string checkpoints() const { return file(kCheckpointsFolder); }
   std::string predictions(const std::string& split) const {
-    return file("predictions/" + split + ".jsonl");
+    return file(std::string(kPredictionsFolder) + "/" + split + kRows);
   }
 
   bool done() const;  // DONE is there, of whatever run
-  std::string checkpoints() const { return file("checkpoints"); }
+  // What FAILED says, if it is there.
+  std::optional<FailureNote> failure() const;
 
   // Makes the folder ready for a run of `config`; what an earlier attempt left is removed. From
   // `step` above 0 the run goes on there: the numbers of the steps up to it stay, those after it
@@ -34,9 +44,5 @@ class RunFolder {
  private:
   std::string path_;
 };
-
-// Keeps the lines of a JSON lines file whose `step` is at most `step`; whatever follows the first
-// later or broken line goes. Returns the last step kept (0: none). A missing file stays missing.
-std::int64_t cut_after(const std::string& path, std::int64_t step);
 
 }  // namespace straq::results

@@ -23,6 +23,7 @@
 #include "core/log.h"
 #include "core/process.h"
 #include "core/process_place.h"
+#include "results/layout.h"
 
 namespace straq::results {
 namespace fs = std::filesystem;
@@ -180,7 +181,7 @@ double server_clock(const std::string& folder) {
 
 std::optional<LockHolder> live_holder(const std::string& run_folder, const LockOptions& options,
                                       std::optional<double> now) {
-  const std::string folder = run_folder + "/lock";
+  const std::string folder = run_folder + "/" + kLockFolder;
   // The file may go while it is read, in favour of a newer one.
   for (int attempt = 0; attempt < 5; ++attempt) {
     std::error_code error;
@@ -204,7 +205,7 @@ std::optional<LockHolder> live_holder(const std::string& run_folder, const LockO
 }
 
 RunLock::RunLock(const std::string& run_folder, const LockOptions& options)
-    : run_folder_(run_folder), folder_(run_folder + "/lock"), options_(options) {
+    : run_folder_(run_folder), folder_(run_folder + "/" + kLockFolder), options_(options) {
   make_folders(folder_);
   acquire(run_folder);
   try {

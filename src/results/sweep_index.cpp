@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
@@ -12,15 +11,13 @@
 #include "core/error.h"
 #include "core/files/files.h"
 #include "core/hash.h"
-#include "core/tables/table.h"
+#include "results/layout.h"
+#include "results/run_folder.h"
 
 namespace straq::results {
 namespace fs = std::filesystem;
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-constexpr const char* kFormat = "straq-sweep-points";
 // Looking at all folders takes at most this part of a job's time, and happens now and then anyway.
 constexpr double kShare = 20;
 constexpr double kNowAndThen = 60;  // seconds
@@ -28,28 +25,6 @@ constexpr double kNowAndThen = 60;  // seconds
 bool there(const fs::path& path) {
   std::error_code ec;
   return fs::exists(path, ec);
-}
-
-// Of the text that Table::to_csv writes: a record's fields; quoted ones may hold line ends.
-std::vector<std::vector<std::string>> parse_csv(const std::string& text) {
-  std::vector<std::vector<std::string>> records;
-  std::vector<std::string> record(1);
-  bool quoted = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (quoted && c == '"' && i + 1 < text.size() && text[i + 1] == '"') {
-      record.back() += text[++i];
-    } else if (c == '"') {
-      quoted = !quoted;
-    } else if (!quoted && c == ',') {
-      record.emplace_back();
-    } else if (!quoted && c == '\n') {
-      records.push_back(std::exchange(record, std::vector<std::string>(1)));
-    } else {
-      record.back() += c;
-    }
-  }
-  return records;
 }
 
 const config::Value* at_dotted(const config::Value& root, const std::string& key) {
@@ -74,26 +49,27 @@ bool is_plain_name(const std::string& name) {
   return !name.empty() && name.front() != '.' && name.find('/') == std::string::npos;
 }
 
+std::set<std::string> plain_folders(const std::string& folder) {
+  std::set<std::string> folders;
+  std::error_code ec;
+  for (fs::directory_iterator it(folder, ec), end; !ec && it != end; it.increment(ec)) {
+    std::error_code kind;
+    const std::string name = it->path().filename().string();
+    if (is_plain_name(name) && it->is_directory(kind)) folders.insert(name);
+  }
+  return folders;
+}
+
 }  // namespace
 
 SweepIndex::SweepIndex(std::string experiment_folder, const std::vector<Point>& points)
     : folder_(std::move(experiment_folder)),
-      path_((fs::path(folder_) / "index.csv").string()),
+      path_((fs::path(folder_) / kIndexFile).string()),
       points_(points) {
   Definition own;
   for (const auto& [key, value] : points_.front().parameters) own.keys.push_back(key);
   for (const auto& p : points_) own.points.emplace_back(p.name, p.parameters);
-  Json j;
-  j["format"] = kFormat;
-  j["format_version"] = 1;
-  j["keys"] = own.keys;
-  j["points"] = Json::array();
-  for (const auto& p : points_) {
-    Json values = Json::array();
-    for (const auto& [key, value] : p.parameters) values.push_back(value);
-    j["points"].push_back({{"point", p.name}, {"values", std::move(values)}});
-  }
-  const std::string text = j.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  const std::string text = own.text();
   definition_ = sha256_hex(text).substr(0, 16) + ".json";
   definitions_[definition_] = std::move(own);
   written_ = text;  // until define() has put it there
@@ -103,58 +79,45 @@ SweepIndex::SweepIndex(std::string experiment_folder, const std::vector<Point>& 
 void SweepIndex::define() {
   if (std::exchange(defined_, true)) return;
   const std::string text = std::exchange(written_, std::string());
-  const std::string path = (fs::path(folder_) / ".index" / definition_).string();
+  const std::string path = (fs::path(folder_) / kIndexFolder / definition_).string();
   if (!there(path)) write_file_atomic(path, text);
 }
 
-// Which rows there are: of every definition, of an older index, and of run folders that none names.
-void SweepIndex::find_rows() {
+// The points that other jobs have left since the last time.
+void SweepIndex::read_definitions() {
   std::error_code ec;
-  for (fs::directory_iterator it(fs::path(folder_) / ".index", ec), end; !ec && it != end;
+  for (fs::directory_iterator it(fs::path(folder_) / kIndexFolder, ec), end; !ec && it != end;
        it.increment(ec)) {
     const std::string name = it->path().filename().string();
     if (it->path().extension() != ".json" || definitions_.contains(name)) continue;
     try {
-      const Json j = Json::parse(read_file(it->path().string()));
-      Definition d;
-      d.keys = j.at("keys").get<std::vector<std::string>>();
-      for (const auto& p : j.at("points")) {
-        Parameters parameters;
-        const auto values = p.at("values").get<std::vector<std::string>>();
-        for (std::size_t k = 0; k < std::min(values.size(), d.keys.size()); ++k) {
-          parameters.emplace_back(d.keys[k], values[k]);
-        }
-        d.points.emplace_back(p.at("point").get<std::string>(), std::move(parameters));
-      }
-      definitions_[name] = std::move(d);
+      definitions_[name] = Definition::read(it->path().string());
     } catch (const std::exception&) {
       definitions_[name] = {};  // not this program's, or damaged: never looked at again
     }
   }
-  if (!std::exchange(before_read_, true) && there(path_)) {
-    try {
-      const auto records = parse_csv(read_file(path_));
-      for (std::size_t r = 1; r < records.size(); ++r) {
-        Parameters parameters;
-        for (std::size_t k = 2; k + 2 < records[0].size() && k < records[r].size(); ++k) {
-          parameters.emplace_back(records[0][k], records[r][k]);
-        }
-        before_.points.emplace_back(records[r][0], std::move(parameters));
-      }
-      for (std::size_t k = 2; !records.empty() && k + 2 < records[0].size(); ++k) {
-        before_.keys.push_back(records[0][k]);
-      }
-    } catch (const Error&) {
-      // It cannot be read; it is written anew.
-    }
-  }
+}
 
-  std::set<std::string> folders;
-  for (fs::directory_iterator it(folder_, ec), end; !ec && it != end; it.increment(ec)) {
-    std::error_code kind;
-    const std::string name = it->path().filename().string();
-    if (is_plain_name(name) && it->is_directory(kind)) folders.insert(name);
+// What index.csv told when this job began.
+void SweepIndex::read_before() {
+  if (std::exchange(before_read_, true) || !there(path_)) return;
+  try {
+    std::vector<std::string> problems;  // the report tells of them
+    IndexTable before = parse_index(path_, read_file(path_), problems);
+    for (IndexRow& row : before.rows) {
+      before_.points.emplace_back(std::move(row.point), std::move(row.parameters));
+    }
+    before_.keys = std::move(before.keys);
+  } catch (const Error&) {
+    // It cannot be read; it is written anew.
   }
+}
+
+// Which rows there are: of every definition, of an older index, and of run folders that none names.
+void SweepIndex::find_rows() {
+  read_definitions();
+  read_before();
+  const std::set<std::string> folders = plain_folders(folder_);
 
   // An order that every job finds: the largest definition first.
   std::vector<const std::pair<const std::string, Definition>*> order;
@@ -214,8 +177,9 @@ void SweepIndex::find_rows() {
   if (older) add_keys(before_.keys);
   for (const auto& name : folders) {
     const fs::path run = fs::path(folder_) / name;
-    if (by_name.contains(name) || !there(run / "config.yaml") || there(run / "index.csv")) continue;
-    if (there(run / "DONE") || there(run / "FAILED") || there(run / "lock")) add(name, {});
+    if (by_name.contains(name) || !there(run / kConfigFile) || there(run / kIndexFile)) continue;
+    if (there(run / kDoneFile) || there(run / kFailedFile) || there(run / kLockFolder))
+      add(name, {});
   }
   // "seed" is the last one of each.
   const auto seed = std::find(keys_.begin(), keys_.end(), "seed");
@@ -229,7 +193,7 @@ void SweepIndex::look(Row& row, double now) {
   const Point point{row.name, {}, {}};
   row.state = state_of(folder_, point, now);
   const auto failure = row.state == PointState::failed
-                           ? failure_of((fs::path(folder_) / row.name).string())
+                           ? RunFolder((fs::path(folder_) / row.name).string()).failure()
                            : std::nullopt;
   row.kind = failure ? name(failure->kind) : "";
   row.reason = failure ? failure->first_line() : "";
@@ -249,7 +213,7 @@ std::string SweepIndex::value(Row& row, const std::string& key) {
   const auto known = row.values.find(key);
   if (known != row.values.end()) return known->second;
   if (row.own != nullptr) return scalar_of(row.own->config, key);
-  const std::string path = (fs::path(folder_) / row.name / "config.yaml").string();
+  const std::string path = (fs::path(folder_) / row.name / kConfigFile).string();
   if (row.config_read || !there(path)) return {};
   row.config_read = true;
   try {
@@ -263,20 +227,18 @@ std::string SweepIndex::value(Row& row, const std::string& key) {
 
 std::string SweepIndex::csv(const std::vector<std::string>& running) {
   const std::set<std::string> now(running.begin(), running.end());
-  Table table;
-  table.columns = {"point", "state"};
-  table.columns.insert(table.columns.end(), keys_.begin(), keys_.end());
-  table.columns.emplace_back("kind");
-  table.columns.emplace_back("reason");
+  IndexTable table{keys_, {}};
   for (Row& row : rows_) {
     const bool begun = row.state != PointState::done && now.contains(row.name);
-    std::vector<Cell> cells = {row.name, name(begun ? PointState::running : row.state)};
-    for (const auto& key : keys_) cells.emplace_back(value(row, key));
-    cells.emplace_back(begun ? std::string() : row.kind);
-    cells.emplace_back(begun ? std::string() : row.reason);
-    table.add(std::move(cells));
+    IndexRow out{row.name, name(begun ? PointState::running : row.state), {}, {}, {}};
+    for (const auto& key : keys_) out.parameters.emplace_back(key, value(row, key));
+    if (!begun) {
+      out.kind = row.kind;
+      out.reason = row.reason;
+    }
+    table.rows.push_back(std::move(out));
   }
-  return table.to_csv();
+  return index_text(table);
 }
 
 std::optional<SweepIndex::Identity> SweepIndex::identity() const {

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "results/point.h"
+#include "results/rows/index_rows.h"
 #include "results/sweep_state.h"
 
 namespace straq::results {
@@ -40,12 +41,7 @@ class SweepIndex {
   std::int64_t looks() const { return looks_; }
 
  private:
-  using Parameters = std::vector<std::pair<std::string, std::string>>;
-  // The points of one job's config, as its file in .index tells.
-  struct Definition {
-    std::vector<std::string> keys;
-    std::vector<std::pair<std::string, Parameters>> points;
-  };
+  using Definition = IndexPoints;  // the points of one job's config
   struct Row {
     std::string name;
     std::map<std::string, std::string> values;  // by parameter
@@ -62,6 +58,8 @@ class SweepIndex {
   };
 
   void define();
+  void read_definitions();
+  void read_before();
   void find_rows();
   void look_at_all();
   void look(Row& row, double now);

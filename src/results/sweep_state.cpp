@@ -5,11 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
-#include "core/error.h"
-#include "core/files/files.h"
+#include "results/rows/provenance.h"
+#include "results/rows/steps.h"
+#include "results/run_folder.h"
 
 namespace straq::results {
 namespace fs = std::filesystem;
@@ -18,36 +17,6 @@ namespace {
 constexpr std::array kStates{PointState::done, PointState::running, PointState::stopped,
                              PointState::failed, PointState::missing};
 constexpr int kStepsOfTheMean = 20;
-
-// The last lines of a JSON lines file that may be growing: whole ones only, newest last.
-std::vector<nlohmann::json> last_lines(const std::string& path, std::size_t count) {
-  std::ifstream in(path, std::ios::binary | std::ios::ate);
-  if (!in) return {};
-  const auto size = static_cast<std::int64_t>(in.tellg());
-  const std::int64_t from = std::max<std::int64_t>(0, size - 64 * 1024);
-  in.seekg(from);
-  std::string text(static_cast<std::size_t>(size - from), '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  text.resize(text.rfind('\n') == std::string::npos ? 0 : text.rfind('\n') + 1);
-  std::vector<nlohmann::json> lines;
-  std::istringstream stream(text);
-  for (std::string line; std::getline(stream, line);) {
-    auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (json.is_object()) lines.push_back(std::move(json));  // the first one may be cut
-  }
-  if (lines.size() > count) {
-    lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(count));
-  }
-  return lines;
-}
-
-std::int64_t total_steps(const fs::path& folder) {
-  std::ifstream in(folder / "provenance.json");
-  const auto json = nlohmann::json::parse(in, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || !json.contains("steps") || !json["steps"].is_number_integer()) return 0;
-  return json["steps"].get<std::int64_t>();
-}
 
 std::string duration(double seconds) {
   const auto s = static_cast<std::int64_t>(seconds + 0.5);
@@ -58,46 +27,22 @@ std::string duration(double seconds) {
 
 }  // namespace
 
-const char* name(PointState state) {
-  switch (state) {
-    case PointState::missing:
-      return "missing";
-    case PointState::running:
-      return "running";
-    case PointState::stopped:
-      return "stopped";
-    case PointState::done:
-      return "done";
-    case PointState::failed:
-      return "failed";
-  }
-  return "?";
-}
-
 PointState state_of(const std::string& experiment_folder, const Point& point,
                     std::optional<double> now) {
-  const fs::path folder = fs::path(experiment_folder) / point.name;
+  const std::string folder = (fs::path(experiment_folder) / point.name).string();
+  const RunFolder run(folder);
+  if (run.done()) return PointState::done;
+  const bool held = live_holder(folder, {}, now).has_value();
+  // It may have finished while we looked for who works on it.
+  const PointState marked = marked_state(folder);
+  if (marked == PointState::done) return marked;
+  if (held) return PointState::running;
+  if (marked == PointState::failed) return marked;
   std::error_code ec;
-  if (fs::exists(folder / "DONE", ec)) return PointState::done;
-  if (live_holder(folder.string(), {}, now)) {
-    // It may have finished while we looked for who works on it.
-    return fs::exists(folder / "DONE", ec) ? PointState::done : PointState::running;
-  }
-  if (fs::exists(folder / "DONE", ec)) return PointState::done;
-  if (fs::exists(folder / "FAILED", ec)) return PointState::failed;
-  for (fs::directory_iterator it(folder / "checkpoints", ec), end; !ec && it != end;
-       it.increment(ec)) {
-    if (it->path().filename().string().rfind("step-", 0) == 0) return PointState::stopped;
+  for (fs::directory_iterator it(run.checkpoints(), ec), end; !ec && it != end; it.increment(ec)) {
+    if (it->path().filename().string().starts_with(kStepPrefix)) return PointState::stopped;
   }
   return PointState::missing;
-}
-
-std::optional<FailureNote> failure_of(const std::string& run_folder) {
-  std::ifstream in(run_folder + "/FAILED");
-  if (!in) return std::nullopt;
-  std::ostringstream text;
-  text << in.rdbuf();
-  return FailureNote::parse(text.str());
 }
 
 std::optional<double> PointStatus::seconds_left() const {
@@ -135,12 +80,13 @@ std::vector<PointStatus> sweep_status(const std::string& experiment_folder,
     s.state = state_of(experiment_folder, points[i]);
     const std::string folder = (fs::path(experiment_folder) / points[i].name).string();
     if (s.state == PointState::running) s.holder = live_holder(folder);
-    if (s.state == PointState::failed) s.failure = failure_of(folder);
-    const auto metrics = last_lines(folder + "/metrics.jsonl", 1);
-    if (!metrics.empty()) s.step = metrics.back().value("step", std::int64_t{0});
-    s.total = total_steps(folder);
-    const auto timings = last_lines(folder + "/timings.jsonl", kStepsOfTheMean);
-    for (const auto& line : timings) s.step_seconds += line.value("seconds", 0.0);
+    if (s.state == PointState::failed) s.failure = RunFolder(folder).failure();
+    const RunFolder run(folder);
+    const auto metrics = last_metrics(run.metrics(), 1);
+    if (!metrics.empty()) s.step = metrics.back().step;
+    s.total = planned_steps(run.provenance()).value_or(0);
+    const auto timings = last_timings(run.timings(), kStepsOfTheMean);
+    for (const TimingsRow& row : timings) s.step_seconds += row.seconds.value_or(0);
     if (!timings.empty()) s.step_seconds /= static_cast<double>(timings.size());
     out.push_back(std::move(s));
   }

@@ -9,23 +9,18 @@
 #include <vector>
 
 #include "core/tables/table.h"
-#include "results/failure.h"
 #include "results/point.h"
+#include "results/point_state.h"
+#include "results/rows/failure.h"
 #include "results/run_lock.h"
 
 namespace straq::results {
-
-enum class PointState { missing, running, stopped, done, failed };
-const char* name(PointState state);
 
 // DONE; else running where somebody alive holds the folder; else FAILED; else stopped (there is a
 // checkpoint to go on from); else missing.
 // `now`: server_clock's, by which a lock's age counts; without it this host's clock.
 PointState state_of(const std::string& experiment_folder, const Point& point,
                     std::optional<double> now = std::nullopt);
-
-// What FAILED of a point's folder says, if there is one.
-std::optional<FailureNote> failure_of(const std::string& run_folder);
 
 // Writes index.csv, once, from all folders: point,state,<parameters…>,kind,reason. `running` names
 // points that this job has just given to a group, whose folders do not tell yet. A job that writes

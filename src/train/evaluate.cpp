@@ -17,6 +17,8 @@
 #include "metrics/evaluation.h"
 #include "metrics/value.h"
 #include "model/weights/huggingface.h"
+#include "results/rows/evaluation.h"
+#include "results/rows/predictions.h"
 #include "train/together.h"
 
 namespace straq::train {
@@ -148,7 +150,7 @@ void score_split(const std::string& split, const at::Tensor& q, const shard::Dat
   metrics::fill_returns(rows, config.learn.gamma, [&](const metrics::Prediction&) {
     return std::optional<double>(config.learn.reward.expert);
   });
-  metrics::write_predictions(folder.predictions(split), rows);
+  results::write_predictions(folder.predictions(split), rows);
   auto result = metrics::evaluate_predictions(rows, options);
   log::info("evaluate", "{}: {} decisions, Acc {:.2f}, Q {:.2f}, B {:.3f}", split, rows.size(),
             100 * result.strategy.acc, 100 * result.strategy.q, result.strategy.b);
@@ -167,7 +169,7 @@ void score_split(const std::string& split, const at::Tensor& q, const shard::Dat
 void keep_others(const std::string& file, const std::vector<std::string>& asked,
                  metrics::Evaluation& evaluation) {
   if (!std::filesystem::exists(file)) return;
-  auto before = metrics::read_evaluation(file);
+  auto before = results::read_evaluation(file);
   const auto again = [&](const auto& entry) {
     return std::find(asked.begin(), asked.end(), entry.first) != asked.end();
   };
@@ -211,9 +213,9 @@ void evaluate_splits(learn::Learner& learner, const shard::DatasetView& data,
     for (std::size_t i = 0; i < splits.size(); ++i) {
       score_split(splits[i], values[i], data, config, options, folder, evaluation);
     }
-    const std::string file = folder.file("evaluation.json");
+    const std::string file = folder.evaluation();
     keep_others(file, splits, evaluation);
-    metrics::write_evaluation(file, evaluation);
+    results::write_evaluation(file, evaluation);
   });
 }
 

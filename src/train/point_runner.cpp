@@ -22,8 +22,8 @@
 #include "experiment/run_inputs.h"
 #include "kernel/processor.h"
 #include "learn/learner.h"
+#include "results/rows/provenance.h"
 #include "results/run_lock.h"
-#include "results/sweep_state.h"
 #include "shard/dataset.h"
 #include "train/evaluate.h"
 #include "train/together.h"
@@ -95,8 +95,7 @@ class PointRun {
         experiment::done_with(folder_, task_.config, task_.inputs, task_.continue_anyway);
         foreign_ = false;
         found = Outcome::done_before;
-      } else if (const auto failure = results::failure_of(folder_.path());
-                 failure && !task_.retry) {
+      } else if (const auto failure = folder_.failure(); failure && !task_.retry) {
         found = Outcome::failed_before;
         obstacle_ = *failure;
       }
@@ -273,25 +272,26 @@ class PointRun {
     for (const auto& entry : data.manifest.shards) {
       if (entry.record) hashes[entry.item.file()] = entry.record->content_sha256;
     }
-    nlohmann::ordered_json provenance = experiment::environment_provenance(layout_);
-    provenance["reproduce"] = experiment::reproduce_command(layout_, folder_.path());
-    provenance["config_sha256"] = sha256_hex(config::to_yaml(task_.config));
-    provenance["inputs"] = identity_.inputs.to_json();
-    provenance["inputs_sha256"] = identity_.inputs.hex();
-    if (!continued_anyway_.empty()) provenance["continued_anyway"] = continued_anyway_;
-    provenance["started"] = started_;
-    if (finished) provenance["finished"] = utc_now();
-    provenance["point"] = task_.name;
-    provenance["seed"] = config_.seed;
-    provenance["steps"] = total_steps_;
-    provenance["parameters"] = parameters_;
-    provenance["learners"] = group_->size();
-    provenance["threads"] = at::get_num_threads();
-    provenance["micro_tokens"] = learner_->micro_tokens();
-    provenance["backend"] = group_->backend();
-    provenance["shards"] = {{"key", task_.key}, {"content_sha256", hashes}};
-    if (finished) provenance["weights_sha256"] = learner_->online().parameters().checksum();
-    write_file_atomic(folder_.file("provenance.json"), dump_json(provenance, 2) + "\n");
+    results::Provenance provenance;
+    provenance.environment = experiment::environment_provenance(layout_);
+    provenance.reproduce = experiment::reproduce_command(layout_, folder_.path());
+    provenance.config_sha256 = sha256_hex(config::to_yaml(task_.config));
+    provenance.inputs = identity_.inputs;
+    provenance.inputs_sha256 = identity_.inputs.hex();
+    if (!continued_anyway_.empty()) provenance.continued_anyway = continued_anyway_;
+    provenance.started = started_;
+    if (finished) provenance.finished = utc_now();
+    provenance.point = task_.name;
+    provenance.seed = config_.seed;
+    provenance.steps = total_steps_;
+    provenance.parameters = parameters_;
+    provenance.learners = group_->size();
+    provenance.threads = at::get_num_threads();
+    provenance.micro_tokens = learner_->micro_tokens();
+    provenance.backend = group_->backend();
+    provenance.shards = {task_.key, hashes};
+    if (finished) provenance.weights_sha256 = learner_->online().parameters().checksum();
+    results::write_provenance(folder_.provenance(), provenance);
   }
 
   const PointTask& task_;
@@ -348,7 +348,8 @@ PointTask PointTask::from_json(const nlohmann::json& j) {
   PointTask t;
   j.at("name").get_to(t.name);
   t.run_folder = j.at("run_folder");
-  t.config = config::parse_yaml(j.at("config").get<std::string>(), t.run_folder + "/config.yaml");
+  t.config = config::parse_yaml(j.at("config").get<std::string>(),
+                                results::RunFolder(t.run_folder).config());
   j.at("shard_folder").get_to(t.shard_folder);
   j.at("key").get_to(t.key);
   j.at("retry").get_to(t.retry);
@@ -378,21 +379,21 @@ namespace {
 // The key of the data set that the run of a folder was made from. Throws Error(input) where the
 // folder's planner is another run's: its values would be taken for this one's.
 std::string shards_key(const results::RunFolder& folder) {
-  const std::string path = folder.file("provenance.json"), planner = folder.planner();
+  const std::string path = folder.provenance(), planner = folder.planner();
   const char* hint = "name the folder of a run that was trained";
-  const auto provenance = read_json_file(path, hint);
-  try {
-    const auto asked = read_json_file(planner + "/planner.json", hint);
-    // Versions before noted no inputs.
-    if (provenance.contains("inputs_sha256") && asked.contains("inputs_sha256") &&
-        provenance["inputs_sha256"] != asked["inputs_sha256"]) {
-      fail_input(planner + " is the planner of another run than " + path + " speaks of",
-                 "copy the run's whole folder again, or train it again");
-    }
-    return provenance.at("shards").at("key").get<std::string>();
-  } catch (const nlohmann::json::exception&) {
+  const auto provenance = results::ProvenanceFile::read(path);
+  if (!provenance) fail_input(path + " is missing", hint);
+  const auto asked = read_json_file(planner + "/planner.json", hint);
+  // Versions before noted no inputs.
+  const auto& inputs = provenance->known.inputs_sha256;
+  if (inputs && asked.contains("inputs_sha256") && asked["inputs_sha256"] != *inputs) {
+    fail_input(planner + " is the planner of another run than " + path + " speaks of",
+               "copy the run's whole folder again, or train it again");
+  }
+  if (!provenance->known.shards || provenance->known.shards->key.empty()) {
     fail_input(path + ": it does not name the shards (shards.key)", hint);
   }
+  return provenance->known.shards->key;
 }
 
 void write_failure(const PointTask& task, const results::PointFailure& e) {
@@ -468,7 +469,7 @@ void evaluate_run(const std::string& run_folder, const std::vector<std::string>&
     if (!std::filesystem::is_directory(run_folder)) {
       fail_input(run_folder + " is no run folder", "name results/<experiment>/<point>");
     }
-    config = experiment::read_experiment(config::load_yaml(folder.file("config.yaml")));
+    config = experiment::read_experiment(config::load_yaml(folder.config()));
     device = device_of(config.model, learners.node());
     at::set_num_threads(learner_threads(config.threads, learners.node().count));
     const std::string key = shards_key(folder);

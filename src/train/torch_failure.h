@@ -3,7 +3,7 @@
 
 #include <exception>
 
-#include "results/failure.h"
+#include "results/rows/failure.h"
 
 namespace straq::train {
 

@@ -11,6 +11,7 @@
 #include "core/environment.h"
 #include "core/log.h"
 #include "experiment/provenance.h"
+#include "results/rows/steps.h"
 #include "train/evaluate.h"
 #include "train/together.h"
 #include "train/torch_failure.h"
@@ -35,37 +36,37 @@ std::int64_t evaluate_every(const experiment::EvaluateConfig& config, std::int64
                                 std::llround(config.every_epochs * static_cast<double>(batches)));
 }
 
-nlohmann::ordered_json metrics_line(std::int64_t step, std::int64_t epoch, const Stage& stage,
-                                    const learn::StepMetrics& m) {
-  nlohmann::ordered_json j = {
-      {"step", step}, {"stage", stage.name}, {"epoch", epoch}, {"loss", m.loss}};
+results::MetricsRow metrics_row(std::int64_t step, std::int64_t epoch, const Stage& stage,
+                                const learn::StepMetrics& m) {
+  results::MetricsRow row;
+  row.step = step;
+  row.stage = stage.name;
+  row.epoch = epoch;
+  row.loss = m.loss;
   const auto& o = stage.config.objective;
   // A mean over nothing is left out: 0 would be a lie. A batch may hold no transition (dropped
   // terminal decisions), no decision (text alone) or no text (no dialogue's beginning).
   if (o.bellman > 0 && m.transitions > 0) {
-    j["td_loss"] = m.td_loss;
-    j["td_abs"] = m.td_abs;
-    j["q_mean"] = m.q_mean;
-    j["target_mean"] = m.target_mean;
+    row.td_loss = m.td_loss;
+    row.td_abs = m.td_abs;
+    row.q_mean = m.q_mean;
+    row.target_mean = m.target_mean;
   }
-  if (o.ce > 0 && m.decisions > 0) j["ce_loss"] = m.ce_loss;
-  if (o.lm > 0 && m.text_tokens > 0) j["lm_loss"] = m.lm_loss;
-  if (m.cql_loss != 0) j["cql_loss"] = m.cql_loss;
-  if (m.decisions > 0) j["max_q"] = m.max_q;
-  j["grad_norm"] = m.grad_norm;  // null when it was not finite
-  j["lr"] = m.lr;
-  j["decisions"] = m.decisions;
-  j["tokens"] = m.tokens;
-  if (m.skipped) j["skipped"] = true;
-  return j;
+  if (o.ce > 0 && m.decisions > 0) row.ce_loss = m.ce_loss;
+  if (o.lm > 0 && m.text_tokens > 0) row.lm_loss = m.lm_loss;
+  if (m.cql_loss != 0) row.cql_loss = m.cql_loss;
+  if (m.decisions > 0) row.max_q = m.max_q;
+  row.grad_norm = m.grad_norm;  // null when it was not finite
+  row.lr = m.lr;
+  row.decisions = static_cast<double>(m.decisions);
+  row.tokens = static_cast<double>(m.tokens);
+  if (m.skipped) row.skipped = true;
+  return row;
 }
 
 // `planned`: seconds that the step waited for its plan.
-nlohmann::ordered_json timings_line(std::int64_t step, double planned,
-                                    const learn::StepSeconds& s) {
-  return {{"step", step},       {"seconds", planned + s.total}, {"plan", planned},
-          {"target", s.target}, {"forward", s.forward},         {"backward", s.backward},
-          {"reduce", s.reduce}, {"optimizer", s.optimizer}};
+results::TimingsRow timings_row(std::int64_t step, double planned, const learn::StepSeconds& s) {
+  return {step, planned + s.total, planned, s.target, s.forward, s.backward, s.reduce, s.optimizer};
 }
 
 std::string best_folder(const results::RunFolder& folder, std::int64_t step) {
@@ -122,7 +123,7 @@ Trainer::Trainer(const Context& context) : context_(context) {
     // A checkpoint relies on the numbers up to its step, which a rerun does not make again.
     writer_ = std::make_unique<learn::CheckpointWriter>(
         folder.checkpoints(), config.checkpoint, [folder] {
-          for (const char* name : {"metrics.jsonl", "evaluations.jsonl"}) {
+          for (const char* name : {results::kMetricsFile, results::kEvaluationsFile}) {
             if (std::filesystem::exists(folder.file(name))) sync_to_disk(folder.file(name));
           }
         });
@@ -161,10 +162,10 @@ void Trainer::require_within(const learn::Checkpoint& from) const {
 void Trainer::run(const std::optional<learn::Checkpoint>& from) {
   together(context_.group, [&] {
     if (!leader()) return;
-    metrics_.emplace(context_.folder.file("metrics.jsonl"), from.has_value());
-    timings_.emplace(context_.folder.file("timings.jsonl"), from.has_value());
+    metrics_.emplace(context_.folder.metrics(), from.has_value());
+    timings_.emplace(context_.folder.timings(), from.has_value());
     if (context_.config.evaluate.during_training()) {
-      evaluations_.emplace(context_.folder.file("evaluations.jsonl"), from.has_value());
+      evaluations_.emplace(context_.folder.evaluations(), from.has_value());
     }
   });
   if (from) progress_ = from->progress;
@@ -287,8 +288,8 @@ void Trainer::take_step(const Stage& stage, learn::PlanStream& plans) {
   ++progress_.stage_step;
   progress_.bad_steps = m.skipped || out_of_bounds(stage, m) ? progress_.bad_steps + 1 : 0;
   leader_writes([&] {
-    metrics_->write(metrics_line(progress_.step, plan.epoch, stage, m).dump());
-    timings_->write(timings_line(progress_.step, planned, context_.learner.seconds()).dump());
+    metrics_->write(line_of(metrics_row(progress_.step, plan.epoch, stage, m)));
+    timings_->write(line_of(timings_row(progress_.step, planned, context_.learner.seconds())));
     const double t = monotonic_seconds();
     if (t - last_log_ > 5 || progress_.step == status_.stage_end) {
       last_log_ = t;
@@ -332,16 +333,9 @@ void Trainer::evaluate(const Stage& stage) {
   }
   leader_writes([&] {
     comm::fault_point("writing an evaluation");
-    evaluations_->write(nlohmann::ordered_json{
-        {"step", progress_.step},
-        {"stage", stage.name},
-        {"split", config.evaluate.split},
-        {"decisions", scores.decisions},
-        {"acc", scores.acc},
-        {"macro_f1", scores.macro_f1},
-        {"weighted_f1", scores.weighted_f1},
-        {"bias", scores.bias},
-        {"best", best}}.dump());
+    evaluations_->write(line_of(results::ValidationRow{
+        progress_.step, stage.name, config.evaluate.split, scores.decisions, scores.acc,
+        scores.macro_f1, scores.weighted_f1, scores.bias, best}));
     log::info("evaluate", "{} step {}, {}: Acc {:.2f}, Q {:.2f}, B {:.3f}{}", context_.name,
               progress_.step, config.evaluate.split, 100 * scores.acc, 100 * scores.macro_f1,
               scores.bias, best ? ", the best so far" : "");

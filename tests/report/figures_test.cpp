@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "report/report.h"
+#include "results/rows/evaluation.h"
 #include "tests/results/golden.h"
 
 namespace straq::report {
@@ -80,7 +81,7 @@ TEST(SensitivityFigure, DecisionsOfAllRunsAreCountedNotOfTheLast) {
   const std::string results = sweep_in(root);
   auto short_run = results::golden::evaluation(2);
   short_run.splits[0].second.strategy.n = 12;
-  metrics::write_evaluation(results + "/gamma/g0.5-1/evaluation.json", short_run);
+  results::write_evaluation(results + "/gamma/g0.5-1/evaluation.json", short_run);
   const auto figures = sensitivity_figures(results::read_results(results), "learn.gamma");
   ASSERT_EQ(figures.size(), 1u);
   EXPECT_NE(figures[0].caption.find("(n = 12 to 16 decisions)"), std::string::npos)

@@ -15,6 +15,8 @@
 #include "report/report.h"
 #include "report/rows/methods.h"
 #include "report/tables/paper_tables.h"
+#include "results/rows/evaluation.h"
+#include "results/rows/predictions.h"
 #include "tests/testing.h"
 
 namespace straq::report {
@@ -52,14 +54,14 @@ void write_evaluations() {
       nlohmann::json::parse(read_file(folder() + "/replies/sft/responses/direct.json"));
   for (const auto& entry : fs::recursive_directory_iterator(folder())) {
     if (entry.path().filename() != "test.jsonl") continue;
-    const auto rows = metrics::read_predictions(entry.path().string());
+    const auto rows = results::read_predictions(entry.path().string());
     metrics::Evaluation e;
     for (const auto& s : labels["strategies"]) {
       e.strategies.push_back({s["name"], s["abbreviation"]});
     }
     e.splits.emplace_back("test", metrics::evaluate_predictions(rows, o));
     e.baselines.emplace_back("test", metrics::baseline_reports(rows, rows, o));
-    metrics::write_evaluation(
+    results::write_evaluation(
         (entry.path().parent_path().parent_path() / "evaluation.json").string(), e);
   }
 }

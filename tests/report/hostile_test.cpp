@@ -10,6 +10,8 @@
 #include "report/figures/figures.h"
 #include "report/report.h"
 #include "report/report_files.h"
+#include "results/rows/evaluation.h"
+#include "results/rows/predictions.h"
 #include "tests/results/golden.h"
 
 namespace straq::report {
@@ -203,8 +205,8 @@ void one_dialogue_run(const std::string& folder, int right) {
   e.splits[0].second = metrics::evaluate_predictions(rows, o);
   e.baselines[0].second = metrics::baseline_reports(rows, rows, o);
   write_file_atomic(folder + "/config.yaml", "seed: 1\n");
-  metrics::write_predictions(folder + "/predictions/test.jsonl", rows);
-  metrics::write_evaluation(folder + "/evaluation.json", e);
+  results::write_predictions(folder + "/predictions/test.jsonl", rows);
+  results::write_evaluation(folder + "/evaluation.json", e);
   write_file_atomic(folder + "/DONE", "");
 }
 

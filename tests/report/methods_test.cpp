@@ -9,6 +9,8 @@
 #include "core/files/files.h"
 #include "report/tables/case_study.h"
 #include "report/tables/paper_tables.h"
+#include "results/rows/evaluation.h"
+#include "results/rows/predictions.h"
 #include "tests/testing.h"
 
 namespace straq::report {
@@ -89,8 +91,8 @@ void write_planner(const std::string& run, const std::vector<metrics::Prediction
   metrics::Evaluation e;
   for (const char* name : kNames) e.strategies.push_back({name, ""});
   e.splits.emplace_back("test", metrics::evaluate_predictions(rows, o));
-  metrics::write_evaluation(run + "/evaluation.json", e);
-  metrics::write_predictions(run + "/predictions/test.jsonl", rows);
+  results::write_evaluation(run + "/evaluation.json", e);
+  results::write_predictions(run + "/predictions/test.jsonl", rows);
 }
 
 struct Made {

@@ -4,6 +4,7 @@
 
 #include "report/rows/methods.h"
 #include "report/tables/cells.h"
+#include "results/rows/evaluation.h"
 #include "tests/results/golden.h"
 
 namespace straq::report {
@@ -80,7 +81,7 @@ TEST(Tables, RunsOnOtherDecisionsGetATableOfTheirOwn) {
   metrics::Evaluation e = results::golden::evaluation(2);
   e.splits[0].second = metrics::evaluate_predictions(rows, o);
   e.baselines.clear();
-  metrics::write_evaluation(root.path("results/other/small/evaluation.json"), e);
+  results::write_evaluation(root.path("results/other/small/evaluation.json"), e);
   const auto tables = results_tables(results::read_results(root.path("results")));
   ASSERT_EQ(tables.size(), 2u);
   EXPECT_EQ(tables[0].rows[0][0].text, "gamma/g80");

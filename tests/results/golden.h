@@ -7,6 +7,8 @@
 
 #include "core/files/files.h"
 #include "metrics/evaluation.h"
+#include "results/rows/evaluation.h"
+#include "results/rows/predictions.h"
 #include "tests/testing.h"
 
 namespace straq::results::golden {
@@ -71,8 +73,8 @@ inline void finished_run(const std::string& folder, int right) {
   write_file_atomic(folder + "/config.yaml", "seed: 1\nlearn:\n  gamma: 0.85\n");
   write_file_atomic(folder + "/provenance.json", R"({"version":"0.1.0","note":"</pre><script>x"})");
   write_file_atomic(folder + "/metrics.jsonl", metrics_lines(6));
-  metrics::write_predictions(folder + "/predictions/test.jsonl", rows(right));
-  metrics::write_evaluation(folder + "/evaluation.json", evaluation(right));
+  results::write_predictions(folder + "/predictions/test.jsonl", rows(right));
+  results::write_evaluation(folder + "/evaluation.json", evaluation(right));
   write_file_atomic(folder + "/DONE", "");
 }
 

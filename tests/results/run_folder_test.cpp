@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "core/files/files.h"
+#include "results/rows/steps.h"
 #include "tests/testing.h"
 
 namespace straq::results {

@@ -6,6 +6,7 @@
 
 #include "metrics/baselines.h"
 #include "metrics/evaluation.h"
+#include "results/rows/evaluation.h"
 #include "tests/learn/learn_helpers.h"
 #include "tests/testing.h"
 
@@ -148,7 +149,7 @@ TEST(EvaluateSplits, TheMarkovBaselineIsFittedOnWhatThePlannerKnows) {
   straq::testing::TemporaryFolder folder;
   const results::RunFolder run(folder.path());
   evaluate_splits(learner, data, config, {"train", "valid", "test"}, run, *group);
-  const auto evaluation = metrics::read_evaluation(run.file("evaluation.json"));
+  const auto evaluation = results::read_evaluation(run.file("evaluation.json"));
   const auto expect = [&](std::size_t split, const std::vector<std::size_t>& known) {
     std::vector<metrics::Prediction> fit;
     for (const auto s : known) {

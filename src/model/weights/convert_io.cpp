@@ -15,6 +15,7 @@
 #include "model/weights/llama2c.h"
 #include "model/weights/near_miss.h"
 #include "model/weights/safetensors.h"
+#include "results/layout.h"
 #include "text/tokenizer.h"
 
 namespace straq::model {
@@ -193,7 +194,7 @@ std::string find_weights(const std::string& path) {
   std::error_code ec;
   if (!fs::exists(path, ec)) fail_input("\"" + path + "\" does not exist", kinds);
   if (!fs::is_directory(path, ec)) return path;
-  for (const auto& folder : {fs::path(path), fs::path(path) / "planner"}) {
+  for (const auto& folder : {fs::path(path), fs::path(path) / results::kPlannerFolder}) {
     if (fs::exists(folder / "config.json", ec)) return folder.string();
   }
   refuse_folder_without_config(path);

@@ -11,6 +11,7 @@
 #include "core/files/files.h"
 #include "core/files/lfs_pointer.h"
 #include "core/json/json.h"
+#include "results/layout.h"
 
 namespace straq::model {
 namespace fs = std::filesystem;
@@ -331,8 +332,8 @@ void refuse_folder_without_config(const std::string& folder) {
                "copy the config.json that the model was published with beside it");
   }
   refuse_model_below(folder);
-  if (names.contains("config.yaml") &&
-      (names.contains("metrics.jsonl") || names.contains("checkpoints"))) {
+  if (names.contains(results::kConfigFile) &&
+      (names.contains(results::kMetricsFile) || names.contains(results::kCheckpointsFolder))) {
     fail_input(folder + ": is a run that has no planner yet",
                "the same straq command goes on with it; the planner is written at its end");
   }

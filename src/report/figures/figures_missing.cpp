@@ -6,6 +6,7 @@
 
 #include "report/figures/figures.h"
 #include "report/rows/methods.h"
+#include "results/run_folder.h"
 
 namespace straq::report {
 namespace {
@@ -42,7 +43,7 @@ class Missing {
     const auto predicted = [](const results::Run& r) {
       std::error_code ec;
       return !r.path.empty() && r.evaluation &&
-             std::filesystem::exists(std::filesystem::path(r.path) / "predictions/test.jsonl", ec);
+             std::filesystem::exists(results::RunFolder(r.path).predictions("test"), ec);
     };
     for (const auto& [name, kind] : {std::pair("Q against the return", "calibration-"),
                                      std::pair("strategies by progress", "stages-"),

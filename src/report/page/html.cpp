@@ -1,6 +1,7 @@
 #include "report/page/html.h"
 
 #include <algorithm>
+#include <map>
 
 #include "core/json/json.h"
 #include "report/page/html_assets.h"
@@ -8,6 +9,7 @@
 #include "report/tables/cells.h"
 #include "report/tables/tables.h"
 #include "report/tables/words.h"
+#include "results/layout.h"
 
 namespace straq::report {
 namespace {
@@ -71,7 +73,7 @@ std::string run_html(const results::Run& run, const std::vector<HtmlFigure>& fig
     }
     out += "<p>Parameters: " + escape_html(text) + "</p>\n";
   }
-  if (run.state == results::State::not_started) {
+  if (run.state == results::PointState::missing) {
     out += "<p>Planned in index.csv; it has no folder yet.</p>\n";
   } else if (!run.missing.empty()) {
     out += "<p>Missing: " + escape_html(joined(run.missing)) + "</p>\n";
@@ -93,9 +95,9 @@ std::string run_html(const results::Run& run, const std::vector<HtmlFigure>& fig
           std::to_string(f.rows.size()) + " rows");
     }
   };
-  list("responses", run.replies);
-  list("judge", run.judged);
-  list("human", run.rated);
+  list(results::kRepliesFolder, run.replies);
+  list(results::kJudgeFolder, run.judged);
+  list(results::kHumanFolder, run.rated);
   out += list_html(files, "files");
   for (const auto& f : run.replies) {
     if (!f.info.about.is_null()) {
@@ -166,13 +168,14 @@ std::string conversation_html(const CaseStudy& study) {
 }
 
 std::string counts_html(const results::Results& results) {
-  std::size_t counts[4] = {};
-  for (const results::Run* run : results.runs()) ++counts[static_cast<std::size_t>(run->state)];
+  std::map<results::PointState, std::size_t> counts;
+  for (const results::Run* run : results.runs()) ++counts[run->state];
   std::string out = "<ul class=\"counts\">";
-  for (const results::State s : {results::State::done, results::State::failed,
-                                 results::State::unfinished, results::State::not_started}) {
-    const std::size_t n = counts[static_cast<std::size_t>(s)];
-    if (n == 0 && s != results::State::done) continue;
+  using results::PointState;
+  for (const PointState s :
+       {PointState::done, PointState::failed, PointState::unfinished, PointState::missing}) {
+    const std::size_t n = counts[s];
+    if (n == 0 && s != PointState::done) continue;
     out += "<li><strong>" + std::to_string(n) + "</strong> " + to_word(s) + "</li>";
   }
   return out + "</ul>\n";

@@ -13,6 +13,7 @@
 #include "report/tables/table_notes.h"
 #include "report/tables/words.h"
 #include "results/results_files.h"
+#include "results/run_folder.h"
 
 namespace straq::report {
 namespace {
@@ -479,7 +480,8 @@ void Gatherer::read_predictions() {
           decisions(at, p->seed, *rows, p->strategies);
           value_intervals(row, p->seed, *rows);
         } catch (const std::exception& error) {
-          out_.problems.push_back(results::failure_words(p->run->path + "/predictions", error));
+          out_.problems.push_back(results::failure_words(
+              results::RunFolder(p->run->path).file(results::kPredictionsFolder), error));
         }
       }
     }

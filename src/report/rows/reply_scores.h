@@ -9,8 +9,9 @@
 
 #include "metrics/response_report.h"
 #include "report/rows/methods.h"
-#include "results/replies.h"
+#include "results/layout.h"
 #include "results/results.h"
+#include "results/rows/replies.h"
 
 namespace straq::report {
 
@@ -39,7 +40,8 @@ bool of_test_split(const results::MethodInfo& info);
 // is its folder.
 template <class File>
 std::string named_with_split(const results::Run& run, const std::string& kind, const File& file) {
-  return run.name() + " " + kind + "/" + file.name + ".jsonl (" + split_of(file.info) + ")";
+  return run.name() + " " + kind + "/" + file.name + results::kRows + " (" + split_of(file.info) +
+         ")";
 }
 
 }  // namespace straq::report

@@ -92,7 +92,7 @@ Table results_table(const results::Results& results, const std::string& split,
   }
   for (const results::Run* run : unevaluated) {
     const std::string why =
-        run->state == results::State::done ? "not evaluated" : to_word(run->state);
+        run->state == results::PointState::done ? "not evaluated" : to_word(run->state);
     std::vector<Cell> row = {planner_name(results, *run), run->seed().value_or("–"),
                              Cell::missing(why)};
     while (row.size() < t.columns.size()) row.push_back(Cell::missing());
@@ -168,8 +168,8 @@ Table overview_table(const results::Results& results) {
     t.add({run->experiment, run->point, to_word(run->state),
            run->steps.empty() ? Cell::missing() : Cell(run->steps.size()),
            splits.empty() ? Cell("–") : Cell(joined(splits)),
-           run->state == results::State::not_started ? Cell("everything")
-                                                     : Cell(joined(run->missing)),
+           run->state == results::PointState::missing ? Cell("everything")
+                                                      : Cell(joined(run->missing)),
            joined(remarks, "; ")});
   }
   return t;

@@ -1,4 +1,4 @@
-#include "results/report_manifest.h"
+#include "results/rows/report_manifest.h"
 
 #include "core/error.h"
 #include "core/files/files.h"
@@ -9,7 +9,7 @@ namespace straq::results {
 namespace fs = std::filesystem;
 
 std::optional<nlohmann::json> report_manifest_of(const fs::path& folder) {
-  const fs::path path = folder / kReportManifest;
+  const fs::path path = folder / kReportFile;
   std::error_code ec;
   if (!fs::is_regular_file(fs::symlink_status(path, ec))) return std::nullopt;
   try {

@@ -21,6 +21,10 @@
 #include "metrics/response_pairs.h"
 #include "metrics/response_report.h"
 
+namespace straq {
+class JsonFields;
+}
+
 namespace straq::results {
 
 // What <name>.json says; without that file the method is the file's name and the rest is empty.
@@ -31,7 +35,9 @@ struct MethodInfo {
   std::string split;      // empty: test
   std::string seed;       // empty: the run's own
   std::vector<metrics::StrategyLabel> strategies;  // empty: those of the run's evaluation.json
-  nlohmann::ordered_json about;                    // the whole file, for the run's page
+  // The whole file, for the run's page; when writing, what else is to stand in it.
+  nlohmann::ordered_json about;
+  void fields(JsonFields& f);
 };
 
 struct Reply {
@@ -42,6 +48,7 @@ struct Reply {
   std::optional<std::string> chosen;  // the method's; "" when its output named none
   std::string hypothesis, reference;
   std::string query;  // what the seeker said just before; for the case study
+  void fields(JsonFields& f);
 };
 
 struct ReplyFile {
@@ -65,6 +72,10 @@ struct Judgement {
   bool parsed = true;                    // false: the judge's answer could not be read
   std::optional<double> overall;         // the reward, 1..5; nothing when not parsed
   std::map<std::string, double> scores;  // dimension -> 1..5
+  void fields(JsonFields& f);
+
+ private:
+  void check(const JsonFields& f) const;
 };
 
 struct JudgeFile {
@@ -80,5 +91,10 @@ struct JudgeFile {
 // intervals).
 ReplyFile read_replies(const std::string& path);
 JudgeFile read_judgements(const std::string& path);
+
+// Write <name>.json from `info` and then the rows, each file whole or not at all.
+void write_replies(const std::string& path, const MethodInfo& info, const std::vector<Reply>& rows);
+void write_judgements(const std::string& path, const MethodInfo& info,
+                      const std::vector<Judgement>& rows);
 
 }  // namespace straq::results

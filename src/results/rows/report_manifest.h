@@ -7,8 +7,6 @@
 
 namespace straq::results {
 
-inline constexpr const char* kReportManifest = "report.json";
-
 // The report.json of a folder: {"format": 1, "program", "files": […]}. Nothing where there is none,
 // where it is no regular file, and where it has another shape: its names may be acted upon.
 std::optional<nlohmann::json> report_manifest_of(const std::filesystem::path& folder);

@@ -1,4 +1,4 @@
-#include "results/failure.h"
+#include "results/rows/failure.h"
 
 #include <array>
 
