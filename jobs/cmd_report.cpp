@@ -18,6 +18,7 @@ int report_and_print(const Common& common, const std::string& results,
     j["runs"] = result.runs;
     j["figures"] = result.figures;
     j["warnings"] = result.warnings;
+    j["missing_tables"] = result.missing_tables;
     j["missing_figures"] = result.missing_figures;
     j["tables"] = nlohmann::ordered_json::array();
     for (const auto& t : result.tables) j["tables"].push_back(t.to_json());

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <filesystem>
 #include <future>
 #include <set>
@@ -12,17 +11,18 @@
 #include "core/error.h"
 #include "core/files/files.h"
 #include "core/tables/markup.h"
+#include "report/contents.h"
 #include "report/figures/figure_style.h"
 #include "report/figures/figures.h"
 #include "report/figures/gnuplot.h"
 #include "report/page/html.h"
 #include "report/report_files.h"
 #include "report/rows/methods.h"
+#include "report/rows/reply_scores.h"
 #include "report/tables/case_study.h"
 #include "report/tables/cells.h"
-#include "report/tables/findings.h"
-#include "report/tables/paper_tables.h"
-#include "report/tables/tables.h"
+#include "report/tables/latex.h"
+#include "report/words.h"
 #include "results/layout.h"
 #include "results/results.h"
 #include "results/results_files.h"
@@ -68,6 +68,13 @@ class Output {
   std::string folder_;
   std::set<std::string> written_, earlier_;
 };
+
+void write_table(const Table& t, Output& out) {
+  const std::string name = "tables/" + slug(t.id);
+  out.write(name + ".csv", flatten_cells(t).to_csv());
+  out.write(name + ".md", to_markdown(t));
+  out.write(name + ".tex", to_latex(t, slug(t.id)));
+}
 
 // Draws with as many gnuplot processes as there are cores (four at most): each figure is a process
 // of its own, and most of its time is start-up.
@@ -136,73 +143,74 @@ void draw(std::vector<Figure>& figures, const ReportOptions& options, Output& ou
   }
 }
 
-std::vector<Figure> all_figures(const results::Results& results, const ScoredReplies& scored,
-                                const ReportOptions& options, std::vector<std::string>& warnings) {
-  std::vector<Figure> figures = sensitivity_figures(results, options.sensitivity, scored);
-  // The paper's Figure 5 in any case: discounts and model sizes, wherever a sweep varied them.
-  for (const char* other : {"learn.gamma", "model.shape", "model.from"}) {
-    if (options.sensitivity == other) continue;
-    for (auto& f : sensitivity_figures(results, other, scored)) figures.push_back(std::move(f));
+// report.md: what this folder holds, the paper's tables, findings, and what is not there yet.
+class MarkdownReport {
+ public:
+  void list(const std::vector<std::string>& items) {
+    for (const auto& item : items) text_ += "- " + escape_markdown(item) + "\n";
   }
-  int with_figures = 0;
-  std::size_t left_out = 0;
-  std::string first_left_out;
-  for (const results::Run* run : results.runs()) {
-    if (run->steps.empty() && !run->evaluation) continue;
-    if (with_figures >= options.most_run_figures) {
-      if (left_out++ == 0) first_left_out = run->name();
-      continue;
-    }
-    std::vector<Figure> own = loss_figures(*run);
-    for (auto& f : training_figures(*run)) own.push_back(std::move(f));
-    for (auto& f : strategy_figures(*run)) own.push_back(std::move(f));
-    try {
-      if (const auto rows = results::read_predictions_of(*run, "test")) {
-        for (auto& f : decision_figures(*run, "test", *rows)) own.push_back(std::move(f));
+  void heading(const std::string& title) { text_ += "## " + title + "\n\n"; }
+  void paragraph(const std::string& text) { text_ += text + "\n\n"; }
+  void end_list() { text_ += "\n"; }
+
+  void tables(const std::vector<Table>& tables) {
+    for (const auto& t : tables) {
+      if (t.id == "strategies" && t.rows.size() > kMostRows) {
+        paragraph("### " + escape_markdown(t.title, MarkdownPlace::within));
+        paragraph("In `tables/strategies.md` (" + std::to_string(t.rows.size()) + " rows).");
+      } else {
+        text_ += to_markdown(t) + "\n";
       }
-    } catch (const std::exception& e) {
-      warnings.push_back(
-          results::failure_words(results::RunFolder(run->path).predictions("test"), e));
     }
-    with_figures += !own.empty();
-    for (auto& f : own) figures.push_back(std::move(f));
   }
-  if (left_out > 0) {
-    warnings.push_back("The own figures of " + std::to_string(left_out) + " runs, from " +
-                       first_left_out + " on, are not drawn (--run-figures sets how many are).");
+
+  void figures(const std::vector<Figure>& figures) {
+    for (const auto& f : figures) {
+      if (f.drawn) paragraph("![" + picture_text(f.title) + "](figures/" + f.id + ".svg)");
+      paragraph(escape_markdown(f.caption));
+    }
   }
-  make_ids_unique(figures);
-  return figures;
-}
+
+  void absent(const std::vector<AbsentGroup>& groups) {
+    if (groups.empty()) return;
+    heading("Not in this folder yet");
+    for (const auto& g : groups) {
+      text_ += "- " + sentence_case(escape_markdown(g.why, MarkdownPlace::within)) + ".";
+      if (!g.remedy.empty()) text_ += " `" + g.remedy + "` would fill";
+      text_ += std::string(g.remedy.empty() ? " Not shown" : "") + ": " +
+               escape_markdown(joined(g.what, "; "), MarkdownPlace::within) + ".\n";
+    }
+    text_ += std::string("\n") + kElsewhereNote + "\n";
+  }
+
+  const std::string& text() const { return text_; }
+
+ private:
+  static constexpr std::size_t kMostRows = 64;
+  std::string text_;
+};
 
 std::string markdown(const results::Results& results, const ReportResult& report,
-                     const std::vector<Figure>& figures) {
-  std::string out =
-      "# straQ* report: " + escape_markdown(results.name, MarkdownPlace::within) + "\n\n";
-  for (const auto& w : report.warnings) out += "- " + escape_markdown(w) + "\n";
-  for (const auto& p : results.problems) out += "- " + escape_markdown(p) + "\n";
-  for (const auto& e : results.experiments) {
-    for (const auto& p : e.problems) out += "- " + escape_markdown(p) + "\n";
+                     const MadeTables& tables, const std::vector<Figure>& figures,
+                     const std::vector<AbsentGroup>& absent) {
+  MarkdownReport out;
+  out.paragraph("# straQ* report: " + escape_markdown(results.name, MarkdownPlace::within));
+  out.list(report.warnings);
+  out.list(results.problems);
+  for (const auto& e : results.experiments) out.list(e.problems);
+  out.end_list();
+  out.tables(tables.folder);
+  out.figures(figures);
+  if (!tables.paper.empty()) {
+    out.heading("The paper's tables");
+    out.tables(tables.paper);
   }
-  out += "\n";
-  if (!report.missing_figures.empty()) {
-    out += "Figures that are missing:\n\n";
-    for (const auto& m : report.missing_figures) out += "- " + escape_markdown(m) + "\n";
-    out += "\n";
+  if (!tables.findings.empty()) {
+    out.heading("Findings about the paper");
+    out.tables(tables.findings);
   }
-  for (const auto& t : report.tables) {
-    if (t.id == "strategies" && t.rows.size() > 64) {
-      out += "### " + escape_markdown(t.title, MarkdownPlace::within) +
-             "\n\nIn `tables/strategies.md` (" + std::to_string(t.rows.size()) + " rows).\n\n";
-      continue;
-    }
-    out += to_markdown(t) + "\n";
-  }
-  for (const auto& f : figures) {
-    if (f.drawn) out += "![" + picture_text(f.title) + "](figures/" + f.id + ".svg)\n\n";
-    out += escape_markdown(f.caption) + "\n\n";
-  }
-  return out;
+  out.absent(absent);
+  return out.text();
 }
 
 // The paper's numbers: of a named file, else of the usual one, which may have been corrected since
@@ -230,56 +238,41 @@ ReportResult write_report(const std::string& path, const ReportOptions& options)
   // Reads and resamples while the figures are drawn: neither waits for the other's work.
   const ScoredReplies scored = score_replies(results);
   auto gathering = std::async(std::launch::async, [&] { return gather_methods(results, scored); });
-  std::vector<Figure> figures = all_figures(results, scored, options, report.warnings);
+  std::vector<Figure> figures = make_figures(
+      {results, scored, options.sensitivity, options.most_run_figures}, report.warnings);
   draw(figures, options, out, report.warnings);
-  report.missing_figures = missing_figures(results, figures);
-
-  HtmlReport page;
-  page.results = &results;
-  page.study = &study;
-  page.overview = overview_table(results);
-  report.results = results_tables(results);
-  if (Table t = seeds_table(results); !t.rows.empty()) report.results.push_back(std::move(t));
-  page.results_tables = report.results;
-  for (Table t : {value_table(results), training_table(results)}) {
-    if (!t.rows.empty()) page.other_tables.push_back(std::move(t));
-  }
   const Methods methods = gathering.get();
   for (const auto& p : methods.problems) report.warnings.push_back(p);
   for (auto& w : report.warnings) w = results.shortened(std::move(w));
-  page.paper_tables = method_tables(methods, paper, {options.rank_by, options.proposed});
-  for (auto& t : judge_tables(results, methods, paper)) page.paper_tables.push_back(std::move(t));
-  page.paper_tables.push_back(case_table(study, paper));
-  for (auto& t : dataset_tables(results, paper)) page.paper_tables.push_back(std::move(t));
-  // By the paper's numbers: table2 before table10.
-  const auto number_of = [](const Table& t) {
-    return std::strtol(t.id.c_str() + std::string("table").size(), nullptr, 10);
-  };
-  std::stable_sort(page.paper_tables.begin(), page.paper_tables.end(),
-                   [&](const auto& x, const auto& y) { return number_of(x) < number_of(y); });
-  page.findings = findings_tables(results, paper);
-  report.tables.push_back(page.overview);
-  for (const auto& t : page.paper_tables) report.tables.push_back(t);
-  for (const auto& t : report.results) report.tables.push_back(t);
-  if (Table t = strategies_table(results.runs()); !t.rows.empty()) {
-    report.tables.push_back(std::move(t));
-  }
-  for (const auto& t : page.other_tables) report.tables.push_back(t);
-  for (const auto& t : page.findings) report.tables.push_back(t);
 
-  for (const auto& t : report.tables) {
-    out.write("tables/" + slug(t.id) + ".csv", flatten_cells(t).to_csv());
-    out.write("tables/" + slug(t.id) + ".md", to_markdown(t));
-    out.write("tables/" + slug(t.id) + ".tex", to_latex(t, slug(t.id)));
+  MadeTables tables =
+      make_tables({results, methods, paper, study, {options.rank_by, options.proposed}});
+  std::vector<Absent> absent = tables.absent;
+  for (const auto& a : absent) report.missing_tables.push_back(a.line());
+  for (auto& a : absent_figures(results, figures)) {
+    report.missing_figures.push_back(a.line());
+    absent.push_back(std::move(a));
   }
+  const auto missing = grouped(absent);
+  for (const auto* section : {&tables.folder, &tables.paper, &tables.findings}) {
+    for (const auto& t : *section) {
+      write_table(t, out);
+      report.tables.push_back(t);
+      if (t.id.rfind("results_", 0) == 0 || t.id == "seeds") report.results.push_back(t);
+    }
+  }
+  HtmlReport page;
+  page.results = &results;
+  page.study = &study;
+  page.warnings = report.warnings;
+  page.tables = &tables;
+  page.absent = &missing;
   for (const Figure& f : figures) {
     page.figures.push_back(
         {&f, f.drawn ? read_file(out.path("figures/" + f.id + ".svg")) : std::string()});
     report.figures += f.drawn;
   }
-  page.warnings = report.warnings;
-  page.missing_figures = report.missing_figures;
-  out.write("report.md", markdown(results, report, figures));
+  out.write("report.md", markdown(results, report, tables, figures, missing));
   out.write("report.html", render_html(page));
   out.finish();
   report.html = out.path("report.html");

@@ -30,10 +30,10 @@ struct ReportOptions {
 
 struct ReportResult {
   std::vector<Table> results;  // results tables by split, and the seeds table where there is one
-  std::vector<Table> tables;   // all tables
+  std::vector<Table> tables;   // all tables, the overview first
   std::vector<std::string> warnings;
-  std::vector<std::string> missing_figures;  // by name, with the reason
-  std::string html;                          // path of report.html
+  std::vector<std::string> missing_tables, missing_figures;  // by name, with the reason
+  std::string html;                                          // path of report.html
   int runs = 0;
   int figures = 0;  // drawn
 };

@@ -154,6 +154,7 @@ class Elsewhere {
 TEST(PaperReference, AReportFromAnotherFolderHasThePapersNumbers) {
   TemporaryFolder root;
   results::golden::finished_run(root.path("results/x/a"), 2);
+  write_file_atomic(root.path("results/x/a/config.yaml"), "seed: 1\ndata: {name: esconv}\n");
   ReportOptions o;
   o.gnuplot = root.path("none");
   const auto table1 = [&] {

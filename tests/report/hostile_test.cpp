@@ -10,6 +10,7 @@
 #include "report/figures/figures.h"
 #include "report/report.h"
 #include "report/report_files.h"
+#include "report/tables/latex.h"
 #include "results/rows/evaluation.h"
 #include "results/rows/predictions.h"
 #include "tests/results/golden.h"

@@ -8,6 +8,7 @@
 
 #include "core/files/files.h"
 #include "report/tables/case_study.h"
+#include "report/tables/cells.h"
 #include "report/tables/paper_tables.h"
 #include "results/rows/evaluation.h"
 #include "results/rows/predictions.h"
@@ -99,7 +100,14 @@ struct Made {
   explicit Made(const TemporaryFolder& root, MethodOptions options = quick())
       : results(results::read_results(root.path("results"))),
         methods(gather_methods(results, options)),
-        tables(method_tables(methods, {}, {})) {}
+        tables(tables_of(methods)) {}
+  static std::vector<Table> tables_of(const Methods& methods) {
+    std::vector<Table> out = table1(methods, {}, {});
+    for (auto& t : table2(methods, {}, {})) out.push_back(std::move(t));
+    out.push_back(table5(methods, {}));
+    out.push_back(table9(methods, {}));
+    return out;
+  }
   static MethodOptions quick() {
     MethodOptions o;
     o.replicates = 50;
@@ -379,9 +387,7 @@ TEST(JudgeScores, Table11IsOfOneFileAndSaysOfWhichSplit) {
   TemporaryFolder root;
   const auto table11 = [&] {
     const auto results = results::read_results(root.path("results"));
-    auto tables = judge_tables(results, gather_methods(results, Made::quick()), {});
-    EXPECT_EQ(tables.back().id, "table11");
-    return tables.back();
+    return report::table11(results, {});
   };
   const auto total = [](const Table& t) { return t.rows.back().at(1).text; };
   for (const char* name : {"a", "b", "c", "d", "e"}) {
@@ -389,7 +395,7 @@ TEST(JudgeScores, Table11IsOfOneFileAndSaysOfWhichSplit) {
   }
   write_judged(root.path("results/x/a"), "human", "z0", 7, {{"corpus", "empathetic"}});
   Table t = table11();
-  EXPECT_EQ(total(t), "missing");
+  EXPECT_TRUE(t.rows.empty()) << "nothing to show";
   EXPECT_SAYS(notes_of(t),
               "Left out, because they are of another corpus: x/a judge/human.jsonl (test).");
   write_judged(root.path("results/x/b"), "human", "t0", 5, {{"split", "train"}});

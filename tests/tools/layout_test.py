@@ -2,7 +2,8 @@
 
 In src/ and jobs/ no other file writes them as a path:
   - a file's name (kXFile) as a whole part of a string literal that has no blanks, as in
-    "evaluation.json" or "/config.yaml"; sentences for people may name it;
+    "evaluation.json" or "/config.yaml"; sentences for people may name it, and patterns
+    with a word in <angle brackets> are for people;
   - a folder's name (kXFolder) where a path is made of it: "predictions/", "/planner", / "human",
     file("judge").
 Every header that the layout names as a file's reader and writer exists and has the type in it.
@@ -59,7 +60,7 @@ def violations(root):
                 continue
             for match in LITERAL.finditer(code):
                 literal = match.group(1)
-                if re.search(r"\s", literal):
+                if re.search(r"\s|<\w+>", literal):
                     continue
                 for word, constant in files.items():
                     if word in literal.split("/") and (name, word) not in OTHER_MEANINGS:

@@ -20,39 +20,6 @@ std::string number(const std::optional<double>& x) {
   return x ? number(*x) : "NaN";
 }
 
-std::string script_of(const std::string& id, const std::string& title, int width, int height,
-                      const std::string& body) {
-  const std::string size = std::to_string(width) + "," + std::to_string(height);
-  // A PDF's size is in inches; 96 pixels of the other pictures are one.
-  char inches[64];
-  std::snprintf(inches, sizeof inches, "%.3fin,%.3fin", width / 96.0, height / 96.0);
-  return "# " + one_line(title) + "\n# Draw it again with: gnuplot " + id + ".gp\n" +
-         "set encoding utf8\n"
-         "data = '" +
-         id +
-         ".dat'\n"
-         "do for [picture in \"svg png pdf\"] {\n"
-         "  if (picture eq \"svg\") {\n"
-         "    set terminal svg size " +
-         size +
-         " noenhanced font 'Helvetica,Arial,sans-serif,14' background '#ffffff'\n"
-         "  }\n"
-         "  if (picture eq \"png\") {\n"
-         "    set terminal pngcairo size " +
-         size +
-         " noenhanced font 'Sans,11'\n"
-         "  }\n"
-         "  if (picture eq \"pdf\") {\n"
-         "    set terminal pdfcairo size " +
-         inches +
-         " noenhanced font 'Sans,10'\n"
-         "  }\n"
-         "  set output '" +
-         id + ".'.picture\n" + body +
-         "  unset output\n"
-         "}\n";
-}
-
 std::string one_line(std::string s) {
   for (char& c : s) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';

@@ -1,6 +1,6 @@
-// What all figures share, so that they look like one family: the frame of a script that draws SVG,
-// PNG and PDF from one description with the same fonts and sizes, colours that keep their order of
-// lightness in grey, and lines that differ in mark and dash as well as in hue.
+// What all figures share, so that they look like one family: colours that keep their order of
+// lightness in grey, lines that differ in mark and dash as well as in hue, and how values, ticks
+// and captions are written. (The scripts' common frame: report/figures/gnuplot_script.h.)
 #pragma once
 
 #include <set>
@@ -32,10 +32,6 @@ inline constexpr const char* kPictures[] = {".svg", ".png", ".pdf"};
 // For a data file: "NaN" for what is not finite or not there.
 std::string number(double x);
 std::string number(const std::optional<double>& x);
-
-// The frame of every script: all pictures from one description. `body` is run for each.
-std::string script_of(const std::string& id, const std::string& title, int width, int height,
-                      const std::string& body);
 
 // Newlines would leave the script's comment.
 std::string one_line(std::string s);

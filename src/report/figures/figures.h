@@ -4,6 +4,7 @@
 // can tell them apart.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,9 @@ struct Figure {
   std::string data;                   // <id>.dat
   std::string script;                 // <id>.gp; run in the figures folder
   const results::Run* run = nullptr;  // whose it is; null for figures over several runs
-  bool drawn = false;                 // set once the pictures are there
+  // The entries of the report's contents (report/contents.h) that it shows: "loss", "max_q", …
+  std::set<std::string> shows;
+  bool drawn = false;  // set once the pictures are there
 };
 
 // The paper's Figure 3: the loss of every stage over steps, raw and smoothed. Nothing when no step
@@ -30,9 +33,10 @@ std::vector<Figure> loss_figures(const results::Run& run);
 // decisions, rows normalised.
 std::vector<Figure> strategy_figures(const results::Run& run);
 
-// What a run says of its own training besides the loss: TD error, drift of max Q, gradient norm;
-// and its throughput, where timings.jsonl is there.
+// What a run says of its own training besides the loss: TD error, drift of max Q, gradient norm.
 std::vector<Figure> training_figures(const results::Run& run);
+// Its throughput, where timings.jsonl is there.
+std::vector<Figure> throughput_figures(const results::Run& run);
 
 // From the rows of predictions/<split>.jsonl: mean return by Q (calibration), strategies by
 // progress through the dialogue, how often each strategy's choice is right.
@@ -50,11 +54,10 @@ std::vector<Figure> sensitivity_figures(const results::Results& results,
                                         const std::string& parameter,
                                         const ScoredReplies& scored = {});
 
-// What the report's list of figures would hold and `figures` (all of a report's) lacks: one
-// sentence each, "Figure 5 (paper), sensitivity to model size: …" with the reason. Empty: nothing
-// is missing.
-std::vector<std::string> missing_figures(const results::Results& results,
-                                         const std::vector<Figure>& figures);
+// A figure of one run, `kind` with its names and title set: "loss-gamma-g80", and of a split where
+// there is one.
+Figure start_figure(const results::Run& run, const std::string& kind, const std::string& split,
+                    const std::string& title);
 
 // Gives every figure an id of its own by numbering those that collide.
 void make_ids_unique(std::vector<Figure>& figures);

@@ -8,7 +8,7 @@
 #include "report/rows/methods.h"
 #include "report/tables/cells.h"
 #include "report/tables/tables.h"
-#include "report/tables/words.h"
+#include "report/words.h"
 #include "results/layout.h"
 
 namespace straq::report {
@@ -19,7 +19,10 @@ std::string sort_value(const Cell& cell) {
   const auto& v = cell.value;
   if (v.is_null()) return cell.numeric ? "" : cell.text;
   if (v.is_array() && !v.empty()) return dump_json(v[0]);
-  if (v.is_object()) return v.contains("value") ? dump_json(v["value"]) : "";
+  if (v.is_object()) {
+    if (!v.contains("value")) return "";
+    return v["value"].is_string() ? v["value"].get<std::string>() : dump_json(v["value"]);
+  }
   return v.is_string() ? v.get<std::string>() : dump_json(v);
 }
 
@@ -117,27 +120,33 @@ bool is_bias(const std::string& column) {
   return column == "B" || column.rfind("B ", 0) == 0;
 }
 
-std::string class_of(const std::string& column, bool numeric, const Cell& cell) {
+std::string class_of(bool numeric, const Cell& cell) {
   std::string classes = numeric ? "number" : "";
   const auto add = [&](const char* name) {
     classes += (classes.empty() ? "" : " ") + std::string(name);
   };
-  if (column.size() > 6 && column.ends_with(" paper")) add("paper");
-  if (cell.value.is_null() && cell.text == "missing") add("absent");
+  if (cell.value.is_object()) add("estimate");
+  if (without_value(cell) && cell.text == "missing") add("absent");
   if (cell.text.size() > 60) add("long");
   return classes.empty() ? "" : " class=\"" + classes + "\"";
 }
 
-std::string content_of(const Cell& cell) {
-  const std::string text = escape_html(cell.text);
-  switch (emphasis_of(cell)) {
-    case Emphasis::best:
-      return "<strong>" + text + "</strong>";
-    case Emphasis::second:
-      return "<u>" + text + "</u>";
-    default:
-      return text;
+// A number stays on one line with its interval; its spread over seeds may go to the next.
+std::string unbroken(std::string text) {
+  for (std::size_t at = 0; (at = text.find(" ±", at)) != std::string::npos;) {
+    text.replace(at, 1, "&nbsp;");
   }
+  return text;
+}
+
+std::string content_of(const Cell& cell) {
+  std::string text = escape_html(cell.text);
+  if (cell.value.is_object()) text = unbroken(std::move(text));
+  const Emphasis e = emphasis_of(cell);
+  if (e == Emphasis::best) text = "<strong>" + text + "</strong>";
+  if (e == Emphasis::second) text = "<u>" + text + "</u>";
+  const std::string theirs = paper_text(cell);
+  return theirs.empty() ? text : text + " <small>" + escape_html(theirs) + "</small>";
 }
 
 // The case study to be read from top to bottom, as it was said.
@@ -180,6 +189,223 @@ std::string counts_html(const results::Results& results) {
   }
   return out + "</ul>\n";
 }
+
+std::vector<bool> numeric_columns(const Table& table) {
+  std::vector<bool> out(table.columns.size(), false);
+  for (const auto& row : table.rows) {
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      out[c] = out[c] || (row[c].numeric && !without_value(row[c]));
+    }
+  }
+  return out;
+}
+
+std::string head_html(const Table& table) {
+  const auto numeric = numeric_columns(table);
+  std::string out = "<thead><tr>";
+  for (std::size_t c = 0; c < table.columns.size(); ++c) {
+    const std::string name = escape_html(table.columns[c]);
+    out += std::string("<th scope=\"col\"") + (numeric[c] ? " class=\"number\"" : "") + ">" +
+           (is_bias(table.columns[c]) ? "<span title=\"B alone ranks nothing\">" + name + "</span>"
+                                      : "<button type=\"button\">" + name + "</button>") +
+           "</th>";
+  }
+  return out + "</tr></thead>";
+}
+
+std::string body_html(const Table& table, const std::vector<std::string>& links) {
+  const auto numeric = numeric_columns(table);
+  std::string out = "<tbody>\n";
+  for (std::size_t r = 0; r < table.rows.size(); ++r) {
+    const auto& row = table.rows[r];
+    // A first cell in brackets marks a trivial baseline.
+    const bool baseline = !row.empty() && row[0].text.rfind('[', 0) == 0;
+    out += baseline ? "<tr class=\"baseline\">" : "<tr>";
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      const std::string sort = sort_value(row[c]);
+      const bool as_shown = sort == row[c].text && paper_text(row[c]).empty();
+      const std::string content = content_of(row[c]);
+      out += std::string(c == 0 ? "<th scope=\"row\"" : "<td") + class_of(numeric[c], row[c]) +
+             (as_shown ? "" : " data-v=\"" + escape_html(sort) + "\"") + ">" +
+             (c == 1 && r < links.size()
+                  ? "<a href=\"#" + escape_html(links[r]) + "\">" + content + "</a>"
+                  : content) +
+             (c == 0 ? "</th>" : "</td>");
+    }
+    out += "</tr>\n";
+  }
+  return out + "</tbody>";
+}
+
+std::string notes_html(const Table& table) {
+  std::string out;
+  const auto paper = paper_columns(table);
+  if (std::find(paper.begin(), paper.end(), true) != paper.end()) {
+    out += "<p class=\"note\">Small, below ours: the paper's number.</p>\n";
+  }
+  for (const auto& note : table.notes) out += "<p class=\"note\">" + escape_html(note) + "</p>\n";
+  return out;
+}
+
+// The page section by section: what this folder holds first, then the paper's tables.
+class Page {
+ public:
+  explicit Page(const HtmlReport& report) : report_(report), results_(*report.results) {}
+
+  std::string render() {
+    head();
+    overview();
+    results();
+    training();
+    runs();
+    paper();
+    if (!report_.tables->findings.empty()) {
+      open("findings", "Findings about the paper");
+      for (const auto& t : report_.tables->findings) out_ += html_table(t);
+      close();
+    }
+    absent();
+    return out_ + kTerms + "</main>\n<script>\n" + kScript + "</script>\n</body>\n</html>\n";
+  }
+
+ private:
+  void open(const char* id, const char* title) {
+    out_ += std::string("<section id=\"") + id + "\"><h2>" + title + "</h2>\n";
+  }
+  void close() { out_ += "</section>\n"; }
+
+  bool has_study() const { return report_.study != nullptr && !report_.study->empty(); }
+
+  void head() {
+    out_ =
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+        "<meta name=\"color-scheme\" content=\"light dark\">\n"
+        // The browser itself then refuses anything that is not in this file.
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
+        "style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n"
+        "<title>straQ* report: " +
+        escape_html(results_.name) + "</title>\n<style>\n" + kStyle +
+        "</style>\n</head>\n<body>\n<header><h1>straQ* report</h1><p>Results folder: <code>" +
+        escape_html(results_.name) + "</code></p>\n<nav aria-label=\"Sections\">";
+    const auto link = [&](const char* id, const char* title, bool there) {
+      if (there) out_ += std::string("<a href=\"#") + id + "\">" + title + "</a> ";
+    };
+    link("overview", "Overview", true);
+    link("results", "Results", true);
+    link("training", "Values and training", has_training());
+    link("runs", "Runs", true);
+    link("paper", "Paper's tables", !report_.tables->paper.empty());
+    link("case", "Case study", has_study());
+    link("findings", "Findings", !report_.tables->findings.empty());
+    link("absent", "Not there yet", !report_.absent->empty());
+    out_ += "<a href=\"#terms\">Terms</a></nav></header>\n<main>\n";
+  }
+
+  void overview() {
+    open("overview", "Overview");
+    out_ += counts_html(results_) + list_html(report_.warnings, "problems");
+    std::vector<std::string> problems = results_.problems;
+    for (const auto& e : results_.experiments) {
+      for (const auto& p : e.problems) problems.push_back(p);
+    }
+    out_ += list_html(problems, "problems");
+    std::vector<std::string> anchors;
+    for (const results::Run* run : results_.runs()) anchors.push_back(anchor_of(*run));
+    for (const auto& t : report_.tables->folder) {
+      if (t.id == "overview") out_ += html_table(t, anchors);
+    }
+    close();
+  }
+
+  // Tables of results, as against those of values and training and of single strategies, which
+  // every run shows by itself.
+  static bool of_results(const Table& t) {
+    return t.id.rfind("results_", 0) == 0 || t.id == "seeds";
+  }
+  static bool of_training(const Table& t) { return t.id == "value" || t.id == "training"; }
+
+  bool has_training() const {
+    const auto& tables = report_.tables->folder;
+    return std::any_of(tables.begin(), tables.end(), of_training);
+  }
+
+  void results() {
+    open("results", "Results");
+    const auto& tables = report_.tables->folder;
+    if (std::none_of(tables.begin(), tables.end(), of_results)) {
+      out_ += "<p>No run has been evaluated yet: there is no readable evaluation.json.</p>\n";
+    }
+    for (const auto& t : tables) {
+      if (of_results(t)) out_ += html_table(t);
+    }
+    for (const auto& f : report_.figures) {
+      if (f.figure->run == nullptr) out_ += figure_html(f);
+    }
+    close();
+  }
+
+  void training() {
+    if (!has_training()) return;
+    open("training", "Values and training");
+    for (const auto& t : report_.tables->folder) {
+      if (of_training(t)) out_ += html_table(t);
+    }
+    close();
+  }
+
+  void runs() {
+    open("runs", "Runs");
+    const auto runs = results_.runs();
+    for (const results::Run* run : runs) {
+      std::string html = run_html(*run, report_.figures);
+      // A single run has nothing to be folded away for.
+      if (runs.size() == 1) html.replace(0, std::string("<details").size(), "<details open");
+      out_ += html;
+    }
+    close();
+  }
+
+  void paper() {
+    const auto& tables = report_.tables->paper;
+    if (!tables.empty()) {
+      open("paper", "The paper's tables");
+      out_ += "<ul class=\"index\">";
+      for (const auto& t : tables) {
+        out_ += "<li><a href=\"#" + escape_html(slug(t.id)) + "\">" + escape_html(t.title) +
+                "</a></li>";
+      }
+      out_ += "</ul>\n";
+      for (const auto& t : tables) {
+        out_ += "<div class=\"table\" id=\"" + escape_html(slug(t.id)) + "\">\n" + html_table(t) +
+                "</div>\n";
+      }
+      close();
+    }
+    if (!has_study()) return;
+    open("case", "Case study");
+    out_ += conversation_html(*report_.study);
+    close();
+  }
+
+  void absent() {
+    if (report_.absent->empty()) return;
+    open("absent", "Not in this folder yet");
+    out_ += "<ul class=\"gaps\">";
+    for (const auto& g : *report_.absent) {
+      out_ += "<li>" + escape_html(sentence_case(g.why)) + ".";
+      if (!g.remedy.empty()) out_ += " <code>" + escape_html(g.remedy) + "</code> would fill";
+      out_ += std::string(g.remedy.empty() ? " Not shown" : "") + ": " +
+              escape_html(joined(g.what, "; ")) + ".</li>\n";
+    }
+    out_ += std::string("</ul>\n<p class=\"note\">") + kElsewhereNote + "</p>\n";
+    close();
+  }
+
+  const HtmlReport& report_;
+  const results::Results& results_;
+  std::string out_;
+};
 
 }  // namespace
 
@@ -229,120 +455,16 @@ std::string base64(std::string_view bytes) {
 }
 
 std::string html_table(const Table& table, const std::vector<std::string>& links) {
-  std::vector<bool> numeric(table.columns.size(), false);
-  for (const auto& row : table.rows) {
-    for (std::size_t c = 0; c < row.size(); ++c) {
-      numeric[c] = numeric[c] || (row[c].numeric && !row[c].value.is_null());
-    }
-  }
-  std::string out = "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"" +
-                    escape_html(table.title) + "\"><table" +
-                    (table.columns.size() > kWide ? " class=\"wide\"" : "") + "><caption>" +
-                    escape_html(table.title) + "</caption><thead><tr>";
-  for (std::size_t c = 0; c < table.columns.size(); ++c) {
-    const std::string name = escape_html(table.columns[c]);
-    out += std::string("<th scope=\"col\"") + (numeric[c] ? " class=\"number\"" : "") + ">" +
-           (is_bias(table.columns[c]) ? "<span title=\"B alone ranks nothing\">" + name + "</span>"
-                                      : "<button type=\"button\">" + name + "</button>") +
-           "</th>";
-  }
-  out += "</tr></thead><tbody>\n";
-  for (std::size_t r = 0; r < table.rows.size(); ++r) {
-    const auto& row = table.rows[r];
-    // A first cell in brackets marks a trivial baseline.
-    const bool baseline = !row.empty() && row[0].text.rfind('[', 0) == 0;
-    out += baseline ? "<tr class=\"baseline\">" : "<tr>";
-    for (std::size_t c = 0; c < row.size(); ++c) {
-      const std::string sort = sort_value(row[c]);
-      out += std::string(c == 0 ? "<th scope=\"row\"" : "<td") +
-             class_of(table.columns[c], numeric[c], row[c]) +
-             (sort == row[c].text ? "" : " data-v=\"" + escape_html(sort) + "\"") + ">" +
-             (c == 1 && r < links.size()
-                  ? "<a href=\"#" + escape_html(links[r]) + "\">" + content_of(row[c]) + "</a>"
-                  : content_of(row[c])) +
-             (c == 0 ? "</th>" : "</td>");
-    }
-    out += "</tr>\n";
-  }
-  out += "</tbody></table></div>\n";
-  for (const auto& note : table.notes) out += "<p class=\"note\">" + escape_html(note) + "</p>\n";
-  return out;
+  return "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"" +
+         escape_html(table.title) + "\"><table" +
+         (table.columns.size() > kWide ? " class=\"wide\"" : "") + "><caption>" +
+         escape_html(table.title) + "</caption>" + head_html(table) + body_html(table, links) +
+         "</table></div>\n" + notes_html(table);
 }
 
 std::string render_html(const HtmlReport& report) {
-  const results::Results& results = *report.results;
-  std::string out =
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<meta name=\"color-scheme\" content=\"light dark\">\n"
-      // The browser itself then refuses anything that is not in this file.
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
-      "style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n"
-      "<title>straQ* report: " +
-      escape_html(results.name) + "</title>\n<style>\n" + kStyle +
-      "</style>\n</head>\n<body>\n<header><h1>straQ* report</h1><p>Results folder: <code>" +
-      escape_html(results.name) +
-      "</code></p>\n"
-      "<nav aria-label=\"Sections\"><a href=\"#overview\">Overview</a> "
-      "<a href=\"#paper\">Paper's tables</a> <a href=\"#case\">Case study</a> "
-      "<a href=\"#results\">Results</a> <a href=\"#training\">Values and training</a> "
-      "<a href=\"#findings\">Findings</a> <a href=\"#runs\">Runs</a> <a "
-      "href=\"#terms\">Terms</a></nav></header>\n<main>\n";
-
-  out += "<section id=\"overview\"><h2>Overview</h2>\n" + counts_html(results);
-  std::vector<std::string> problems = results.problems;
-  for (const auto& e : results.experiments) {
-    for (const auto& p : e.problems) problems.push_back(p);
-  }
-  out += list_html(report.warnings, "problems") + list_html(problems, "problems");
-  std::vector<std::string> anchors;
-  for (const results::Run* run : results.runs()) anchors.push_back(anchor_of(*run));
-  if (!report.missing_figures.empty()) {
-    out += "<p>Figures that are missing:</p>\n" + list_html(report.missing_figures, "gaps");
-  }
-  out += html_table(report.overview, anchors) + "</section>\n";
-
-  out += "<section id=\"paper\"><h2>The paper's tables</h2>\n<ul class=\"index\">";
-  for (const auto& t : report.paper_tables) {
-    out += "<li><a href=\"#" + escape_html(slug(t.id)) + "\">" + escape_html(t.title) + "</a></li>";
-  }
-  out += "</ul>\n";
-  for (const auto& t : report.paper_tables) {
-    out += "<div class=\"table\" id=\"" + escape_html(slug(t.id)) + "\">\n" + html_table(t) +
-           "</div>\n";
-  }
-  out += "</section>\n<section id=\"case\"><h2>Case study</h2>\n";
-  out += report.study != nullptr && !report.study->empty()
-             ? conversation_html(*report.study)
-             : "<p class=\"absent\">There are no replies in the results folder, so there is no "
-               "conversation to show.</p>\n";
-  out += "</section>\n<section id=\"results\"><h2>Results</h2>\n";
-  if (report.results_tables.empty()) {
-    out +=
-        "<p class=\"absent\">No run has been evaluated yet: there is no readable "
-        "evaluation.json.</p>\n";
-  }
-  for (const auto& t : report.results_tables) out += html_table(t);
-  for (const auto& f : report.figures) {
-    if (f.figure->run == nullptr) out += figure_html(f);
-  }
-  out += "</section>\n<section id=\"training\"><h2>Values and training</h2>\n";
-  for (const auto& t : report.other_tables) out += html_table(t);
-  if (!report.findings.empty()) {
-    out += "</section>\n<section id=\"findings\"><h2>Findings about the paper</h2>\n";
-    for (const auto& t : report.findings) out += html_table(t);
-  }
-  out += "</section>\n<section id=\"runs\"><h2>Runs</h2>\n";
-  const auto runs = results.runs();
-  for (const results::Run* run : runs) {
-    std::string html = run_html(*run, report.figures);
-    // A single run has nothing to be folded away for.
-    if (runs.size() == 1) html.replace(0, std::string("<details").size(), "<details open");
-    out += html;
-  }
-  out += std::string("</section>\n") + kTerms + "</main>\n<script>\n" + kScript +
-         "</script>\n</body>\n</html>\n";
-  return out;
+  Page page(report);
+  return page.render();
 }
 
 }  // namespace straq::report

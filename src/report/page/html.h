@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/tables/table.h"
+#include "report/contents.h"
 #include "report/figures/figures.h"
 #include "report/tables/case_study.h"
 #include "results/results.h"
@@ -26,22 +27,19 @@ struct HtmlFigure {
 
 struct HtmlReport {
   const results::Results* results = nullptr;
-  std::vector<std::string> warnings;         // of the report itself (gnuplot absent, …)
-  std::vector<std::string> missing_figures;  // by name, with the reason
-  Table overview;
-  std::vector<Table> paper_tables;    // the paper's, by their numbers
-  std::vector<Table> findings;        // what the paper's numbers say of each other
-  const CaseStudy* study = nullptr;   // shown as a conversation
-  std::vector<Table> results_tables;  // results by split, then seeds
-  std::vector<Table> other_tables;    // values, training
+  std::vector<std::string> warnings;  // of the report itself (gnuplot absent, …)
+  const MadeTables* tables = nullptr;
+  const CaseStudy* study = nullptr;  // shown as a conversation
   std::vector<HtmlFigure> figures;
+  const std::vector<AbsentGroup>* absent = nullptr;  // what is not in the folder yet
 };
 
 // The whole page. The same input gives the same bytes.
 std::string render_html(const HtmlReport& report);
 
 // One table as HTML: sortable by its column buttons, numbers by their full value. A column of B has
-// no button: B alone ranks nothing. `links`: an anchor a row, for the second column.
+// no button: B alone ranks nothing. The paper's number stands small below ours. `links`: an anchor
+// a row, for the second column.
 std::string html_table(const Table& table, const std::vector<std::string>& links = {});
 
 }  // namespace straq::report

@@ -12,7 +12,7 @@ inline constexpr char kStyle[] = R"css(
     --link: #84bdf5; --good: #7fd19b; --bad: #ff9a94; --wait: #f0c171; }
 }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 72rem; padding: 1rem; color: var(--ink);
+body { margin: 0 auto; max-width: 84rem; padding: 1rem; color: var(--ink);
   background: var(--paper); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto,
   "Noto Sans", "DejaVu Sans", sans-serif; }
 h1 { font-size: 1.6rem; margin: 0; }
@@ -27,18 +27,19 @@ table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabul
 caption { text-align: left; font-weight: 600; padding: .2rem 0; }
 th, td { padding: .25rem .6rem; text-align: left; border-bottom: 1px solid var(--line);
   vertical-align: top; }
-td:last-child:not(.number) { min-width: 11rem; overflow-wrap: anywhere; }
+td:last-child:not(.number) { min-width: 8rem; overflow-wrap: anywhere; }
 th.number, td.number { text-align: right; white-space: nowrap; }
-tbody th { font-weight: 500; overflow-wrap: anywhere; min-width: min(15rem, 35vw);
+td.number.estimate { white-space: normal; padding-left: .4rem; padding-right: .4rem; }
+tbody th { font-weight: 500; overflow-wrap: anywhere; min-width: min(12rem, 35vw);
   position: sticky; left: 0; background: var(--paper); }
-thead th { background: var(--soft); white-space: nowrap; padding: 0; }
+thead th { background: var(--soft); vertical-align: bottom; padding: 0; }
 thead th:first-child { position: sticky; left: 0; z-index: 1; }
 thead button { font: inherit; color: inherit; background: none; border: 0; cursor: pointer;
   padding: .35rem .6rem; width: 100%; text-align: inherit; font-weight: 600; }
 th[aria-sort=ascending] button::after { content: " \2191"; }
 th[aria-sort=descending] button::after { content: " \2193"; }
 thead th > span { display: block; padding: .35rem .6rem; }
-td.paper { color: var(--mute); }
+td small { display: block; color: var(--mute); font-size: .8em; font-weight: normal; }
 td.long { min-width: 18rem; white-space: normal; }
 .index { columns: 20rem; font-size: .9rem; }
 .talk { list-style: none; padding: 0; max-width: 46rem; }
@@ -54,7 +55,7 @@ tr.baseline { color: var(--mute); font-style: italic; }
 .counts strong { font-size: 1.3rem; }
 .problems { color: var(--bad); padding-left: 1.2rem; overflow-wrap: anywhere; }
 .gaps { color: var(--mute); padding-left: 1.2rem; }
-.absent { color: var(--bad); }
+.absent { color: var(--mute); }
 .state { font-size: .85rem; font-weight: 600; margin-left: .4rem; }
 .state.done { color: var(--good); } .state.failed { color: var(--bad); }
 .state.unfinished, .state.not-started { color: var(--wait); }
@@ -88,8 +89,8 @@ dt { font-weight: 600; } dd { margin: 0 0 .5rem 1rem; max-width: 60rem; }
   .talk li { break-inside: avoid; }
 }
 /* Text keeps its measure on a wide screen; a table may use what is free to its right. */
-@media screen and (min-width: 74rem) {
-  .scroll { width: max-content; max-width: calc(50vw + 34rem); }
+@media screen and (min-width: 86rem) {
+  .scroll { width: max-content; max-width: calc(50vw + 40rem); }
 }
 @media (max-width: 34rem) {
   body { padding: .6rem; }

@@ -10,8 +10,7 @@
 #include "metrics/baselines.h"
 #include "report/rows/reply_scores.h"
 #include "report/rows/strategy_intervals.h"
-#include "report/tables/table_notes.h"
-#include "report/tables/words.h"
+#include "report/words.h"
 #include "results/results_files.h"
 #include "results/run_folder.h"
 
@@ -583,6 +582,28 @@ std::string MethodRow::title() const {
 
 std::string MethodRow::full_title() const {
   return title() + (responder.empty() ? "" : " (" + responder_title(responder) + ")");
+}
+
+std::vector<std::string> names_of(const MethodRows& rows) {
+  std::map<std::string, int> times;
+  for (const MethodRow* r : rows) ++times[r->full_title()];
+  std::vector<std::string> out;
+  for (const MethodRow* r : rows) {
+    out.push_back(r->full_title());
+    if (times[out.back()] > 1 && !r->runs.empty()) out.back() += " of " + r->runs.front();
+  }
+  return out;
+}
+
+Ranking rank(const MethodRows& rows, const std::string& metric) {
+  std::vector<Contender> contenders;
+  for (const MethodRow* r : rows) {
+    const auto it = r->metrics.find(metric);
+    Contender c{r, std::nullopt, !r->setting.empty(), r->unread};
+    if (it != r->metrics.end()) c.value = it->second.estimate().value;
+    contenders.push_back(c);
+  }
+  return rank(contenders, metric);
 }
 
 std::vector<const MethodRow*> Methods::of_corpus(const std::string& corpus) const {

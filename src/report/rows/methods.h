@@ -9,9 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "metrics/paired.h"
-#include "report/rows/paper_reference.h"
-#include "report/tables/cells.h"
+#include "report/rows/comparable.h"
+#include "report/rows/estimate.h"
 #include "results/results.h"
 
 namespace straq::report {
@@ -36,7 +35,8 @@ std::string short_value(const std::string& value);
 // lr=0.1". The table of results has the whole keys.
 std::string short_setting(const std::string& setting);
 
-struct MethodRow {
+// A row is one side of the tests too.
+struct MethodRow : Comparable {
   std::string corpus, responder, method;
   std::string setting;            // parameters but the seed; empty when the method has one setting
   std::vector<std::string> runs;  // names, so that every cell can be traced
@@ -58,17 +58,10 @@ struct MethodRow {
   std::set<int> replicates;  // of the bootstraps behind the intervals
   // Of those behind Acc, Q and B by strategy; empty where there are none.
   std::set<int> strategy_replicates;
-  bool unread = false;           // its predictions were left unread: more runs than are read
-  std::set<std::string> uneven;  // "counts", "sums", "rewards": seeds on different dialogues
+  bool unread = false;  // its predictions were left unread: more runs than are read
   // "version", "data.split", "data.merge_label" -> the values of its runs.
   std::map<std::string, std::set<std::string>> made_with;
 
-  // Sums over seeds, by dialogue; counts add over `count_seeds` runs.
-  metrics::CountsOf counts;
-  int count_seeds = 0;
-  std::map<std::string, metrics::ResponseSums> sums;
-  int sum_seeds = 0;
-  std::map<std::string, metrics::MeanSums> rewards;
   std::vector<metrics::Prediction> decisions;  // of the first seed, for McNemar
 
   std::string key() const { return responder.empty() ? method : responder + "/" + method; }
@@ -124,34 +117,12 @@ std::string corpus_of(const std::string& name);
 std::string method_title(const std::string& method);
 std::string responder_title(const std::string& responder);
 
-// Comparison of the rows of one block by one metric: who is best, and what the tests say of it. The
-// best is emphasised only where its lead over the second stands after Holm's correction, else all
-// that it cannot be told apart from are marked. B is never ranked: a planner that draws at random
-// has the lowest.
-//
-// Only rows with sums on the same dialogues can be compared: those that most of them share, and of
-// equally many those with the best value. A row that cannot be compared stays without a mark and
-// does not keep the others from being tested; `left_out` says why. Of more than kMostRanked rows
-// the settings of sweeps are left out.
-inline constexpr std::size_t kMostRanked = 24;
-// Why rows on one dialogue are not tested: there is nothing to exchange or to draw.
-inline constexpr const char* kOneDialogue = "one dialogue alone, which no test can take";
-struct Ranking {
-  std::vector<Emphasis> emphasis;     // one a row
-  std::vector<std::string> left_out;  // one a row: why no test took it; empty: tested, or no value
-  bool tested = false;                // false: no test was possible, nothing is emphasised
-};
-Ranking rank(const std::vector<const MethodRow*>& rows, const std::string& metric);
+using MethodRows = std::vector<const MethodRow*>;
 
-// Paired differences of two rows on their shared dialogues for "acc", "q", "bleu2", "rouge_l",
-// "cider" or "reward"; nothing when one of them lacks the metric's sums or their dialogues differ.
-std::optional<metrics::PairedDifference> compare(const MethodRow& a, const MethodRow& b,
-                                                 const std::string& metric, bool interval);
-// The same of every metric that rests on the same sums as `metric`; empty instead of nothing.
-std::vector<metrics::PairedDifference> compare_all(const MethodRow& a, const MethodRow& b,
-                                                   const std::string& metric, bool interval);
+// The rows' titles with their responders, and with their first run where a title comes twice.
+std::vector<std::string> names_of(const MethodRows& rows);
 
-// Throws Error(input) for "b" with the reason, and for what is no metric of a table.
-void require_rankable(const std::string& metric);
+// Methods compared by a metric of theirs (report/rows/comparable.h).
+Ranking rank(const MethodRows& rows, const std::string& metric);
 
 }  // namespace straq::report

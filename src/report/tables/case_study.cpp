@@ -8,8 +8,8 @@
 #include "report/rows/methods.h"
 #include "report/rows/reply_scores.h"
 #include "report/tables/cells.h"
-#include "report/tables/paper_tables.h"
-#include "report/tables/words.h"
+#include "report/tables/paper_rows.h"
+#include "report/words.h"
 
 namespace straq::report {
 namespace {
@@ -77,50 +77,38 @@ struct Coverage {
   std::set<std::string> decisions;
 };
 
-}  // namespace
-
-CaseStudy case_study(const results::Results& results, const std::string& wanted) {
-  const results::JudgeFile* human = nullptr;
-  CaseStudy study;
-  const auto voices = voices_of(results, human, study.left_out);
-  std::map<std::string, Coverage> coverage;
-  std::vector<std::map<std::string, double>> rewards;
-  for (const auto& v : voices) {
-    rewards.push_back(rewards_of(v.judged));
-    for (const auto& r : v.file->rows) {
-      Coverage& c = coverage[r.dialogue];
+// By dialogue; `rewards` are the voices'.
+std::map<std::string, Coverage> coverage_of(
+    const std::vector<Voice>& voices, const std::vector<std::map<std::string, double>>& rewards) {
+  std::map<std::string, Coverage> out;
+  for (std::size_t v = 0; v < voices.size(); ++v) {
+    for (const auto& r : voices[v].file->rows) {
+      Coverage& c = out[r.dialogue];
       ++c.replies;
-      c.rewards += rewards.back().count(r.id);
+      c.rewards += rewards[v].count(r.id);
       c.decisions.insert(r.id);
     }
   }
-  study.dialogue = wanted;
-  if (!wanted.empty() && coverage.count(wanted) == 0) {
-    fail_input(
-        "there is no reply to the dialogue \"" + wanted + "\" of the test split in " + results.name,
-        coverage.empty() ? "the results folder has no replies to the test split at all"
-                         : "one that has replies is " + coverage.begin()->first);
+  return out;
+}
+
+std::string best_covered(const std::map<std::string, Coverage>& coverage) {
+  // Per decision, so that long dialogues are not preferred.
+  const auto merit = [](const Coverage& c) {
+    const auto n = static_cast<double>(c.decisions.size());
+    return std::make_tuple(c.decisions.size() > 1, c.replies / n, c.rewards / n, -n);
+  };
+  auto best = coverage.begin();
+  for (auto it = coverage.begin(); it != coverage.end(); ++it) {
+    if (merit(it->second) > merit(best->second)) best = it;
   }
-  if (coverage.empty()) return study;
-  if (wanted.empty()) {
-    // Per decision, so that long dialogues are not preferred.
-    const auto merit = [](const Coverage& c) {
-      const auto n = static_cast<double>(c.decisions.size());
-      return std::make_tuple(c.decisions.size() > 1, c.replies / n, c.rewards / n, -n);
-    };
-    auto best = coverage.begin();
-    for (auto it = coverage.begin(); it != coverage.end(); ++it) {
-      if (merit(it->second) > merit(best->second)) best = it;
-    }
-    study.dialogue = best->first;
-  }
-  for (const auto& v : voices) {
-    if (const auto g = v.run->parameter("learn.gamma")) {
-      study.gamma = std::strtod(g->c_str(), nullptr);
-      break;
-    }
-  }
-  // Decisions in the order of the first voice that has them.
+  return best->first;
+}
+
+// The dialogue's decisions in the order of the first voice that has them, each with the corpus's
+// own reply. Returns where each decision is.
+std::map<std::string, std::size_t> add_turns(CaseStudy& study, const std::vector<Voice>& voices,
+                                             const std::map<std::string, double>& human_rewards) {
   std::map<std::string, std::size_t> at;
   for (const auto& v : voices) {
     for (const auto& r : v.file->rows) {
@@ -134,31 +122,34 @@ CaseStudy case_study(const results::Results& results, const std::string& wanted)
       own.human = true;
       own.strategy = r.strategy;
       own.text = r.reference;
+      const auto reward = human_rewards.find(r.id);
+      if (reward != human_rewards.end()) own.reward = reward->second;
       turn.replies.push_back(std::move(own));
       study.turns.push_back(std::move(turn));
     }
   }
-  const auto human_rewards = rewards_of(human);
-  for (auto& turn : study.turns) {
-    const auto it = human_rewards.find(turn.id);
-    if (it != human_rewards.end()) turn.replies[0].reward = it->second;
+  return at;
+}
+
+void add_replies(CaseStudy& study, const Voice& voice, const std::map<std::string, double>& rewards,
+                 const std::map<std::string, std::size_t>& at) {
+  bool spoke = false;
+  for (const auto& r : voice.file->rows) {
+    if (r.dialogue != study.dialogue) continue;
+    CaseReply reply;
+    reply.method = voice.title;
+    reply.strategy = r.chosen.value_or("");
+    reply.text = r.hypothesis;
+    const auto it = rewards.find(r.id);
+    if (it != rewards.end()) reply.reward = it->second;
+    study.turns[at.at(r.id)].replies.push_back(std::move(reply));
+    spoke = true;
   }
-  for (std::size_t v = 0; v < voices.size(); ++v) {
-    bool spoke = false;
-    for (const auto& r : voices[v].file->rows) {
-      if (r.dialogue != study.dialogue) continue;
-      CaseReply reply;
-      reply.method = voices[v].title;
-      reply.strategy = r.chosen.value_or("");
-      reply.text = r.hypothesis;
-      const auto it = rewards[v].find(r.id);
-      if (it != rewards[v].end()) reply.reward = it->second;
-      study.turns[at[r.id]].replies.push_back(std::move(reply));
-      spoke = true;
-    }
-    if (spoke) study.sources.push_back(voices[v].title + ": " + voices[v].run->name());
-  }
-  // Backwards: a hole in the rewards ends the sum for everything before it.
+  if (spoke) study.sources.push_back(voice.title + ": " + voice.run->name());
+}
+
+// Backwards: a hole in the rewards ends the sum for everything before it.
+void add_values(CaseStudy& study) {
   std::map<std::string, std::optional<double>> next;
   for (auto turn = study.turns.rbegin(); turn != study.turns.rend(); ++turn) {
     std::set<std::string> here;
@@ -172,6 +163,35 @@ CaseStudy case_study(const results::Results& results, const std::string& wanted)
       if (here.count(method) == 0) value.reset();
     }
   }
+}
+
+}  // namespace
+
+CaseStudy case_study(const results::Results& results, const std::string& wanted) {
+  const results::JudgeFile* human = nullptr;
+  CaseStudy study;
+  const auto voices = voices_of(results, human, study.left_out);
+  std::vector<std::map<std::string, double>> rewards;
+  for (const auto& v : voices) rewards.push_back(rewards_of(v.judged));
+  const auto coverage = coverage_of(voices, rewards);
+  study.dialogue = wanted;
+  if (!wanted.empty() && coverage.count(wanted) == 0) {
+    fail_input(
+        "there is no reply to the dialogue \"" + wanted + "\" of the test split in " + results.name,
+        coverage.empty() ? "the results folder has no replies to the test split at all"
+                         : "one that has replies is " + coverage.begin()->first);
+  }
+  if (coverage.empty()) return study;
+  if (wanted.empty()) study.dialogue = best_covered(coverage);
+  for (const auto& v : voices) {
+    if (const auto g = v.run->parameter("learn.gamma")) {
+      study.gamma = std::strtod(g->c_str(), nullptr);
+      break;
+    }
+  }
+  const auto at = add_turns(study, voices, rewards_of(human));
+  for (std::size_t v = 0; v < voices.size(); ++v) add_replies(study, voices[v], rewards[v], at);
+  add_values(study);
   return study;
 }
 
@@ -179,7 +199,7 @@ Table case_table(const CaseStudy& study, const PaperReference& paper) {
   const ReferenceTable& reference = paper.table("table6");
   Table t;
   t.id = "table6";
-  t.title = "Table 6: case study";
+  t.title = kTable6Title;
   t.columns = {"Decision", "Who", "Strategy", "Text", "Reward", "Value"};
   for (const auto& turn : study.turns) {
     if (!turn.query.empty())
@@ -190,11 +210,7 @@ Table case_table(const CaseStudy& study, const PaperReference& paper) {
              r.value ? Cell::real(*r.value, 2) : Cell::missing()});
     }
   }
-  if (study.empty()) {
-    t.notes.push_back(
-        "Missing in the results folder: replies to the test split (responses/<method>.jsonl); "
-        "without them there is no case to show.");
-  } else {
+  if (!study.empty()) {
     t.notes.push_back("Dialogue " + study.dialogue + ". " + joined(study.sources) + ".");
     t.notes.push_back("Value: reward-to-go at a discount of " + Cell::real(study.gamma, 3).text +
                       ", nothing after the last decision.");
@@ -203,6 +219,7 @@ Table case_table(const CaseStudy& study, const PaperReference& paper) {
     t.notes.push_back(
         "Left out, because they are not of the test split alone: " + listed(study.left_out) + ".");
   }
+  if (study.empty()) return t;
   if (!reference.rows.empty()) {
     std::string cells;
     for (const auto& row : reference.rows) {

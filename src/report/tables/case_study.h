@@ -47,7 +47,9 @@ struct CaseStudy {
 // no file of the test split replies to it.
 CaseStudy case_study(const results::Results& results, const std::string& dialogue);
 
-// Table 6: a row a reply, and what the paper's own case shows.
+inline constexpr const char* kTable6Title = "Table 6: case study";
+// A row a reply, and what the paper's own case shows. Without a study no rows, and a note of what
+// was left out.
 Table case_table(const CaseStudy& study, const PaperReference& paper);
 
 }  // namespace straq::report

@@ -27,7 +27,8 @@ const char* word_of(Emphasis e) {
 }
 
 // The parts of an estimate in the order of CSV columns; the value's column keeps its own name.
-constexpr std::array<const char*, 6> kParts = {"low", "high", "n", "seeds", "seed_sd", "mark"};
+constexpr std::array<const char*, 7> kParts = {"low",     "high", "n",    "seeds",
+                                               "seed_sd", "mark", "paper"};
 
 bool is_estimate(const Cell& c) {
   return c.value.is_object();
@@ -68,7 +69,7 @@ Cell estimate_cell(const Estimate& e, int decimals) {
 }
 
 void emphasise(Cell& cell, Emphasis emphasis) {
-  if (!is_estimate(cell) || emphasis == Emphasis::none) return;
+  if (without_value(cell) || !is_estimate(cell) || emphasis == Emphasis::none) return;
   cell.value["mark"] = word_of(emphasis);
   if (emphasis == Emphasis::noise) cell.text += " ≈";
 }
@@ -95,6 +96,36 @@ Cell paper_cell(const std::optional<std::string>& text, bool doubtful) {
   if (try_parse_json(*text, number).empty() && number.is_number()) c.value = number;
   if (doubtful) c.text += "†";
   return c;
+}
+
+Cell beside_paper(Cell ours, const std::optional<std::string>& paper, bool doubtful) {
+  if (!paper) return ours;
+  Cell theirs = paper_cell(paper, doubtful);
+  if (!is_estimate(ours)) {
+    auto v = ordered_json::object();
+    if (!ours.value.is_null()) v["value"] = std::move(ours.value);
+    ours.value = std::move(v);
+  }
+  ours.value["paper"] = std::move(theirs.value);
+  ours.value["paper_text"] = std::move(theirs.text);
+  return ours;
+}
+
+std::string paper_text(const Cell& cell) {
+  if (!is_estimate(cell) || !cell.value.contains("paper_text")) return {};
+  return cell.value["paper_text"].get<std::string>();
+}
+
+std::vector<bool> paper_columns(const Table& table) {
+  std::vector<bool> out(table.columns.size(), false);
+  for (const auto& row : table.rows) {
+    for (std::size_t c = 0; c < row.size(); ++c) out[c] = out[c] || !paper_text(row[c]).empty();
+  }
+  return out;
+}
+
+bool without_value(const Cell& cell) {
+  return cell.value.is_null() || (is_estimate(cell) && !cell.value.contains("value"));
 }
 
 Cell missing_cell(const std::string& why) {
@@ -149,144 +180,19 @@ Table flatten_cells(const Table& table) {
 }
 
 std::string to_markdown(const Table& table) {
-  return markdown_of(table, [](const Cell& cell, std::string escaped) {
+  Table shown = table;
+  const auto paper = paper_columns(table);
+  for (std::size_t c = 0; c < paper.size(); ++c) {
+    if (paper[c]) shown.columns[c] += " [paper]";
+  }
+  return markdown_of(shown, [](const Cell& cell, std::string escaped) {
     const Emphasis e = emphasis_of(cell);
-    if (e == Emphasis::best) return "**" + escaped + "**";
-    if (e == Emphasis::second) return "<u>" + escaped + "</u>";
-    return escaped;
+    if (e == Emphasis::best) escaped = "**" + escaped + "**";
+    if (e == Emphasis::second) escaped = "<u>" + escaped + "</u>";
+    const std::string theirs = paper_text(cell);
+    return theirs.empty() ? escaped
+                          : escaped + " [" + escape_markdown(theirs, MarkdownPlace::within) + "]";
   });
-}
-
-std::string escape_latex(const std::string& text) {
-  // Signs beyond ASCII that tables and notes use; pdfLaTeX knows the rest of Latin by itself.
-  static const std::vector<std::pair<std::string, std::string>> kSigns = {{"±", "$\\pm$"},
-                                                                          {"≈", "$\\approx$"},
-                                                                          {"†", "$\\dagger$"},
-                                                                          {"–", "--"},
-                                                                          {"—", "---"},
-                                                                          {"↑", "$\\uparrow$"},
-                                                                          {"↓", "$\\downarrow$"},
-                                                                          {"…", "\\ldots{}"},
-                                                                          {"γ", "$\\gamma$"},
-                                                                          {"’", "'"},
-                                                                          {"“", "``"},
-                                                                          {"”", "''"},
-                                                                          {"≥", "$\\geq$"},
-                                                                          {"≤", "$\\leq$"},
-                                                                          {"×", "$\\times$"},
-                                                                          {"−", "$-$"},
-                                                                          {"²", "$^2$"}};
-  std::string out;
-  for (std::size_t i = 0; i < text.size();) {
-    bool found = false;
-    for (const auto& [sign, latex] : kSigns) {
-      if (text.compare(i, sign.size(), sign) != 0) continue;
-      out += latex;
-      i += sign.size();
-      found = true;
-      break;
-    }
-    if (found) continue;
-    const char c = text[i];
-    const auto u = static_cast<unsigned char>(c);
-    if (u >= 0x80) {
-      // A letter of Latin-1 or Latin Extended-A, which inputenc knows; any other sign would stop
-      // LaTeX, so a question mark stands for it.
-      std::size_t length = 1;
-      const std::size_t most = u >= 0xF0 ? 4 : u >= 0xE0 ? 3 : u >= 0xC0 ? 2 : 1;
-      // What does not belong to the letter (the bytes may be no UTF-8) is not taken with it.
-      while (length < most && i + length < text.size() &&
-             (static_cast<unsigned char>(text[i + length]) & 0xC0) == 0x80) {
-        ++length;
-      }
-      out += u >= 0xC3 && u <= 0xC5 && length == 2 ? text.substr(i, length) : "?";
-      i += length;
-      continue;
-    }
-    switch (c) {
-      case '\\':
-        out += "\\textbackslash{}";
-        break;
-      case '~':
-        out += "\\textasciitilde{}";
-        break;
-      case '^':
-        out += "\\textasciicircum{}";
-        break;
-      case '<':
-        out += "\\textless{}";
-        break;
-      case '>':
-        out += "\\textgreater{}";
-        break;
-      case '|':
-        out += "\\textbar{}";
-        break;
-      case '"':
-        out += "\\textquotedbl{}";
-        break;
-      case '&':
-      case '%':
-      case '$':
-      case '#':
-      case '_':
-      case '{':
-      case '}':
-        out += std::string("\\") + c;
-        break;
-      case '[':
-      case ']':
-        // A bracket after a row's end would be read as an option.
-        out += std::string("{") + c + "}";
-        break;
-      case '*':
-        // So would a star there, which asks for no page break.
-        out += out.empty() ? "{*}" : "*";
-        break;
-      default:
-        out += u < 0x20 || u == 0x7F ? ' ' : c;
-    }
-    ++i;
-  }
-  return out;
-}
-
-std::string to_latex(const Table& t, const std::string& label) {
-  std::string columns;
-  for (std::size_t c = 0; c < t.columns.size(); ++c) {
-    const bool right =
-        std::any_of(t.rows.begin(), t.rows.end(), [&](const auto& row) { return row[c].numeric; });
-    columns += right ? 'r' : 'l';
-  }
-  std::string out =
-      "% Needs \\usepackage{booktabs,graphicx} and, for quotation marks, "
-      "\\usepackage[T1]{fontenc}.\n"
-      "\\begin{table}[tb]\n\\centering\n\\caption{" +
-      escape_latex(t.title) + "}\n\\label{tab:" + label +
-      "}\n\\resizebox{\\ifdim\\width>\\linewidth\\linewidth"
-      "\\else\\width\\fi}{!}{%\n\\begin{tabular}{" +
-      columns + "}\n\\toprule\n";
-  for (std::size_t c = 0; c < t.columns.size(); ++c) {
-    out += (c ? " & " : "") + escape_latex(t.columns[c]);
-  }
-  out += " \\\\\n\\midrule\n";
-  for (const auto& row : t.rows) {
-    for (std::size_t c = 0; c < row.size(); ++c) {
-      std::string text = escape_latex(row[c].text);
-      const Emphasis e = emphasis_of(row[c]);
-      if (e == Emphasis::best) text = "\\textbf{" + text + "}";
-      if (e == Emphasis::second) text = "\\underline{" + text + "}";
-      out += (c ? " & " : "") + text;
-    }
-    out += " \\\\\n";
-  }
-  out += "\\bottomrule\n\\end{tabular}}\n";
-  if (!t.notes.empty()) {
-    out += "\\par\\smallskip\n\\begin{minipage}{\\linewidth}\\footnotesize\\raggedright\n";
-    for (const auto& note : t.notes) out += escape_latex(note) + "\\par\n";
-    out += "\\end{minipage}\n";
-  }
-  return out + "\\end{table}\n";
 }
 
 }  // namespace straq::report

@@ -1,9 +1,11 @@
+// Tables 7, 8 and 10: what the corpora hold, from dataset.json files.
 #include <algorithm>
 #include <set>
 
 #include "dialogue/utf8.h"
+#include "report/tables/paper_rows.h"
 #include "report/tables/paper_tables.h"
-#include "report/tables/words.h"
+#include "report/words.h"
 
 namespace straq::report {
 namespace {
@@ -19,62 +21,44 @@ const Table* find_table(const results::Results& results, const std::string& id, 
   return nullptr;
 }
 
-// A dataset table with the paper's column after each of ours that it has one for: `pairs` names
-// our column (empty: the last) and the paper's.
-Table beside_paper(const results::Results& results, const PaperReference& paper,
-                   const std::string& id, const std::string& title, const std::string& row_column,
-                   const std::vector<std::pair<std::string, std::string>>& pairs) {
-  const ReferenceTable& reference = paper.table(id);
-  std::string path;
-  const Table* ours = find_table(results, id, path);
-  Table t;
-  t.id = id;
-  t.title = title;
-  if (ours == nullptr) {
-    t.columns = {row_column};
-    for (const auto& [column, key] : pairs) {
-      t.columns.push_back(key);
-      t.columns.push_back(key + " paper");
-    }
-    for (const auto& row : reference.rows) {
-      std::vector<Cell> cells = {row.key};
-      for (const auto& [column, key] : pairs) {
-        cells.push_back(missing_cell());
-        cells.push_back(
-            paper_cell(reference.value(row.key, key), reference.doubtful(row.key, key)));
-      }
-      t.add(std::move(cells));
-    }
-    t.notes.push_back(
-        "Missing in the results folder: dataset.json (`straq dataset stats … --format json`).");
-    add_reference_notes(t, reference, paper.paper);
-    return t;
-  }
-  // Which of the paper's columns follows which of ours.
-  std::vector<std::string> follows(ours->columns.size());
+// Which of our columns the paper has numbers for, and under which name: `pairs` has the beginning
+// of ours (empty: the last column) and the paper's.
+std::vector<std::string> paper_names(
+    const Table& ours, const std::vector<std::pair<std::string, std::string>>& pairs) {
+  std::vector<std::string> out(ours.columns.size());
   for (const auto& [column, key] : pairs) {
-    for (std::size_t c = ours->columns.size(); c-- > 1;) {
-      if (!column.empty() && dialogue::to_lower(ours->columns[c]).rfind(column, 0) != 0) continue;
-      follows[c] = key;
+    for (std::size_t c = ours.columns.size(); c-- > 1;) {
+      if (!column.empty() && dialogue::to_lower(ours.columns[c]).rfind(column, 0) != 0) continue;
+      out[c] = key;
       break;
     }
   }
+  return out;
+}
+
+// A dataset table as it is, with the paper's numbers in its cells. `row_column` names the paper's
+// rows.
+Table with_paper(const results::Results& results, const PaperReference& paper,
+                 const std::string& id, const std::string& title, const std::string& row_column,
+                 const std::vector<std::pair<std::string, std::string>>& pairs) {
+  const ReferenceTable& reference = paper.table(id);
+  Table t;
+  t.id = id;
+  t.title = title;
+  std::string path;
+  const Table* ours = find_table(results, id, path);
+  if (ours == nullptr) return t;
+  t.columns = ours->columns;
+  const auto names = paper_names(*ours, pairs);
   const auto name_at = static_cast<std::size_t>(
       std::find(ours->columns.begin(), ours->columns.end(), row_column) - ours->columns.begin());
-  for (std::size_t c = 0; c < ours->columns.size(); ++c) {
-    t.columns.push_back(ours->columns[c]);
-    if (!follows[c].empty()) t.columns.push_back(ours->columns[c] + " paper");
-  }
   std::set<std::string> seen;
   for (const auto& row : ours->rows) {
     const std::string key = name_at < row.size() ? row[name_at].text : row[0].text;
     seen.insert(key);
     std::vector<Cell> cells;
     for (std::size_t c = 0; c < row.size(); ++c) {
-      cells.push_back(row[c]);
-      if (follows[c].empty()) continue;
-      cells.push_back(
-          paper_cell(reference.value(key, follows[c]), reference.doubtful(key, follows[c])));
+      cells.push_back(names[c].empty() ? row[c] : beside(row[c], reference, key, names[c]));
     }
     t.add(std::move(cells));
   }
@@ -91,13 +75,18 @@ Table beside_paper(const results::Results& results, const PaperReference& paper,
 
 }  // namespace
 
-std::vector<Table> dataset_tables(const results::Results& results, const PaperReference& paper) {
-  return {beside_paper(results, paper, "table7", "Table 7: strategies, abbreviations, definitions",
-                       "strategy", {{"abbreviation", "abbreviation"}}),
-          beside_paper(results, paper, "table8", "Table 8: dialogues by emotion", "emotion",
-                       {{"", "dialogues"}}),
-          beside_paper(results, paper, "table10", "Table 10: sizes of the corpora", "category",
-                       {{"esconv", "esconv"}, {"empathetic", "empathetic"}})};
+Table table7(const results::Results& results, const PaperReference& paper) {
+  return with_paper(results, paper, "table7", kTable7Title, "strategy",
+                    {{"abbreviation", "abbreviation"}});
+}
+
+Table table8(const results::Results& results, const PaperReference& paper) {
+  return with_paper(results, paper, "table8", kTable8Title, "emotion", {{"", "dialogues"}});
+}
+
+Table table10(const results::Results& results, const PaperReference& paper) {
+  return with_paper(results, paper, "table10", kTable10Title, "category",
+                    {{"esconv", "esconv"}, {"empathetic", "empathetic"}});
 }
 
 }  // namespace straq::report

@@ -4,9 +4,12 @@
 
 #include "metrics/agreement.h"
 #include "metrics/statistics.h"
+#include "report/rows/comparable.h"
+#include "report/tables/cells.h"
+#include "report/tables/paper_rows.h"
 #include "report/tables/paper_tables.h"
 #include "report/tables/table_notes.h"
-#include "report/tables/words.h"
+#include "report/words.h"
 #include "results/scales.h"
 
 namespace straq::report {
@@ -91,18 +94,6 @@ std::optional<Estimate> mean_rating(const std::map<std::string, metrics::MeanSum
   return e;
 }
 
-// Rows of a scale as the ranking takes them: a mean with its sums by dialogue.
-std::vector<MethodRow> rows_of(const std::vector<Rated>& rated, const char* scale) {
-  std::vector<MethodRow> out(rated.size());
-  for (std::size_t i = 0; i < rated.size(); ++i) {
-    out[i].rewards = by_dialogue(rated[i], scale);
-    if (const auto e = mean_rating(out[i].rewards)) {
-      out[i].metrics["reward"].add("", e->value, e->interval, e->n, 1);
-    }
-  }
-  return out;
-}
-
 // Agreement over all methods; a unit is one reply.
 std::optional<metrics::Alpha> alpha_of(const std::vector<Rated>& rated, const char* scale) {
   std::map<std::string, std::vector<double>> units;
@@ -118,102 +109,114 @@ std::optional<metrics::Alpha> alpha_of(const std::vector<Rated>& rated, const ch
   return metrics::krippendorff_alpha(ratings);
 }
 
+// What a scale says of every method.
+struct ScaleCells {
+  std::vector<Cell> cells;
+  bool tested = false;
+};
+
+ScaleCells scale_cells(const std::vector<Rated>& rated, const results::Scale& scale,
+                       Untested& untested) {
+  ScaleCells out;
+  std::vector<Comparable> data(rated.size());
+  std::vector<Contender> contenders;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < rated.size(); ++i) {
+    data[i].rewards = by_dialogue(rated[i], scale.key);
+    Contender c;
+    c.data = &data[i];
+    const auto mean = mean_rating(data[i].rewards);
+    if (mean) c.value = mean->value;
+    out.cells.push_back(mean ? estimate_cell(*mean, 2) : Cell::missing());
+    contenders.push_back(c);
+    names.push_back(rated[i].full_title());
+  }
+  const Ranking ranking = rank(contenders, "reward");
+  out.tested = ranking.tested;
+  untested.add(names, scale.title, ranking);
+  for (std::size_t i = 0; i < rated.size(); ++i) emphasise(out.cells[i], ranking.emphasis[i]);
+  return out;
+}
+
+// A row of the paper's that nobody here rated; some of them have no name.
+bool is_unnamed(const std::string& key) {
+  return method_part(key).rfind("row", 0) == 0;
+}
+std::vector<Cell> unrated_row(const std::string& key, const ReferenceTable& reference) {
+  const std::string method = method_part(key);
+  std::vector<Cell> row = {is_unnamed(key) ? "(unnamed " + method + ")" : method_title(method),
+                           responder_title(responder_part(key))};
+  for (const auto& s : results::rating_scales()) {
+    row.push_back(s.in_paper ? beside(missing_cell(), reference, key, s.key) : missing_cell());
+  }
+  row.push_back(Cell::missing());
+  row.push_back(Cell::missing());
+  return row;
+}
+
+void add_agreement(Table& t, const std::vector<Rated>& rated) {
+  std::vector<Cell> row = {"[Krippendorff's alpha]", "–"};
+  std::int64_t units = 0;
+  for (const auto& s : results::rating_scales()) {
+    const auto alpha = alpha_of(rated, s.key);
+    row.push_back(alpha ? Cell::real(alpha->alpha, 2) : Cell::missing());
+    if (alpha) units = std::max(units, alpha->units);
+  }
+  row.push_back(Cell::missing());
+  row.push_back(Cell::missing());
+  t.add(std::move(row));
+  t.notes.push_back(
+      units == 0 ? "No scale has replies that two people rated with any difference: agreement is "
+                   "unknown."
+                 : "[Krippendorff's alpha] (ordinal): agreement of raters over all methods, from "
+                   "at most " +
+                       std::to_string(units) +
+                       " replies that two or more rated; 1 is full agreement, 0 chance. Below "
+                       "0.67 differences on that scale carry little.");
+  t.notes.push_back("± is half the 95 % interval of the bootstrap over dialogues.");
+}
+
 Table means_table(const std::vector<Rated>& rated, std::size_t doubled,
                   const ReferenceTable& reference, const std::string& paper) {
   const auto& scales = results::rating_scales();
   Table t;
   t.id = "table3";
-  t.title = "Table 3: ratings by people";
+  t.title = kTable3Title;
   t.columns = {"Method", "Responder"};
-  for (const auto& s : scales) {
-    t.columns.push_back(s.title);
-    if (s.in_paper) t.columns.push_back(std::string(s.title) + " paper");
-  }
+  for (const auto& s : scales) t.columns.push_back(s.title);
   t.columns.push_back("Ratings");
   t.columns.push_back("Raters");
-  // [scale][method]
-  std::vector<std::vector<Cell>> cells(scales.size());
-  bool tested = false;
+  if (rated.empty()) return t;
+  std::vector<ScaleCells> by_scale;
   Untested untested;
-  std::vector<std::string> names;
-  for (const auto& r : rated) names.push_back(r.full_title());
-  for (std::size_t s = 0; s < scales.size(); ++s) {
-    const auto rows = rows_of(rated, scales[s].key);
-    std::vector<const MethodRow*> members;
-    for (const auto& r : rows) {
-      const auto it = r.metrics.find("reward");
-      cells[s].push_back(it == r.metrics.end() ? Cell::missing()
-                                               : estimate_cell(it->second.estimate(), 2));
-      members.push_back(&r);
-    }
-    const Ranking ranking = rank(members, "reward");
-    tested = tested || ranking.tested;
-    untested.add(names, scales[s].title, ranking);
-    for (std::size_t i = 0; i < rows.size(); ++i) emphasise(cells[s][i], ranking.emphasis[i]);
+  bool tested = false;
+  for (const auto& s : scales) {
+    by_scale.push_back(scale_cells(rated, s, untested));
+    tested = tested || by_scale.back().tested;
   }
-  std::vector<bool> placed(rated.size(), false);
-  std::vector<std::string> missing;
-  const auto add = [&](std::optional<std::size_t> at, const std::string& key) {
-    std::vector<Cell> row;
-    if (at) {
-      row = {rated[*at].title, rated[*at].responder};
-    } else {
-      const std::size_t slash = key.find('/');
-      const std::string method = slash == std::string::npos ? key : key.substr(slash + 1);
-      const std::string responder =
-          slash == std::string::npos ? "–" : responder_title(key.substr(0, slash));
-      const bool unnamed = method.rfind("row", 0) == 0;
-      row = {unnamed ? "(unnamed " + method + ")" : method_title(method), responder};
-      if (!unnamed) {
-        missing.push_back(row[0].text + (responder == "–" ? "" : " (" + responder + ")"));
-      }
-    }
+  PaperRows rows;
+  rows.ours = rated.size();
+  rows.fits = [&](std::size_t i, const std::string& key) { return rated[i].key == key; };
+  rows.row = [&](std::size_t i) {
+    std::vector<Cell> row = {rated[i].title, rated[i].responder};
     for (std::size_t s = 0; s < scales.size(); ++s) {
-      row.push_back(at ? cells[s][*at] : missing_cell());
-      if (!scales[s].in_paper) continue;
-      row.push_back(
-          paper_cell(reference.value(key, scales[s].key), reference.doubtful(key, scales[s].key)));
+      const Cell& ours = by_scale[s].cells[i];
+      row.push_back(scales[s].in_paper ? beside(ours, reference, rated[i].key, scales[s].key)
+                                       : ours);
     }
-    row.push_back(at ? Cell(rated[*at].ratings.size()) : Cell::missing());
-    row.push_back(at ? Cell(rated[*at].raters.size()) : Cell::missing());
-    t.add(std::move(row));
+    row.push_back(Cell(rated[i].ratings.size()));
+    row.push_back(Cell(rated[i].raters.size()));
+    return row;
   };
-  for (const auto& r : reference.rows) {
-    std::optional<std::size_t> found;
-    for (std::size_t i = 0; i < rated.size(); ++i) {
-      if (rated[i].key == r.key) found = i;
-    }
-    if (found) placed[*found] = true;
-    add(found, r.key);
-  }
-  for (std::size_t i = 0; i < rated.size(); ++i) {
-    if (!placed[i]) add(i, rated[i].key);
-  }
-  if (!missing.empty()) {
-    t.notes.push_back("Missing in the results folder: " + joined(missing) + ".");
-  }
-  if (!rated.empty()) {
-    std::vector<Cell> row = {"[Krippendorff's alpha]", "–"};
-    std::int64_t units = 0;
-    for (const auto& s : scales) {
-      const auto alpha = alpha_of(rated, s.key);
-      row.push_back(alpha ? Cell::real(alpha->alpha, 2) : Cell::missing());
-      if (alpha) units = std::max(units, alpha->units);
-      if (s.in_paper) row.push_back(Cell::missing());
-    }
-    row.push_back(Cell::missing());
-    row.push_back(Cell::missing());
-    t.add(std::move(row));
-    t.notes.push_back(
-        units == 0 ? "No scale has replies that two people rated with any difference: agreement is "
-                     "unknown."
-                   : "[Krippendorff's alpha] (ordinal): agreement of raters over all methods, from "
-                     "at most " +
-                         std::to_string(units) +
-                         " replies that two or more rated; 1 is full agreement, 0 chance. Below "
-                         "0.67 differences on that scale carry little.");
-    t.notes.push_back("± is half the 95 % interval of the bootstrap over dialogues.");
-  }
+  rows.absent = [&](const std::string& key) { return unrated_row(key, reference); };
+  rows.name = [](const std::string& key) -> std::string {
+    if (is_unnamed(key)) return {};
+    const std::string responder = responder_part(key);
+    return method_title(method_part(key)) +
+           (responder.empty() ? "" : " (" + responder_title(responder) + ")");
+  };
+  place_rows(t, reference, rows);
+  add_agreement(t, rated);
   if (tested) {
     t.notes.push_back(
         "Bold: the best of the scale, where its lead over the second stands (paired randomisation "
@@ -233,12 +236,71 @@ Table means_table(const std::vector<Rated>& rated, std::size_t doubled,
 std::size_t proposed_of(const std::vector<Rated>& rated) {
   for (const char* method : {"straq_distill", "straq_imit"}) {
     for (std::size_t i = 0; i < rated.size(); ++i) {
-      const std::string& key = rated[i].key;
-      const std::size_t slash = key.find('/');
-      if ((slash == std::string::npos ? key : key.substr(slash + 1)) == method) return i;
+      if (method_part(rated[i].key) == method) return i;
     }
   }
   return 0;
+}
+
+// One method against another on one scale.
+struct Line {
+  std::string against;
+  int win = 0, tie = 0, lose = 0;
+  bool tested = true;  // false: one dialogue alone
+  metrics::PairedDifference d;
+};
+
+// Of the ratings that one person gave to both at one decision; nothing where there are none.
+std::optional<Line> compare_rated(const Rated& a, const Rated& b, const char* scale) {
+  Line line;
+  line.against = b.full_title();
+  std::map<std::string, std::pair<metrics::MeanSums, metrics::MeanSums>> sums;
+  for (const auto& [key, ja] : a.ratings) {
+    const auto other = b.ratings.find(key);
+    if (other == b.ratings.end()) continue;
+    const auto x = ja->scores.find(scale), y = other->second->scores.find(scale);
+    if (x == ja->scores.end() || y == other->second->scores.end()) continue;
+    ++(x->second > y->second ? line.win : x->second < y->second ? line.lose : line.tie);
+    auto& both = sums[key.corpus + "/" + ja->dialogue];
+    both.first += {x->second, 1};
+    both.second += {y->second, 1};
+  }
+  if (sums.empty()) return std::nullopt;
+  line.tested = sums.size() > 1;
+  std::vector<metrics::MeanSums> left, right;
+  for (const auto& [dialogue, both] : sums) {
+    left.push_back(both.first);
+    right.push_back(both.second);
+  }
+  metrics::PairedOptions o;
+  o.bootstrap.replicates = kReplicates;
+  line.d = metrics::compare_means(left, right, scale, o).front();
+  return line;
+}
+
+std::vector<Cell> line_cells(const Rated& a, const Line& line, const char* scale) {
+  const int n = line.win + line.tie + line.lose;
+  Cell interval = Cell::missing();
+  if (line.d.interval) {
+    interval.text = Cell::real(line.d.interval->low, 2).text + " to " +
+                    Cell::real(line.d.interval->high, 2).text;
+    interval.value = nlohmann::ordered_json::array({line.d.interval->low, line.d.interval->high});
+    interval.numeric = true;
+  }
+  return {a.full_title(),
+          line.against,
+          scale,
+          line.win,
+          line.tie,
+          line.lose,
+          Cell::real(100.0 * line.win / n, 1),
+          Cell::real(100.0 * line.lose / n, 1),
+          n,
+          Cell::real(line.d.difference, 2),
+          interval,
+          line.tested ? p_cell(line.d.p) : Cell::missing(),
+          line.tested ? p_cell(line.d.p_holm) : Cell::missing(),
+          Cell(static_cast<long long>(line.d.clusters))};
 }
 
 Table pairs_table(const std::vector<Rated>& rated) {
@@ -250,62 +312,17 @@ Table pairs_table(const std::vector<Rated>& rated) {
   if (rated.size() < 2) return t;
   const Rated& a = rated[proposed_of(rated)];
   for (const auto& s : results::rating_scales()) {
-    struct Line {
-      std::string against;
-      int win = 0, tie = 0, lose = 0;
-      bool tested = true;  // false: one dialogue alone
-      metrics::PairedDifference d;
-    };
     std::vector<Line> lines;
     for (const Rated& b : rated) {
       if (&b == &a) continue;
-      Line line;
-      line.against = b.full_title();
-      std::map<std::string, std::pair<metrics::MeanSums, metrics::MeanSums>> sums;
-      for (const auto& [key, ja] : a.ratings) {
-        const auto other = b.ratings.find(key);
-        if (other == b.ratings.end()) continue;
-        const auto x = ja->scores.find(s.key), y = other->second->scores.find(s.key);
-        if (x == ja->scores.end() || y == other->second->scores.end()) continue;
-        ++(x->second > y->second ? line.win : x->second < y->second ? line.lose : line.tie);
-        auto& both = sums[key.corpus + "/" + ja->dialogue];
-        both.first += {x->second, 1};
-        both.second += {y->second, 1};
-      }
-      if (sums.empty()) continue;
-      line.tested = sums.size() > 1;
-      std::vector<metrics::MeanSums> left, right;
-      for (const auto& [dialogue, both] : sums) {
-        left.push_back(both.first);
-        right.push_back(both.second);
-      }
-      metrics::PairedOptions o;
-      o.bootstrap.replicates = kReplicates;
-      line.d = metrics::compare_means(left, right, s.key, o).front();
-      lines.push_back(std::move(line));
+      if (auto line = compare_rated(a, b, s.key)) lines.push_back(std::move(*line));
     }
     std::vector<metrics::PairedDifference*> family;
     for (auto& line : lines) {
       if (line.tested) family.push_back(&line.d);
     }
     metrics::holm_adjust(family);
-    for (const auto& line : lines) {
-      const int n = line.win + line.tie + line.lose;
-      Cell interval = Cell::missing();
-      if (line.d.interval) {
-        interval.text = Cell::real(line.d.interval->low, 2).text + " to " +
-                        Cell::real(line.d.interval->high, 2).text;
-        interval.value =
-            nlohmann::ordered_json::array({line.d.interval->low, line.d.interval->high});
-        interval.numeric = true;
-      }
-      t.add({a.full_title(), line.against, s.title, line.win, line.tie, line.lose,
-             Cell::real(100.0 * line.win / n, 1), Cell::real(100.0 * line.lose / n, 1), n,
-             Cell::real(line.d.difference, 2), interval,
-             line.tested ? p_cell(line.d.p) : Cell::missing(),
-             line.tested ? p_cell(line.d.p_holm) : Cell::missing(),
-             Cell(static_cast<long long>(line.d.clusters))});
-    }
+    for (const auto& line : lines) t.add(line_cells(a, line, s.title));
   }
   t.notes.push_back(
       "A pair: one rater's scores of both methods' replies at the same decision. Win: the proposed "

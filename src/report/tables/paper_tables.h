@@ -1,7 +1,9 @@
 // The paper's tables from what a results folder holds. Each has the paper's rows in the paper's
-// order with our numbers beside the paper's own; a row that the folder has nothing for is there and
-// says so, and rows of ours that the paper lacks follow. Notes say how many decisions and seeds a
-// number rests on, how its interval was made and which of the paper's cells cannot be right.
+// order with our numbers and, in the same cell, the paper's own; a row that the folder has nothing
+// for is there and says so, and rows of ours that the paper lacks follow. Notes say how many
+// decisions and seeds a number rests on, how its interval was made and which of the paper's cells
+// cannot be right. A table that the folder has nothing for has no rows at all; its notes then say
+// what was there and left out.
 #pragma once
 
 #include <string>
@@ -14,36 +16,44 @@
 
 namespace straq::report {
 
+inline constexpr const char* kTable1Title = "Table 1: automatic metrics on ESConv";
+inline constexpr const char* kTable2Title = "Table 2: zero-shot replies on EmpatheticDialogues";
+inline constexpr const char* kTable3Title = "Table 3: ratings by people";
+inline constexpr const char* kTable4Title = "Table 4: rewards and values";
+inline constexpr const char* kTable5Title = "Table 5: ablations of straQ*-imit on ESConv";
+inline constexpr const char* kTable7Title = "Table 7: strategies, abbreviations, definitions";
+inline constexpr const char* kTable8Title = "Table 8: dialogues by emotion";
+inline constexpr const char* kTable9Title = "Table 9: automatic metrics by strategy";
+inline constexpr const char* kTable10Title = "Table 10: sizes of the corpora";
+inline constexpr const char* kTable11Title =
+    "Table 11: a judge's scores of the corpus's own replies";
+
 struct PaperTableOptions {
   std::string rank_by;   // sorts Table 1 by a metric instead of the paper's order; "b" is refused
   std::string proposed;  // the method that the others are tested against; empty: straq_imit, else
                          // straq_distill, else the first that has decisions
 };
 
-// Tables 1 (also one for every other corpus that runs were trained on), 2, 5 and 9, and the tests
-// behind Tables 1 and 2: paired randomisation with Holm's correction, McNemar, seeds.
-std::vector<Table> method_tables(const Methods& methods, const PaperReference& paper,
-                                 const PaperTableOptions& options);
-
-// Tables 3, 4 and 11: ratings by people, rewards and values, judge scores of the corpus.
-std::vector<Table> judge_tables(const results::Results& results, const Methods& methods,
-                                const PaperReference& paper);
-
+// Table 1, and the tests behind it: paired randomisation with Holm's correction, McNemar, seeds.
+std::vector<Table> table1(const Methods& methods, const PaperReference& paper,
+                          const PaperTableOptions& options);
+// The same for every other corpus that runs were trained on, without the paper's numbers.
+std::vector<Table> table1_elsewhere(const Methods& methods, const PaperReference& paper,
+                                    const PaperTableOptions& options);
+// Table 2, and the tests behind it.
+std::vector<Table> table2(const Methods& methods, const PaperReference& paper,
+                          const PaperTableOptions& options);
 // Table 3 with agreement, and the comparisons of methods behind it: wins, ties and losses of
 // ratings of the same decision by the same rater.
 std::vector<Table> human_tables(const results::Results& results, const PaperReference& paper);
+Table table4(const Methods& methods, const PaperReference& paper);
+Table table5(const Methods& methods, const PaperReference& paper);
+Table table9(const Methods& methods, const PaperReference& paper);
+Table table11(const results::Results& results, const PaperReference& paper);
 
-// Tables 7, 8 and 10 from the results folder's dataset.json files.
-std::vector<Table> dataset_tables(const results::Results& results, const PaperReference& paper);
-
-// A column of a table: the metric's key, its heading, decimals.
-struct MetricColumn {
-  const char* key;
-  const char* title;
-  int decimals;
-};
-
-// Remarks and doubts about a reference table, as notes; nothing without a reference.
-void add_reference_notes(Table& table, const ReferenceTable& reference, const std::string& paper);
+// From the first dataset.json of the results folder that has such a table.
+Table table7(const results::Results& results, const PaperReference& paper);
+Table table8(const results::Results& results, const PaperReference& paper);
+Table table10(const results::Results& results, const PaperReference& paper);
 
 }  // namespace straq::report

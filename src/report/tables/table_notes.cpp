@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "report/tables/words.h"
+#include "report/words.h"
 
 namespace straq::report {
 namespace {
@@ -50,17 +50,6 @@ std::vector<std::string> fewer_counted_seeds(const MethodRows& rows, int least) 
 }
 
 }  // namespace
-
-std::vector<std::string> names_of(const MethodRows& rows) {
-  std::map<std::string, int> times;
-  for (const MethodRow* r : rows) ++times[r->full_title()];
-  std::vector<std::string> out;
-  for (const MethodRow* r : rows) {
-    out.push_back(r->full_title());
-    if (times[out.back()] > 1 && !r->runs.empty()) out.back() += " of " + r->runs.front();
-  }
-  return out;
-}
 
 void Untested::add(const std::string& row, const std::string& metric, const std::string& reason) {
   const std::string name = metric.substr(0, metric.find(" \xe2"));  // before the arrow

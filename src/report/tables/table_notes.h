@@ -10,11 +10,6 @@
 
 namespace straq::report {
 
-using MethodRows = std::vector<const MethodRow*>;
-
-// The rows' titles with their responders, and with their first run where a title comes twice.
-std::vector<std::string> names_of(const MethodRows& rows);
-
 // Collects the rows that no test took; rows with the same reason and metrics share a note.
 class Untested {
  public:

@@ -7,7 +7,7 @@
 
 #include "metrics/baselines.h"
 #include "metrics/statistics.h"
-#include "report/tables/words.h"
+#include "report/words.h"
 
 namespace straq::report {
 namespace {
@@ -262,6 +262,7 @@ Table seeds_table(const results::Results& results) {
       t.add(std::move(row));
     }
   }
+  if (t.rows.empty()) return t;
   t.notes.push_back(
       "Seeds only: sample standard deviation and t interval of the mean; sampling of "
       "dialogues is in the results tables.");
@@ -288,6 +289,7 @@ Table strategies_table(const std::vector<const results::Run*>& runs) {
       }
     }
   }
+  if (t.rows.empty()) return t;
   t.notes.push_back(
       "Acc is the strategy's recall, Q its F1, B its preference p (above 1: chosen "
       "too readily).");
@@ -329,6 +331,7 @@ Table value_table(const results::Results& results) {
       }
     }
   }
+  if (t.rows.empty()) return t;
   t.notes.push_back(
       "Per decision. Spearman: rank correlation of Q with the discounted return from "
       "that decision on.");
@@ -368,6 +371,7 @@ Table training_table(const results::Results& results) {
              tokens ? Cell(static_cast<long long>(std::llround(*tokens))) : Cell::missing()});
     }
   }
+  if (t.rows.empty()) return t;
   t.notes.push_back("Losses are means over the smoothing window at each end of the curve.");
   return t;
 }

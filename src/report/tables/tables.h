@@ -1,5 +1,6 @@
 // The tables of a report, from what read_results found. Every row names its run; what a run lacks
-// is a row that says so, never a row left out.
+// is a row that says so, never a row left out. A table that no run has anything for has neither
+// rows nor notes.
 #pragma once
 
 #include <vector>

@@ -12,4 +12,7 @@ std::string joined(const std::vector<std::string>& items, const char* between = 
 // "a, b, c and 5 more".
 std::string listed(const std::vector<std::string>& names, std::size_t most = 12);
 
+// With a capital letter.
+std::string sentence_case(std::string text);
+
 }  // namespace straq::report

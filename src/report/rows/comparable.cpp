@@ -1,7 +1,8 @@
+#include "report/rows/comparable.h"
+
 #include <algorithm>
 
 #include "core/error.h"
-#include "report/rows/methods.h"
 
 namespace straq::report {
 namespace {
@@ -19,13 +20,13 @@ bool of_choices(const std::string& metric) {
   return metric == "acc" || metric == "q";
 }
 
-// Which of a row's sums a test by this metric takes, as MethodRow::uneven names them.
+// Which of a side's sums a test by this metric takes, as Comparable::uneven names them.
 std::string sums_of(const std::string& metric) {
   return of_choices(metric) ? "counts" : metric == "reward" ? "rewards" : "sums";
 }
 
 // The dialogues that a row has sums of; of counts the number of strategies too.
-std::vector<std::string> ground_of(const MethodRow& row, const std::string& metric) {
+std::vector<std::string> ground_of(const Comparable& row, const std::string& metric) {
   std::vector<std::string> out;
   const auto take = [&](const auto& sums) {
     for (const auto& [dialogue, s] : sums) out.push_back(dialogue);
@@ -41,28 +42,24 @@ std::vector<std::string> ground_of(const MethodRow& row, const std::string& metr
   return out;
 }
 
-std::size_t dialogues_of(const MethodRow& row, const std::string& metric) {
+std::size_t dialogues_of(const Comparable& row, const std::string& metric) {
   return of_choices(metric)   ? row.counts.size()
          : metric == "reward" ? row.rewards.size()
                               : row.sums.size();
 }
 
-double value_of(const MethodRow& row, const std::string& metric) {
-  return row.metrics.at(metric).estimate().value;
-}
-
 // Of `order`, best first, those that can be compared with each other; of the others says why not.
-std::vector<std::size_t> comparable(const std::vector<const MethodRow*>& rows,
+std::vector<std::size_t> comparable(const std::vector<Contender>& rows,
                                     const std::vector<std::size_t>& order,
                                     const std::string& metric, Ranking& out) {
   const std::string most = std::to_string(kMostRanked);
   std::vector<std::size_t> candidates = order;
   if (candidates.size() > kMostRanked) {
     std::erase_if(candidates, [&](std::size_t i) {
-      if (!rows[i]->setting.empty()) {
+      if (rows[i].swept) {
         out.left_out[i] = "settings of a sweep, in a block of more than " + most + " rows";
       }
-      return !rows[i]->setting.empty();
+      return rows[i].swept;
     });
   }
   if (candidates.size() > kMostRanked) {
@@ -72,14 +69,14 @@ std::vector<std::size_t> comparable(const std::vector<const MethodRow*>& rows,
   // Rows by what they were measured on; the first of each is its best.
   std::vector<std::pair<std::vector<std::string>, std::vector<std::size_t>>> groups;
   for (const std::size_t i : candidates) {
-    const MethodRow& row = *rows[i];
+    const Comparable& row = *rows[i].data;
     if (row.uneven.count(sums_of(metric)) > 0) {
       out.left_out[i] = "their seeds are on different dialogues";
       continue;
     }
     auto ground = ground_of(row, metric);
     if (ground.empty()) {
-      out.left_out[i] = row.unread && of_choices(metric)
+      out.left_out[i] = rows[i].unread && of_choices(metric)
                             ? "their predictions were not read: too many runs"
                             : "no data by dialogue";
       continue;
@@ -109,7 +106,7 @@ std::vector<std::size_t> comparable(const std::vector<const MethodRow*>& rows,
 
 }  // namespace
 
-std::vector<metrics::PairedDifference> compare_all(const MethodRow& a, const MethodRow& b,
+std::vector<metrics::PairedDifference> compare_all(const Comparable& a, const Comparable& b,
                                                    const std::string& metric, bool interval) {
   metrics::PairedOptions o;
   if (!interval) o.bootstrap.replicates = 0;
@@ -135,7 +132,7 @@ std::vector<metrics::PairedDifference> compare_all(const MethodRow& a, const Met
   return metrics::compare_replies(paired.a, paired.b, metrics::BleuVariant::method3, o);
 }
 
-std::optional<metrics::PairedDifference> compare(const MethodRow& a, const MethodRow& b,
+std::optional<metrics::PairedDifference> compare(const Comparable& a, const Comparable& b,
                                                  const std::string& metric, bool interval) {
   for (auto& d : compare_all(a, b, metric, interval)) {
     if (d.metric == metric) return d;
@@ -143,7 +140,7 @@ std::optional<metrics::PairedDifference> compare(const MethodRow& a, const Metho
   return std::nullopt;
 }
 
-Ranking rank(const std::vector<const MethodRow*>& rows, const std::string& metric) {
+Ranking rank(const std::vector<Contender>& rows, const std::string& metric) {
   require_rankable(metric);
   constexpr double kLevel = 0.05;
   Ranking out;
@@ -151,20 +148,19 @@ Ranking rank(const std::vector<const MethodRow*>& rows, const std::string& metri
   out.left_out.assign(rows.size(), "");
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (rows[i]->metrics.count(metric) > 0) order.push_back(i);
+    if (rows[i].value) order.push_back(i);
   }
   // Dist-n does not add over dialogues: no row of it can be tested.
   if (order.size() < 2 || metric == "dist2") return out;
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t x, std::size_t y) {
-    return value_of(*rows[x], metric) > value_of(*rows[y], metric);
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t x, std::size_t y) { return *rows[x].value > *rows[y].value; });
   order = comparable(rows, order, metric, out);
   if (order.size() < 2) return out;
   // p after Holm of `leader` against each row after it; nothing when one of them cannot be tested.
   const auto against_rest = [&](std::size_t leader) -> std::optional<std::vector<double>> {
     std::vector<double> p;
     for (std::size_t j = leader + 1; j < order.size(); ++j) {
-      const auto d = compare(*rows[order[leader]], *rows[order[j]], metric, false);
+      const auto d = compare(*rows[order[leader]].data, *rows[order[j]].data, metric, false);
       if (!d) return std::nullopt;
       p.push_back(d->p);
     }

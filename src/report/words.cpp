@@ -1,4 +1,4 @@
-#include "report/tables/words.h"
+#include "report/words.h"
 
 #include <algorithm>
 
@@ -15,6 +15,11 @@ std::string listed(const std::vector<std::string>& names, std::size_t most) {
   std::string out = joined({names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown)});
   if (names.size() > shown) out += " and " + std::to_string(names.size() - shown) + " more";
   return out;
+}
+
+std::string sentence_case(std::string text) {
+  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] -= 'a' - 'A';
+  return text;
 }
 
 }  // namespace straq::report

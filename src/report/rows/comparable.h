@@ -1,0 +1,65 @@
+// The tests behind tables: what one side of a paired test has, by dialogue, how two sides compare,
+// and which of several stands out. Methods, human ratings and whatever else has sums by dialogue
+// are compared here and nowhere else.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "metrics/paired.h"
+#include "report/rows/estimate.h"
+
+namespace straq::report {
+
+// Sums by dialogue, added up over seeds; what a side lacks stays empty.
+struct Comparable {
+  metrics::CountsOf counts;                           // of choices: "acc" and "q"
+  int count_seeds = 0;                                // runs that `counts` adds up
+  std::map<std::string, metrics::ResponseSums> sums;  // of replies: "bleu2", "rouge_l", "cider"
+  int sum_seeds = 0;
+  std::map<std::string, metrics::MeanSums> rewards;  // of scores: "reward"
+  std::set<std::string> uneven;  // "counts", "sums", "rewards": seeds on different dialogues
+};
+
+// Paired differences of two sides on their shared dialogues for "acc", "q", "bleu2", "rouge_l",
+// "cider" or "reward"; nothing when one of them lacks the metric's sums or their dialogues differ.
+std::optional<metrics::PairedDifference> compare(const Comparable& a, const Comparable& b,
+                                                 const std::string& metric, bool interval);
+// The same of every metric that rests on the same sums as `metric`; empty instead of nothing.
+std::vector<metrics::PairedDifference> compare_all(const Comparable& a, const Comparable& b,
+                                                   const std::string& metric, bool interval);
+
+// One side in a ranking by a metric.
+struct Contender {
+  const Comparable* data = nullptr;
+  std::optional<double> value;  // of the metric; nothing: it has none and is not ranked
+  bool swept = false;           // a setting of a sweep, which gives way where there are too many
+  bool unread = false;          // its choices were not read: too many runs
+};
+
+// Comparison of the rows of one block by one metric: who is best, and what the tests say of it. The
+// best is emphasised only where its lead over the second stands after Holm's correction, else all
+// that it cannot be told apart from are marked. B is never ranked: a planner that draws at random
+// has the lowest.
+//
+// Only rows with sums on the same dialogues can be compared: those that most of them share, and of
+// equally many those with the best value. A row that cannot be compared stays without a mark and
+// does not keep the others from being tested; `left_out` says why. Of more than kMostRanked rows
+// the settings of sweeps are left out.
+inline constexpr std::size_t kMostRanked = 24;
+// Why rows on one dialogue are not tested: there is nothing to exchange or to draw.
+inline constexpr const char* kOneDialogue = "one dialogue alone, which no test can take";
+struct Ranking {
+  std::vector<Emphasis> emphasis;     // one a row
+  std::vector<std::string> left_out;  // one a row: why no test took it; empty: tested, or no value
+  bool tested = false;                // false: no test was possible, nothing is emphasised
+};
+Ranking rank(const std::vector<Contender>& rows, const std::string& metric);
+
+// Throws Error(input) for "b" with the reason, and for what is no metric of a table.
+void require_rankable(const std::string& metric);
+
+}  // namespace straq::report
