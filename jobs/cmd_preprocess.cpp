@@ -1,7 +1,7 @@
 // straq preprocess: corpora to HDF5 shards.
 #include <memory>
 
-#include "coordinate/coordinator.h"
+#include "coordinate/run_job.h"
 #include "mpi_job.h"
 #include "settings_check.h"
 

@@ -4,7 +4,7 @@
 
 #include "comm/fault.h"
 #include "comm/stop.h"
-#include "coordinate/coordinator.h"
+#include "coordinate/run_job.h"
 #include "mpi_job.h"
 #include "settings_check.h"
 

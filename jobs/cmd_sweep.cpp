@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "comm/stop.h"
-#include "coordinate/coordinator.h"
+#include "coordinate/run_job.h"
 #include "core/error.h"
 #include "dialogue/data_config.h"
 #include "experiment/estimate.h"

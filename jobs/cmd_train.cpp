@@ -1,7 +1,7 @@
 // straq train: one planner from shards that are there.
 #include <memory>
 
-#include "coordinate/coordinator.h"
+#include "coordinate/run_job.h"
 #include "mpi_job.h"
 #include "settings_check.h"
 

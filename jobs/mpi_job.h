@@ -6,7 +6,7 @@
 
 #include "comm/world.h"
 #include "command.h"
-#include "coordinate/coordinator.h"
+#include "coordinate/run_job.h"
 
 namespace straq::jobs {
 

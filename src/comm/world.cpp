@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdlib>
 
+#include "core/environment.h"
 #include "core/error.h"
 #include "core/log.h"
 
@@ -62,6 +63,9 @@ World::~World() {
 }
 
 std::string World::host() {
+  int initialised = 0;
+  MPI_Initialized(&initialised);
+  if (!initialised) return host_name();
   char name[MPI_MAX_PROCESSOR_NAME];
   int length = 0;
   MPI_Get_processor_name(name, &length);

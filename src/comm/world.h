@@ -24,7 +24,7 @@ class World {
   int rank() const { return rank_; }
   int size() const { return size_; }
   MPI_Comm comm() const { return MPI_COMM_WORLD; }
-  static std::string host();  // name of this node
+  static std::string host();  // name of this node; also without MPI
 
   // Ends the whole job with `code`, for a failure that the other ranks cannot learn of otherwise.
   [[noreturn]] static void abort(int code);

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "core/error.h"
-#include "train/trainer.h"
+#include "experiment/stages.h"
 
 namespace straq::coordinate {
 namespace {
@@ -35,7 +35,7 @@ void check_inputs(const experiment::ExperimentConfig& config, const DatasetJob& 
     fail_input("data.train: the data has no split \"train\"; it has " + names_of(data.data()),
                "name the file to learn from in data.train");
   }
-  if (train::needs_decisions(config)) {
+  if (experiment::needs_decisions(config)) {
     require_decisions(
         data, "train", "data.train",
         "training needs supporter turns with a strategy; `straq dataset stats` counts "

@@ -1,4 +1,5 @@
-// What a job has to do, from its config and from what lies in the folders.
+#include "coordinate/ledger.h"
+
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -8,7 +9,6 @@
 
 #include "comm/stop.h"
 #include "coordinate/check_inputs.h"
-#include "coordinate/coordinator.h"
 #include "core/environment.h"
 #include "core/error.h"
 #include "core/files/files.h"
@@ -95,7 +95,6 @@ void DatasetProgress::fail(const shard::WorkItem& item, const results::PointFail
     failure_kind = e.failure();
     failure_error = e.kind();
   }
-  pending.clear();
 }
 
 void Ledger::open_dataset(PointJob& job, const JobPlan& plan,
@@ -115,8 +114,9 @@ void Ledger::open_dataset(PointJob& job, const JobPlan& plan,
 
 // What is left to make of it. A job keeps the locks of all that it makes, so every job has to take
 // them in the same order (survey_order): else two of them could wait for each other for ever.
-void Ledger::survey_dataset(DatasetProgress& progress, const JobPlan& plan) {
+void Ledger::survey_dataset(std::size_t dataset, const JobPlan& plan) {
   comm::end_if_stopped();
+  DatasetProgress& progress = datasets_[dataset];
   const std::string folder = progress.job->folder();
   std::vector<shard::MissingItem> missing;
   bool looked = false;
@@ -129,11 +129,11 @@ void Ledger::survey_dataset(DatasetProgress& progress, const JobPlan& plan) {
     progress.lock = lock_dataset(folder);
     remove_left_temporaries(folder);
     missing = progress.job->survey(/*makes=*/true);
-    progress.release_if_over();
+    release_if_over(dataset);
   }
   for (const auto& m : missing) {
     log::debug("coordinate", "{} to be made: {}", m.item.file(), m.reason);
-    progress.pending.push_back(m.item);
+    shards_.add(dataset, m.item);
   }
   const auto total = progress.job->manifest().shards.size();
   log::info("coordinate", "data set {} in {}: {} of {} shards to be made",
@@ -142,8 +142,28 @@ void Ledger::survey_dataset(DatasetProgress& progress, const JobPlan& plan) {
     fail_input(folder + "/" + missing.front().item.file() + ": " + missing.front().reason + " (" +
                    std::to_string(missing.size()) + " of " + std::to_string(total) +
                    " shards are missing or invalid)",
-               "run `straq preprocess` with this config first, or `straq run`");
+               "run `straq preprocess` with this config first, or `straq run` with "
+               "roles.preprocessors above 0");
   }
+}
+
+void Ledger::shard_made(int holder, const shard::ShardRecord& record) {
+  const std::size_t dataset = shards_.oldest(holder).lot;
+  datasets_[dataset].job->add(record);
+  shards_.done(holder);
+  release_if_over(dataset);
+}
+
+void Ledger::shard_failed(int holder, const results::PointFailure& e) {
+  const auto work = shards_.fail(holder);
+  datasets_[work.lot].fail(work.item, e);
+  release_if_over(work.lot);
+}
+
+void Ledger::release_if_over(std::size_t dataset) {
+  DatasetProgress& d = datasets_[dataset];
+  const bool failed = !d.failure.empty() && shards_.held(dataset) == 0;
+  if (d.lock && (failed || d.job->manifest().complete())) d.lock.reset();
 }
 
 // What was done or tried before this job.
@@ -206,7 +226,7 @@ Ledger::Ledger(const JobPlan& plan)
     order_.push_back(i);
     open_dataset(job, plan, known);
   }
-  for (const std::size_t d : survey_order(datasets_)) survey_dataset(datasets_[d], plan);
+  for (const std::size_t d : survey_order(datasets_)) survey_dataset(d, plan);
   if (!plan.learn) return;
   for (const std::size_t i : order_) {
     PointJob& job = points_[i];
@@ -301,10 +321,7 @@ void Ledger::update_index(bool all) {
 
 void Ledger::stop() {
   stopping_ = true;
-  for (auto& d : datasets_) {
-    shards_left_ = shards_left_ || !d.pending.empty();
-    d.pending.clear();
-  }
+  shards_left_ = shards_.close() || shards_left_;
 }
 
 int Ledger::exit_code() const {

@@ -139,27 +139,28 @@ SiteSettings read_site(const std::string& home) {
   return site;
 }
 
-SubmitPlan plan_submission(const config::Value& root, const SubmitOptions& o,
-                           const SiteSettings& site) {
-  const auto config = experiment::read_experiment(root);
-  const bool sweeps = root.find("sweep") != nullptr;
-  if (o.form == SubmitForm::array && !sweeps) {
-    fail_input(o.config + ": there is no sweep section, so there is no array to submit",
-               "leave --array out: one training job is submitted");
-  }
-  const auto points = experiment::expand_points(root);
-  const bool array = sweeps && o.form != SubmitForm::allocation;
-  const bool gpu = o.gpus_per_node > 0;
-  const int nodes = std::max(1, o.nodes);
+namespace {
 
+// What the job that trains looks like.
+struct Shape {
+  bool sweeps = false, array = false, gpu = false;
+  int nodes = 1, learners = 1, group = 1, cpus = 1;
+};
+
+Shape shape_of(const experiment::ExperimentConfig& config, const SubmitOptions& o, bool sweeps) {
+  Shape s;
+  s.sweeps = sweeps;
+  s.array = sweeps && o.form != SubmitForm::allocation;
+  s.gpu = o.gpus_per_node > 0;
+  s.nodes = std::max(1, o.nodes);
   // One GPU a learner; on CPUs what the config says, else a learner a point of an array, else four.
   int learners = o.learners > 0 ? o.learners : config.roles.learners;
-  if (learners == 0 && gpu) learners = nodes * o.gpus_per_node;
-  if (learners == 0 && array) learners = std::max(1, config.roles.learners_per_group);
+  if (learners == 0 && s.gpu) learners = s.nodes * o.gpus_per_node;
+  if (learners == 0 && s.array) learners = std::max(1, config.roles.learners_per_group);
   if (learners == 0) learners = sweeps ? std::max(4, config.roles.learners_per_group) : 2;
-  if (gpu && learners != nodes * o.gpus_per_node) {
+  if (s.gpu && learners != s.nodes * o.gpus_per_node) {
     fail_input(fmt::format("{} learners for {} GPUs ({} nodes with {})", learners,
-                           nodes * o.gpus_per_node, nodes, o.gpus_per_node),
+                           s.nodes * o.gpus_per_node, s.nodes, o.gpus_per_node),
                "one GPU a learner: set --nodes and --gpus-per-node, or roles.learners, to agree");
   }
   const int per_group = config.roles.learners_per_group;
@@ -169,36 +170,25 @@ SubmitPlan plan_submission(const config::Value& root, const SubmitOptions& o,
         fmt::format("roles.learners_per_group = {} does not divide {} learners", group, learners),
         "choose --learners as a multiple of it");
   }
-  const int cpus = o.cpus_per_task > 0 ? o.cpus_per_task : gpu ? 4 : 1;
+  s.learners = learners;
+  s.group = group;
+  s.cpus = o.cpus_per_task > 0 ? o.cpus_per_task : s.gpu ? 4 : 1;
+  return s;
+}
 
-  SubmitPlan plan;
-  if (o.preprocess) {
-    BatchJob job{"preprocess", site_options(o, site, false), "slurm/preprocess.sbatch",
-                 config_arguments(o)};
-    job.options.push_back(option("ntasks", 1 + std::max(1, o.preprocessors)));
-    plan.jobs.push_back(std::move(job));
-  }
-
-  const Need need = need_of(points, o, group, gpu);
-  if (!need.note.empty()) plan.notes.push_back(need.note);
-  BatchJob work{sweeps ? "sweep" : "train", site_options(o, site, gpu), {}, config_arguments(o)};
-  work.script = !sweeps ? "slurm/train" : array ? "slurm/sweep_array" : "slurm/sweep";
-  work.script += gpu ? "_gpu.sbatch" : ".sbatch";
-  if (array) {
-    std::string range = "0-" + std::to_string(points.size() - 1);
-    if (o.at_once > 0) range += "%" + std::to_string(o.at_once);
-    work.options.push_back(option("array", range));
-  }
+// Tasks and what each of them gets.
+void add_places(BatchJob& work, const Shape& s, const Need& need, const SubmitOptions& o,
+                const experiment::ExperimentConfig& config) {
   // A lone learner coordinates itself; more need a coordinator. The shards are there by then.
   int preprocessors = o.preprocess ? 0 : config.roles.preprocessors;
-  if (array && gpu) preprocessors = 0;  // as the script has it
-  const int tasks = learners == 1 && preprocessors == 0 ? 1 : 1 + preprocessors + learners;
-  if (gpu || o.nodes > 0) work.options.push_back(option("nodes", nodes));
+  if (s.array && s.gpu) preprocessors = 0;  // as the script has it
+  const int tasks = s.learners == 1 && preprocessors == 0 ? 1 : 1 + preprocessors + s.learners;
+  if (s.gpu || o.nodes > 0) work.options.push_back(option("nodes", s.nodes));
   work.options.push_back(option("ntasks", tasks));
-  if (gpu) work.options.push_back(option("gpus-per-node", o.gpus_per_node));
-  work.options.push_back(option("cpus-per-task", cpus));
-  const double task_bytes = 1.2 * need.host_bytes + (gpu ? 4.0 : 1.0) * (1 << 30);
-  const double quarters = std::ceil(task_bytes / cpus / (256 << 20));
+  if (s.gpu) work.options.push_back(option("gpus-per-node", o.gpus_per_node));
+  work.options.push_back(option("cpus-per-task", s.cpus));
+  const double task_bytes = 1.2 * need.host_bytes + (s.gpu ? 4.0 : 1.0) * (1 << 30);
+  const double quarters = std::ceil(task_bytes / s.cpus / (256 << 20));
   const std::int64_t memory = o.mem_per_cpu_mb > 0
                                   ? o.mem_per_cpu_mb
                                   : 256 * static_cast<std::int64_t>(std::min(quarters, 1e12));
@@ -206,12 +196,16 @@ SubmitPlan plan_submission(const config::Value& root, const SubmitOptions& o,
   if (o.mem_per_cpu_mb > 0 || need.host_bytes > 0) {
     work.options.push_back(option("mem-per-cpu", std::to_string(memory) + "M"));
   }
-  std::string time = o.time;
+}
+
+// The time limit, and the note that says where it comes from.
+void add_time(SubmitPlan& plan, BatchJob& work, const Shape& s, const Need& need,
+              std::size_t points, std::string time) {
   if (time.empty() && need.seconds > 0) {
     // Points of one allocation share its groups.
     const double rounds =
-        sweeps && !array
-            ? std::ceil(static_cast<double>(points.size()) * group / static_cast<double>(learners))
+        s.sweeps && !s.array
+            ? std::ceil(static_cast<double>(points) * s.group / static_cast<double>(s.learners))
             : 1;
     time = slurm_time(1.5 * need.seconds * rounds + 900);
     plan.notes.push_back(
@@ -222,6 +216,42 @@ SubmitPlan plan_submission(const config::Value& root, const SubmitOptions& o,
                          "; --time says otherwise, and a job that needs longer is requeued");
   }
   if (!time.empty()) work.options.push_back(option("time", time));
+}
+
+}  // namespace
+
+SubmitPlan plan_submission(const config::Value& root, const SubmitOptions& o,
+                           const SiteSettings& site) {
+  const auto config = experiment::read_experiment(root);
+  const bool sweeps = root.find("sweep") != nullptr;
+  if (o.form == SubmitForm::array && !sweeps) {
+    fail_input(o.config + ": there is no sweep section, so there is no array to submit",
+               "leave --array out: one training job is submitted");
+  }
+  const auto points = experiment::expand_points(root);
+  const Shape shape = shape_of(config, o, sweeps);
+
+  SubmitPlan plan;
+  if (o.preprocess) {
+    BatchJob job{"preprocess", site_options(o, site, false), "slurm/preprocess.sbatch",
+                 config_arguments(o)};
+    job.options.push_back(option("ntasks", 1 + std::max(1, o.preprocessors)));
+    plan.jobs.push_back(std::move(job));
+  }
+
+  const Need need = need_of(points, o, shape.group, shape.gpu);
+  if (!need.note.empty()) plan.notes.push_back(need.note);
+  BatchJob work{
+      sweeps ? "sweep" : "train", site_options(o, site, shape.gpu), {}, config_arguments(o)};
+  work.script = !sweeps ? "slurm/train" : shape.array ? "slurm/sweep_array" : "slurm/sweep";
+  work.script += shape.gpu ? "_gpu.sbatch" : ".sbatch";
+  if (shape.array) {
+    std::string range = "0-" + std::to_string(points.size() - 1);
+    if (o.at_once > 0) range += "%" + std::to_string(o.at_once);
+    work.options.push_back(option("array", range));
+  }
+  add_places(work, shape, need, o, config);
+  add_time(plan, work, shape, need, points.size(), o.time);
   if (o.preprocess) {
     work.after = 0;
     work.arguments.emplace_back("--set");

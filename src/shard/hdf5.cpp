@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
+#include <cstdint>
 #include <limits>
 
 #include "core/error.h"
@@ -84,8 +86,12 @@ void seal_superblock(std::string& image) {
   for (std::size_t i = 0; i < 4; ++i) image[kSize + i] = static_cast<char>(sum >> (8 * i));
 }
 
-// The name by which the library knows the file that is read.
-constexpr const char* kImageName = "image";
+// A name by which the library knows a file that is read: two of one name that are open at once, on
+// two threads, it would take for one file.
+std::string image_name() {
+  static std::atomic<std::uint64_t> count = 0;
+  return "image-" + std::to_string(++count);
+}
 
 // Whether each value of an integer type of a file is one of `wanted` too. HDF5 would make 1 of 1.5
 // and the largest int32 of a larger number, without a word.
@@ -216,7 +222,7 @@ std::string H5Writer::image() {
   return out;
 }
 
-H5Reader::H5Reader(std::string_view bytes) : bytes_(bytes.size()) {
+H5Reader::H5Reader(std::string_view bytes) : bytes_(bytes.size()), name_(image_name()) {
   silence();
   constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";
   if (is_lfs_pointer(bytes)) {
@@ -229,7 +235,7 @@ H5Reader::H5Reader(std::string_view bytes) : bytes_(bytes.size()) {
     fail_runtime("HDF5 cannot take a file of " + std::to_string(bytes.size()) +
                  " bytes into memory: " + last_reason());
   }
-  file_ = Handle(H5Fopen(kImageName, H5F_ACC_RDONLY, access.get()), H5Fclose);
+  file_ = Handle(H5Fopen(name_.c_str(), H5F_ACC_RDONLY, access.get()), H5Fclose);
   if (!file_.valid()) {
     const std::string reason = last_reason();
     if (reason.find("truncated") != std::string::npos) {
@@ -322,11 +328,11 @@ Handle H5Reader::open(const std::string& name) const {
   }
   // A link, an external or a virtual dataset would have us read other files than the one that was
   // named, and whose bytes the manifest's hash covers.
-  std::array<char, 16> file{};
+  std::array<char, 32> file{};
   H5Fget_name(set.get(), file.data(), file.size());
   Handle creation(H5Dget_create_plist(set.get()), H5Pclose);
-  if (std::string_view(file.data()) != kImageName || !creation.valid() ||
-      H5Pget_layout(creation.get()) == H5D_VIRTUAL || H5Pget_external_count(creation.get()) != 0) {
+  if (file.data() != name_ || !creation.valid() || H5Pget_layout(creation.get()) == H5D_VIRTUAL ||
+      H5Pget_external_count(creation.get()) != 0) {
     throw Unreadable{"dataset " + name + " lies in another file"};
   }
   return set;

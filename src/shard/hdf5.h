@@ -137,6 +137,7 @@ class H5Reader {
   void read(const Handle& set, const std::string& name, hid_t type, void* to) const;
 
   std::size_t bytes_ = 0;
+  std::string name_;  // by which the library knows the file
   Handle file_;
 };
 

@@ -2,20 +2,10 @@
 
 #include <algorithm>
 
-#include "comm/activity.h"
 #include "comm/stop.h"
-#include "core/error.h"
 
 namespace straq::train {
 namespace {
-
-bool coordinator_knows = false;  // that a signal has reached this process
-
-// A signal that the coordinator is to hear of. In a job that is being aborted the launcher's
-// signals are no request, and nothing will be saved.
-bool request_to_pass_on() {
-  return !coordinator_knows && comm::stop_requested() && !comm::abort_announced();
-}
 
 constexpr double kLocalLeaseSeconds = 1;
 
@@ -84,43 +74,6 @@ comm::Directive LocalDirector::boundary(const comm::Status& status) {
         std::min(directive.run_until, status.step + static_cast<std::int64_t>(steps));
   }
   return directive;
-}
-
-void pass_on_stop(const comm::Communicator& control) {
-  if (!request_to_pass_on()) return;
-  coordinator_knows = true;
-  control.send(0, {{"type", "stop"}});
-}
-
-comm::Message receive_order(const comm::Communicator& control) {
-  while (true) {
-    if (auto message = control.receive_unless(request_to_pass_on, 0)) return std::move(*message);
-    pass_on_stop(control);
-  }
-}
-
-comm::Directive MpiDirector::boundary(const comm::Status& status) {
-  pass_on_stop(control_);
-  comm::enter_phase("waiting for the coordinator's directive", comm::Patience::step, status.step);
-  if (leader_) control_.send(0, {{"type", "status"}, {"status", comm::to_json(status)}});
-  comm::Directive directive;
-  comm::broadcast_directive(directives_, directive);
-  return directive;
-}
-
-void MpiDirector::await_dataset() {
-  comm::enter_phase("waiting for shards", comm::Patience::none);
-  if (leader_) control_.send(0, {{"type", "await"}});
-  const auto message = receive_order(control_);
-  const std::string type = message.body.at("type");
-  if (type == "stop") {
-    throw Error(ErrorKind::stopped, "stopped on request before all splits were preprocessed",
-                "run the same command again to go on");
-  }
-  if (type != "complete") {
-    fail_runtime("preprocessing failed while this point was training: " +
-                 message.body.value("reason", std::string("no reason given")));
-  }
 }
 
 }  // namespace straq::train

@@ -1,5 +1,6 @@
-// How a learner group is led: at every lease boundary it reports and is told what to do. Over MPI
-// the orders come from the coordinator's broadcast, with one rank from the same rules in place.
+// How a learner group is led: at every lease boundary it reports and is told what to do. With many
+// ranks the orders come from the coordinator (coordinate/remote_director.h), with one rank from the
+// same rules in place.
 #pragma once
 
 #include <chrono>
@@ -7,7 +8,7 @@
 #include <functional>
 #include <utility>
 
-#include "comm/communicator.h"
+#include "comm/directive.h"
 
 namespace straq::train {
 
@@ -62,26 +63,5 @@ class LocalDirector : public Director {
   std::function<void()> on_begin_;
   Pacer pacer_;
 };
-
-// A learner under a coordinator: the group's leader reports, everybody hears. A learner that a
-// signal has reached tells the coordinator itself.
-class MpiDirector : public Director {
- public:
-  // `world` reaches the coordinator (rank 0); `directives` holds it and this group.
-  MpiDirector(MPI_Comm world, MPI_Comm directives, bool leader)
-      : control_(world), directives_(directives), leader_(leader) {}
-  comm::Directive boundary(const comm::Status& status) override;
-  void await_dataset() override;
-
- private:
-  comm::Communicator control_;
-  MPI_Comm directives_;
-  bool leader_;
-};
-
-// Waits for the coordinator's next message and passes on a signal that arrives meanwhile.
-comm::Message receive_order(const comm::Communicator& control);
-// Tells the coordinator, once in a process, that a signal has arrived.
-void pass_on_stop(const comm::Communicator& control);
 
 }  // namespace straq::train

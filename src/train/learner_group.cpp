@@ -37,6 +37,9 @@ LearnerGroup::LearnerGroup(MPI_Comm comm, comm::NodePlace node)
       control_(comm == MPI_COMM_NULL ? comm::make_local_collectives()
                                      : comm::make_mpi_collectives(comm)) {}
 
+LearnerGroup::LearnerGroup(std::unique_ptr<comm::Collectives> collectives, comm::NodePlace node)
+    : node_(node), one_backend_(true), control_(std::move(collectives)) {}
+
 LearnerGroup::~LearnerGroup() = default;
 
 comm::Collectives& LearnerGroup::tensors(const comm::CollectivesConfig& config, at::Device device) {
@@ -45,6 +48,7 @@ comm::Collectives& LearnerGroup::tensors(const comm::CollectivesConfig& config, 
                "set model.device to cpu, or start the job on nodes of one kind");
   }
   if (config.deterministic && device.is_cuda()) fix_order_on_device();
+  if (one_backend_) return *control_;
   const bool same = tensors_ && made_with_ == config && made_for_ == device;
   if (!same) {
     tensors_.reset();  // a GPU takes part in one communicator at a time

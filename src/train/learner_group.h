@@ -18,6 +18,8 @@ class LearnerGroup {
   // Collective over `comm`, which stays the caller's and outlives this object; MPI_COMM_NULL is a
   // group of one. `node` is this rank's place among the learners of its node, in all groups.
   LearnerGroup(MPI_Comm comm, comm::NodePlace node);
+  // A group that talks over these collectives alone, about tensors too: learners that are threads.
+  LearnerGroup(std::unique_ptr<comm::Collectives> collectives, comm::NodePlace node);
   ~LearnerGroup();
 
   int rank() const { return control_->rank(); }
@@ -31,8 +33,9 @@ class LearnerGroup {
   comm::Collectives& tensors(const comm::CollectivesConfig& config, at::Device device);
 
  private:
-  MPI_Comm comm_;
+  MPI_Comm comm_ = MPI_COMM_NULL;
   comm::NodePlace node_;
+  bool one_backend_ = false;  // the control's is the tensors' as well
   std::unique_ptr<comm::Collectives> control_;
   std::unique_ptr<comm::Collectives> tensors_;
   comm::CollectivesConfig made_with_;

@@ -20,6 +20,7 @@
 #include "experiment/initial_model.h"
 #include "experiment/provenance.h"
 #include "experiment/run_inputs.h"
+#include "experiment/stages.h"
 #include "kernel/processor.h"
 #include "learn/learner.h"
 #include "results/rows/provenance.h"
@@ -111,7 +112,7 @@ class PointRun {
       config_ = experiment::read_experiment(task_.config);
       device = device_of(config_.model, learners_.node());
       at::set_num_threads(learner_threads(config_.threads, learners_.node().count));
-      dataset_ = open_shards(splits_to_train(config_));
+      dataset_ = open_shards(experiment::splits_to_train(config_));
     });
     alike([&] { group_ = &learners_.tensors(config_.learn.collectives, device); });
     chooses_micro_tokens_ = config_.learn.micro_tokens == 0;
@@ -134,7 +135,7 @@ class PointRun {
     const auto& train = dataset_.split("train");
     // A dialogue without decisions still has text for the language-model objective.
     const std::int64_t decisions = dataset_.decision_count("train");
-    if (decisions == 0 && needs_decisions(config_))
+    if (decisions == 0 && experiment::needs_decisions(config_))
       fail_input("the train split of " + task_.shard_folder + " has no decisions");
     if (group_->rank() == 0 && device.is_cpu() &&
         config_.model.precision == experiment::Precision::bf16 && !kernel::has_bf16_tiles()) {
@@ -157,7 +158,7 @@ class PointRun {
                                       config_.learn, *group_, std::move(start.master)));
     const auto silent = std::count_if(train.begin(), train.end(),
                                       [](const auto& comb) { return comb.decisions.empty(); });
-    if (leader() && silent > 0 && !learns_text(config_)) {
+    if (leader() && silent > 0 && !experiment::learns_text(config_)) {
       log::warn("learn",
                 "{}: {} of {} train dialogues have no strategies and are left out: no stage learns "
                 "from text (pretrain.objective.lm or learn.objective.lm)",
@@ -314,57 +315,6 @@ class PointRun {
 };
 
 }  // namespace
-
-nlohmann::json PointTask::to_json() const {
-  return {{"name", name},
-          {"config", config::to_yaml(config)},
-          {"run_folder", run_folder},
-          {"shard_folder", shard_folder},
-          {"key", key},
-          {"retry", retry},
-          {"continue_anyway", continue_anyway},
-          {"inputs", inputs.to_json()}};
-}
-
-nlohmann::json PointResult::to_json() const {
-  return {{"ok", ok},
-          {"busy", busy},
-          {"kind", static_cast<int>(kind)},
-          {"failure", name(failure)},
-          {"reason", reason}};
-}
-
-PointResult PointResult::from_json(const nlohmann::json& j) {
-  PointResult r;
-  j.at("ok").get_to(r.ok);
-  j.at("busy").get_to(r.busy);
-  r.kind = static_cast<ErrorKind>(j.at("kind").get<int>());
-  r.failure = results::failure_kind(j.at("failure").get<std::string>());
-  j.at("reason").get_to(r.reason);
-  return r;
-}
-
-PointTask PointTask::from_json(const nlohmann::json& j) {
-  PointTask t;
-  j.at("name").get_to(t.name);
-  t.run_folder = j.at("run_folder");
-  t.config = config::parse_yaml(j.at("config").get<std::string>(),
-                                results::RunFolder(t.run_folder).config());
-  j.at("shard_folder").get_to(t.shard_folder);
-  j.at("key").get_to(t.key);
-  j.at("retry").get_to(t.retry);
-  j.at("continue_anyway").get_to(t.continue_anyway);
-  t.inputs = RunInputs::from_json(j.at("inputs"));
-  return t;
-}
-
-std::vector<std::string> splits_to_train(const experiment::ExperimentConfig& config) {
-  std::vector<std::string> splits = {"train"};
-  if (config.evaluate.during_training() && config.evaluate.split != "train") {
-    splits.push_back(config.evaluate.split);
-  }
-  return splits;
-}
 
 int learner_threads(int wanted, int learners_on_node) {
   if (wanted > 0) return wanted;

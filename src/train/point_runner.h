@@ -20,8 +20,6 @@ struct PointTask {
   bool retry = true;             // also when an earlier attempt has failed
   RunInputs inputs;              // as the coordinator sees them: for a DONE that appears meanwhile
   bool continue_anyway = false;  // from a checkpoint or a DONE of other inputs
-  nlohmann::json to_json() const;
-  static PointTask from_json(const nlohmann::json& json);
 };
 
 struct PointResult {
@@ -30,8 +28,6 @@ struct PointResult {
   bool busy = false;   // another job holds the folder: nothing was done
   std::string reason;  // of a failure
   results::FailureKind failure = results::FailureKind::other;
-  nlohmann::json to_json() const;
-  static PointResult from_json(const nlohmann::json& json);
 };
 
 // Never throws for a failure that all learners share (bad shards, bad config, divergence, whatever
@@ -42,9 +38,6 @@ struct PointResult {
 // collective.
 PointResult run_point(const PointTask& task, LearnerGroup& learners, Director& director,
                       const comm::Layout& layout);
-
-// The splits that must be there before a point can start.
-std::vector<std::string> splits_to_train(const experiment::ExperimentConfig& config);
 
 // Threads for each learner's tensor kernels: `wanted`, or the cores that this process may use
 // shared by the learners of its node.

@@ -21,23 +21,14 @@ namespace {
 
 constexpr double kUnattainable = 100;  // times the sum of rewards that gamma allows
 
-bool has_steps(const learn::StageConfig& stage) {
-  return stage.epochs > 0 || stage.steps > 0;
-}
-
-std::int64_t steps_of(const learn::StageConfig& stage, std::int64_t batches) {
-  if (stage.steps > 0) return stage.steps;
-  return static_cast<std::int64_t>(std::ceil(stage.epochs * static_cast<double>(batches)));
-}
-
 std::int64_t evaluate_every(const experiment::EvaluateConfig& config, std::int64_t batches) {
   if (config.every_steps > 0 || config.every_epochs <= 0) return config.every_steps;
   return std::max<std::int64_t>(1,
                                 std::llround(config.every_epochs * static_cast<double>(batches)));
 }
 
-results::MetricsRow metrics_row(std::int64_t step, std::int64_t epoch, const Stage& stage,
-                                const learn::StepMetrics& m) {
+results::MetricsRow metrics_row(std::int64_t step, std::int64_t epoch,
+                                const experiment::Stage& stage, const learn::StepMetrics& m) {
   results::MetricsRow row;
   row.step = step;
   row.stage = stage.name;
@@ -75,43 +66,11 @@ std::string best_folder(const results::RunFolder& folder, std::int64_t step) {
 
 }  // namespace
 
-std::vector<Stage> stages_of(const experiment::ExperimentConfig& config,
-                             const BatchCount& batches) {
-  std::vector<Stage> stages;
-  const auto add = [&](const char* name, const learn::StageConfig& stage, bool syncs) {
-    const std::int64_t n = batches(stage.objective);
-    if (n == 0 && has_steps(stage)) {
-      fail_input(
-          std::string("the train split has nothing that the stage ") + name + " could learn from",
-          "the Bellman equation and ce need dialogues with strategies, lm needs text");
-    }
-    stages.push_back({name, stage, steps_of(stage, n), syncs, n});
-  };
-  if (has_steps(config.pretrain)) add("pretrain", config.pretrain, false);
-  const bool bellman = config.learn.objective.bellman > 0;
-  add(bellman ? "q" : "ce", config.learn, bellman && config.learn.target.every > 0);
-  return stages;
-}
-
-bool needs_decisions(const experiment::ExperimentConfig& config) {
-  const auto needs = [](const learn::StageConfig& stage) {
-    return has_steps(stage) && learn::learns_decisions(stage.objective);
-  };
-  return needs(config.pretrain) || needs(config.learn);
-}
-
-bool learns_text(const experiment::ExperimentConfig& config) {
-  const auto learns = [](const learn::StageConfig& stage) {
-    return has_steps(stage) && stage.objective.lm > 0;
-  };
-  return learns(config.pretrain) || learns(config.learn);
-}
-
 Trainer::Trainer(const Context& context) : context_(context) {
   const auto& config = context_.config;
   const auto& train = context_.data.split("train");
   const auto seed = static_cast<std::uint64_t>(config.seed);
-  stages_ = stages_of(config, [&](const learn::ObjectiveConfig& objective) {
+  stages_ = experiment::stages_of(config, [&](const learn::ObjectiveConfig& objective) {
     return static_cast<std::int64_t>(
         learn::epoch_batches(train, config.learn, objective, seed, 0).size());
   });
@@ -195,8 +154,8 @@ void Trainer::complete_writes() {
   if (context_.lock) context_.lock->require_held();
 }
 
-Trainer::Leave Trainer::run_stage(const Stage& stage,
-                                  const std::optional<learn::Checkpoint>& from) {
+void Trainer::begin_stage(const experiment::Stage& stage,
+                          const std::optional<learn::Checkpoint>& from) {
   const auto& config = context_.config;
   together(context_.group, [&] {
     comm::fault_point("beginning a stage");
@@ -207,6 +166,47 @@ Trainer::Leave Trainer::run_stage(const Stage& stage,
     }
   });
   if (from) context_.learner.share_restored();
+  status_.stage_begin = progress_.step - progress_.stage_step;
+  status_.stage_end = status_.stage_begin + stage.steps;
+  status_.sync_every = stage.syncs ? config.learn.target.every : 0;
+  status_.evaluate_every = evaluate_every(config.evaluate, stage.batches);
+}
+
+comm::Directive Trainer::report_and_ask() {
+  const auto& config = context_.config;
+  status_.step = progress_.step;
+  status_.evaluated_step = progress_.evaluated_step;
+  status_.diverged = progress_.bad_steps >= config.learn.max_bad_steps;
+  status_.satisfied = config.best.patience > 0 && progress_.without_gain >= config.best.patience;
+  if (leader()) {
+    status_.failed = failure_ || writer_->failed() || (context_.lock && context_.lock->lost());
+    status_.stop_requested = comm::stop_requested();
+  }
+  return context_.director.boundary(status_);
+}
+
+void Trainer::carry_out(const comm::Directive& directive, const experiment::Stage& stage) {
+  if (directive.sync_target) {
+    std::string checksum;
+    alike([&] { checksum = context_.learner.sync_target(); });
+    if (leader()) {
+      log::debug("learn", "step {}: target := online ({})", progress_.step, checksum.substr(0, 12));
+    }
+  }
+  if (directive.evaluate) {
+    comm::enter_phase("evaluating", comm::Patience::phase, progress_.step);
+    evaluate(stage);
+  }
+  if (directive.checkpoint) {
+    comm::enter_phase("saving a checkpoint", comm::Patience::phase, progress_.step);
+    save_checkpoint();
+  }
+}
+
+Trainer::Leave Trainer::run_stage(const experiment::Stage& stage,
+                                  const std::optional<learn::Checkpoint>& from) {
+  const auto& config = context_.config;
+  begin_stage(stage, from);
   learn::BatchStream batches(context_.data.split("train"), config.learn, stage.config.objective,
                              static_cast<std::uint64_t>(config.seed));
   batches.skip(progress_.stage_step);
@@ -214,36 +214,9 @@ Trainer::Leave Trainer::run_stage(const Stage& stage,
                           [this](const learn::Batch& batch, std::int64_t epoch) {
                             return context_.learner.plan(batch, epoch, transitions_);
                           });
-  status_.stage_begin = progress_.step - progress_.stage_step;
-  status_.stage_end = status_.stage_begin + stage.steps;
-  status_.sync_every = stage.syncs ? config.learn.target.every : 0;
-  status_.evaluate_every = evaluate_every(config.evaluate, stage.batches);
   while (true) {
-    status_.step = progress_.step;
-    status_.evaluated_step = progress_.evaluated_step;
-    status_.diverged = progress_.bad_steps >= config.learn.max_bad_steps;
-    status_.satisfied = config.best.patience > 0 && progress_.without_gain >= config.best.patience;
-    if (leader()) {
-      status_.failed = failure_ || writer_->failed() || (context_.lock && context_.lock->lost());
-      status_.stop_requested = comm::stop_requested();
-    }
-    const comm::Directive directive = context_.director.boundary(status_);
-    if (directive.sync_target) {
-      std::string checksum;
-      alike([&] { checksum = context_.learner.sync_target(); });
-      if (leader()) {
-        log::debug("learn", "step {}: target := online ({})", progress_.step,
-                   checksum.substr(0, 12));
-      }
-    }
-    if (directive.evaluate) {
-      comm::enter_phase("evaluating", comm::Patience::phase, progress_.step);
-      evaluate(stage);
-    }
-    if (directive.checkpoint) {
-      comm::enter_phase("saving a checkpoint", comm::Patience::phase, progress_.step);
-      save_checkpoint();
-    }
+    const comm::Directive directive = report_and_ask();
+    carry_out(directive, stage);
     if (directive.stop == comm::Stop::satisfied) {
       if (leader()) {
         log::info("learn", "{}: {} evaluations without gain; stopping at step {}", context_.name,
@@ -272,7 +245,7 @@ Trainer::Leave Trainer::run_stage(const Stage& stage,
   }
 }
 
-void Trainer::take_step(const Stage& stage, learn::PlanStream& plans) {
+void Trainer::take_step(const experiment::Stage& stage, learn::PlanStream& plans) {
   comm::enter_phase("optimizer step", comm::Patience::step, progress_.step + 1);
   comm::hang_if_arranged(progress_.step + 1);
   comm::fault_point("step");
@@ -301,7 +274,7 @@ void Trainer::take_step(const Stage& stage, learn::PlanStream& plans) {
 
 // TD errors far beyond what any policy's rewards add up to: such a run is lost, although it may
 // take long until its numbers overflow.
-bool Trainer::out_of_bounds(const Stage& stage, const learn::StepMetrics& m) const {
+bool Trainer::out_of_bounds(const experiment::Stage& stage, const learn::StepMetrics& m) const {
   const auto& config = context_.config.learn;
   if (stage.config.objective.bellman <= 0 || config.gamma >= 1) return false;
   const double reward =
@@ -310,7 +283,7 @@ bool Trainer::out_of_bounds(const Stage& stage, const learn::StepMetrics& m) con
   return m.td_abs > bound;
 }
 
-void Trainer::evaluate(const Stage& stage) {
+void Trainer::evaluate(const experiment::Stage& stage) {
   const auto& config = context_.config;
   const ValidationScores scores =
       validate(context_.learner, context_.data, config.evaluate.split, context_.group);

@@ -4,7 +4,6 @@
 // a run that was stopped and continued makes the same numbers as one that was not.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +13,7 @@
 #include "comm/roles.h"
 #include "core/files/files.h"
 #include "experiment/experiment.h"
+#include "experiment/stages.h"
 #include "learn/checkpoint.h"
 #include "learn/learner.h"
 #include "results/run_folder.h"
@@ -22,27 +22,6 @@
 #include "train/director.h"
 
 namespace straq::train {
-
-struct Stage {
-  const char* name;
-  learn::StageConfig config;
-  std::int64_t steps = 0;
-  bool syncs = false;
-  std::int64_t batches = 0;  // of an epoch
-};
-
-// How many batches an epoch of a stage with this objective has: text alone is cut otherwise than
-// decisions (learn::Texts).
-using BatchCount = std::function<std::int64_t(const learn::ObjectiveConfig& objective)>;
-// The stages of a config: pretrain where it has steps, then learn.
-std::vector<Stage> stages_of(const experiment::ExperimentConfig& config, const BatchCount& batches);
-// Whether some stage that has steps learns from decisions: then a train split without any is of no
-// use. Text is enough for a run that pretrains on it and asks the planner as it is then
-// (learn.epochs 0), as long as the splits to be evaluated have decisions.
-bool needs_decisions(const experiment::ExperimentConfig& config);
-// Whether some stage that has steps learns from text: else dialogues without decisions are of no
-// use.
-bool learns_text(const experiment::ExperimentConfig& config);
 
 class Trainer {
  public:
@@ -78,10 +57,13 @@ class Trainer {
  private:
   enum class Leave { stage_done, run_done };
   bool leader() const { return context_.group.rank() == 0; }
-  Leave run_stage(const Stage& stage, const std::optional<learn::Checkpoint>& from);
-  void take_step(const Stage& stage, learn::PlanStream& plans);
-  bool out_of_bounds(const Stage& stage, const learn::StepMetrics& m) const;
-  void evaluate(const Stage& stage);
+  Leave run_stage(const experiment::Stage& stage, const std::optional<learn::Checkpoint>& from);
+  void begin_stage(const experiment::Stage& stage, const std::optional<learn::Checkpoint>& from);
+  comm::Directive report_and_ask();  // at a lease boundary
+  void carry_out(const comm::Directive& directive, const experiment::Stage& stage);  // but its stop
+  void take_step(const experiment::Stage& stage, learn::PlanStream& plans);
+  bool out_of_bounds(const experiment::Stage& stage, const learn::StepMetrics& m) const;
+  void evaluate(const experiment::Stage& stage);
   void save_best();
   void save_checkpoint();
   void stop(comm::Stop reason);
@@ -93,7 +75,7 @@ class Trainer {
   learn::CheckpointRecord record() const;
 
   Context context_;
-  std::vector<Stage> stages_;
+  std::vector<experiment::Stage> stages_;
   std::int64_t total_steps_ = 0;
   learn::TransitionSource transitions_;
   learn::Progress progress_;

@@ -344,15 +344,6 @@ TEST(Communicator, BytesAndNumbersThatJsonTextLacksArriveAsTheyWere) {
   EXPECT_FALSE(control.poll().has_value());
 }
 
-TEST(Communicator, AStatusWithoutAMeasuredStepIsReadAgain) {
-  Status status;
-  status.step = 7;
-  status.step_seconds = std::numeric_limits<double>::quiet_NaN();
-  const Status back = status_from_json(Json::parse(to_json(status).dump()));
-  EXPECT_EQ(back.step, 7);
-  EXPECT_EQ(back.step_seconds, 0);  // not known
-}
-
 TEST(RankPlace, TravelsWhateverItsEnvironmentHolds) {
   int size = 1;
   MPI_Comm_size(MPI_COMM_WORLD, &size);

@@ -11,8 +11,11 @@
 
 #include "core/error.h"
 
-namespace straq::coordinate {
+namespace straq::train {
 namespace {
+
+using results::FailureKind;
+using results::PointFailure;
 
 template <class F>
 std::optional<PointFailure> outcome(comm::Collectives& group, F&& f) {
@@ -58,4 +61,4 @@ TEST(Together, OfSeveralFailuresTheFirstLearnersCounts) {
 }
 
 }  // namespace
-}  // namespace straq::coordinate
+}  // namespace straq::train

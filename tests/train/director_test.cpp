@@ -116,12 +116,5 @@ TEST(Leases, EarlyStoppingEndsWithACheckpointWhereTheyAreOn) {
   EXPECT_TRUE(decide(s).checkpoint);
 }
 
-TEST(Leases, AStatusArrivesAsItWasSent) {
-  comm::Status s = status_at(19);
-  s.evaluate_every = 3, s.evaluated_step = 18, s.checkpoint_every = 4, s.checkpoint_step = 16;
-  s.checkpoint_seconds = 1.5, s.diverged = 1, s.failed = 1, s.satisfied = 1, s.stop_requested = 1;
-  EXPECT_EQ(to_json(comm::status_from_json(to_json(s))), to_json(s));
-}
-
 }  // namespace
 }  // namespace straq::train

@@ -1,15 +1,15 @@
 // Which stages a config has, and what must be there before a point can start.
+#include "experiment/stages.h"
+
 #include <gtest/gtest.h>
 
-#include "experiment/experiment.h"
-#include "train/point_runner.h"
-#include "train/trainer.h"
+#include "learn/sampler.h"
 
-namespace straq::train {
+namespace straq::experiment {
 namespace {
 
-experiment::ExperimentConfig read(const std::string& text) {
-  return experiment::read_experiment(config::parse_yaml("name: x\n" + text, "e.yaml"));
+ExperimentConfig read(const std::string& text) {
+  return read_experiment(config::parse_yaml("name: x\n" + text, "e.yaml"));
 }
 
 // A point must not start before the split that it evaluates while it trains is there.
@@ -63,4 +63,4 @@ TEST(Experiment, ATrainSplitOfTextAloneIsEnoughForTextAlone) {
 }
 
 }  // namespace
-}  // namespace straq::train
+}  // namespace straq::experiment
