@@ -158,11 +158,11 @@ void write_dump(const std::string& path, const shard::DatasetView& data,
 
 // Q of every decision of `combs` in one call, after a part of them that warms up.
 Json evaluate(learn::Learner& learner, const std::vector<prompt::Comb>& combs) {
-  learner.evaluate(
-      {combs.begin(),
-       combs.begin() + std::min<std::ptrdiff_t>(4, static_cast<std::ptrdiff_t>(combs.size()))});
+  planner::ask(learner.reading(),
+               {combs.begin(), combs.begin() + std::min<std::ptrdiff_t>(
+                                                   4, static_cast<std::ptrdiff_t>(combs.size()))});
   const double wall = wall_seconds(), processor = processor_seconds();
-  const at::Tensor q = learner.evaluate(combs).to(at::kDouble).contiguous();
+  const at::Tensor q = planner::ask(learner.reading(), combs).to(at::kDouble).contiguous();
   Json out = {{"side", "straq"},
               {"seconds", wall_seconds() - wall},
               {"cpu_seconds", processor_seconds() - processor},

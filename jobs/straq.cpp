@@ -158,6 +158,7 @@ int run_program(int argc, char** argv) {
       make_run(app, common),        make_evaluate(app, common), make_report(app, common),
       make_score(app, common),      make_model(app, common),    make_estimate(app, common),
       make_doctor(app, common),     make_submit(app, common),   make_annotate(app, common),
+      make_ask(app, common),
   };
 
   try {

@@ -270,6 +270,7 @@ train::PointTask Ledger::task(const PointJob& job) const {
   t.run_folder = folder_ + "/" + job.point.name;
   t.shard_folder = datasets_[job.dataset].job->folder();
   t.key = datasets_[job.dataset].job->key();
+  t.tokenizer = datasets_[job.dataset].job->tokenizer_path();
   t.retry = retry_;
   t.inputs = job.inputs;
   t.continue_anyway = continue_anyway_;

@@ -59,6 +59,7 @@ Json to_json(const train::PointTask& t) {
           {"run_folder", t.run_folder},
           {"shard_folder", t.shard_folder},
           {"key", t.key},
+          {"tokenizer", t.tokenizer},
           {"retry", t.retry},
           {"continue_anyway", t.continue_anyway},
           {"inputs", t.inputs.to_json()}};
@@ -72,6 +73,7 @@ train::PointTask task_from_json(const Json& j) {
                                 results::RunFolder(t.run_folder).config());
   j.at("shard_folder").get_to(t.shard_folder);
   j.at("key").get_to(t.key);
+  j.at("tokenizer").get_to(t.tokenizer);
   j.at("retry").get_to(t.retry);
   j.at("continue_anyway").get_to(t.continue_anyway);
   t.inputs = RunInputs::from_json(j.at("inputs"));

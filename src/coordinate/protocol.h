@@ -13,7 +13,7 @@
 #include "comm/control.h"
 #include "comm/directive.h"
 #include "dialogue/dialogue.h"
-#include "results/failure.h"
+#include "results/rows/failure.h"
 #include "shard/shard.h"
 #include "train/point_runner.h"
 

@@ -1,6 +1,7 @@
 #include "dialogue/strategy.h"
 
 #include <map>
+#include <utility>
 
 #include "core/error.h"
 #include "dialogue/utf8.h"
@@ -28,27 +29,35 @@ std::vector<std::string> spellings(const Strategy& s) {
 
 StrategySet StrategySet::load(const std::string& path) {
   const config::Value root = config::load_yaml(path);
+  auto items = config::read<StrategyFile>(root).strategies;
+  std::vector<std::string> places;
+  for (const auto& node : root.find("strategies")->list) places.push_back(node.where());
+  return of(std::move(items), path, places);
+}
+
+StrategySet StrategySet::of(std::vector<Strategy> items, const std::string& source,
+                            const std::vector<std::string>& places) {
   StrategySet set;
-  set.items_ = config::read<StrategyFile>(root).strategies;
+  set.items_ = std::move(items);
   if (set.items_.size() < 2) {
-    fail_input(path + ": a strategy set needs at least two strategies, this one has " +
+    fail_input(source + ": a strategy set needs at least two strategies, this one has " +
                    std::to_string(set.items_.size()),
                "list them under `strategies:`, each with name and abbreviation");
   }
   // A spelling must mean one strategy; a name that is also its own abbreviation is no clash.
   std::map<std::string, std::size_t> seen;
-  const auto& nodes = root.find("strategies")->list;
   for (std::size_t i = 0; i < set.items_.size(); ++i) {
     const Strategy& s = set.items_[i];
+    const std::string& place = places.empty() ? source : places[i];
     if (key_of(s.name).empty() || key_of(s.abbreviation).empty()) {
-      fail_input(nodes[i].where() + ": a strategy's name and abbreviation must not be empty");
+      fail_input(place + ": a strategy's name and abbreviation must not be empty");
     }
     for (const std::string& spelling : spellings(s)) {
       const std::string key = key_of(spelling);
-      if (key.empty()) fail_input(nodes[i].where() + ": \"" + s.name + "\" has an empty alias");
+      if (key.empty()) fail_input(place + ": \"" + s.name + "\" has an empty alias");
       const auto [it, is_new] = seen.emplace(key, i);
       if (!is_new && it->second != i) {
-        fail_input(nodes[i].where() + ": \"" + spelling + "\" of strategy \"" + s.name +
+        fail_input(place + ": \"" + spelling + "\" of strategy \"" + s.name +
                        "\" already stands for \"" + set.items_[it->second].name + "\"",
                    "names, abbreviations and aliases are compared without case; remove one");
       }

@@ -28,8 +28,13 @@ class StrategySet {
  public:
   // Throws Error(input) for duplicate names or aliases and for fewer than two strategies.
   static StrategySet load(const std::string& path);
+  // The same checks on strategies that came from elsewhere; `source` names them in errors,
+  // `places`, if any, each of them.
+  static StrategySet of(std::vector<Strategy> items, const std::string& source,
+                        const std::vector<std::string>& places = {});
 
   int size() const { return static_cast<int>(items_.size()); }
+  const std::vector<Strategy>& items() const { return items_; }
   const Strategy& operator[](int i) const { return items_.at(static_cast<std::size_t>(i)); }
   // By name or alias, without regard to case and outer blanks.
   std::optional<int> find(const std::string& label) const;

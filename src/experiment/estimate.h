@@ -28,6 +28,7 @@ struct EstimateInput {
   model::LlamaShape shape;
   Precision precision = Precision::fp32;
   bool recompute = false, zero1 = false;
+  bool bootstraps = true;                   // some stage has a target network
   bool pretrains = false;                   // some stage has the language-model objective
   learn::Texts texts = learn::Texts::none;  // what that stage makes of dialogues without decisions
   std::int64_t learners = 1;                // of a group

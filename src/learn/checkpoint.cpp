@@ -282,6 +282,12 @@ void set_aside(const std::string& folder, const FoundCheckpoint& found) {
   }
 }
 
+bool has_buffer(const Checkpoint& checkpoint, const std::string& buffer) {
+  return !checkpoint.files.empty() &&
+         model::SafetensorsFile(checkpoint.folder + "/" + checkpoint.files.front().name)
+                 .find(buffer) != nullptr;
+}
+
 void read_buffer(const Checkpoint& checkpoint, const std::string& buffer, std::int64_t begin,
                  const at::Tensor& out) {
   at::NoGradGuard no_grad;

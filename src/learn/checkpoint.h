@@ -135,6 +135,8 @@ FoundCheckpoint find_checkpoint(const std::string& folder, const CheckpointIdent
 // and removes best weights of later steps than the checkpoint's.
 void set_aside(const std::string& folder, const FoundCheckpoint& found);
 
+// Whether the checkpoint's files hold a buffer of that name.
+bool has_buffer(const Checkpoint& checkpoint, const std::string& buffer);
 // Fills `out` (contiguous) with elements [begin, begin + out.numel()) of a buffer, from whatever
 // files hold them. Throws Error(input) when the checkpoint lacks the buffer or a part of it.
 void read_buffer(const Checkpoint& checkpoint, const std::string& buffer, std::int64_t begin,

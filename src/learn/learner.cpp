@@ -4,14 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <exception>
-#include <numeric>
-#include <stdexcept>
 #include <utility>
 
 #include "core/environment.h"
 #include "core/error.h"
-#include "core/log.h"
+#include "planner/balance.h"
 
 namespace straq::learn {
 namespace {
@@ -38,10 +35,6 @@ Learner::Learner(std::unique_ptr<model::Llama> online, const std::vector<prompt:
   const auto& parameters = online_->parameters();
   option_ids_ = at::tensor(option_ids, at::kLong).to(online_->device());
   sharded_ = config_.zero1 && collectives_.size() > 1;
-  if (!parameters.flat_grad().defined()) return;
-  target_ = std::make_unique<model::Llama>(online_->shape(), parameters.flat().scalar_type(),
-                                           online_->device(), /*with_gradients=*/false);
-  target_->parameters().copy_from(parameters);
   if (master.defined() && keeps_master(parameters.flat().scalar_type())) take_master(master);
   const auto bucket_bytes = static_cast<std::int64_t>(config_.collectives.bucket_mb * (1 << 20));
   reducer_ =
@@ -70,8 +63,6 @@ void Learner::take_master(const at::Tensor& all) {
 void Learner::share_start() {
   if (collectives_.size() == 1) return;
   collectives_.broadcast(online_->parameters().flat(), 0);
-  if (target_) target_->parameters().copy_from(online_->parameters());
-  ahead_ = {};
   if (!start_.piece.defined()) return;
   const std::int64_t total = online_->parameters().size(), begin = start_.begin,
                      size = start_.master.numel();
@@ -89,7 +80,6 @@ void Learner::share_start() {
 }
 
 void Learner::begin_stage(const StageConfig& stage, std::int64_t total_steps) {
-  if (!reducer_) throw std::logic_error("a network without gradients cannot be trained");
   stage_ = stage;
   stage_steps_ = total_steps;
   stage_step_ = 0;
@@ -104,8 +94,16 @@ void Learner::begin_stage(const StageConfig& stage, std::int64_t total_steps) {
   optimizer_ = std::make_unique<AdamW>(
       stage, sharded_ ? shard_of(parameters.padded_flat(collectives_.size())) : parameters.flat(),
       std::move(master));
-  target_->parameters().copy_from(online_->parameters());
   ahead_ = {};
+  if (!has_target()) {
+    target_.reset();
+    return;
+  }
+  if (!target_) {
+    target_ = std::make_unique<model::Llama>(online_->shape(), parameters.flat().scalar_type(),
+                                             online_->device(), /*with_gradients=*/false);
+  }
+  target_->parameters().copy_from(parameters);
 }
 
 at::Tensor Learner::shard_of(const at::Tensor& padded) const {
@@ -139,13 +137,11 @@ void Learner::set_weights(const at::Tensor& weights) {
 
 StateSlice Learner::state() {
   const std::int64_t total = online_->parameters().size();
-  return {0,
-          total,
-          total,
-          {{kWeights, weights()},
-           {kTarget, target_->parameters().flat()},
-           {kFirstMoment, gathered(optimizer_->first_moment())},
-           {kSecondMoment, gathered(optimizer_->second_moment())}}};
+  StateSlice out{0, total, total, {{kWeights, weights()}}};
+  if (target_) out.buffers.emplace_back(kTarget, target_->parameters().flat());
+  out.buffers.emplace_back(kFirstMoment, gathered(optimizer_->first_moment()));
+  out.buffers.emplace_back(kSecondMoment, gathered(optimizer_->second_moment()));
+  return out;
 }
 
 void Learner::restore(const Checkpoint& checkpoint) {
@@ -159,7 +155,11 @@ void Learner::restore(const Checkpoint& checkpoint) {
   read_buffer(checkpoint, kWeights, begin, own(optimizer_->master()));
   read_buffer(checkpoint, kFirstMoment, begin, own(optimizer_->first_moment()));
   read_buffer(checkpoint, kSecondMoment, begin, own(optimizer_->second_moment()));
-  read_buffer(checkpoint, kTarget, 0, target_->parameters().flat());
+  if (target_) {
+    // A run that had no target network then (--continue-anyway) gets one that starts here.
+    const char* from = has_buffer(checkpoint, kTarget) ? kTarget : kWeights;
+    read_buffer(checkpoint, from, 0, target_->parameters().flat());
+  }
   ahead_ = {};
   optimizer_->resume(checkpoint.progress.optimizer_steps);
   stage_step_ = checkpoint.progress.stage_step;
@@ -169,8 +169,8 @@ StepPlan Learner::plan(const Batch& batch, std::int64_t epoch,
                        const TransitionSource& transitions) const {
   return plan_step(combs_, batch, epoch, transitions,
                    {stage_.objective, collectives_.rank(), collectives_.size(),
-                    cost_in(online_->shape(), stage_.objective.lm > 0), config_.micro_tokens,
-                    online_->device().is_cuda(), has_target(),
+                    planner::cost_in(online_->shape(), stage_.objective.lm > 0),
+                    config_.micro_tokens, online_->device().is_cuda(), has_target(),
                     !has_target() || config_.backup == Backup::double_q});
 }
 
@@ -251,7 +251,7 @@ StepMetrics Learner::step(const StepPlan& plan, const StepPlan* next) {
 }
 
 at::Tensor Learner::target_values(const PassPlan& pass) {
-  if (stage_.objective.bellman <= 0 || pass.next_probes == 0 || !has_target()) return {};
+  if (pass.next_probes == 0 || !has_target()) return {};
   const double start = monotonic_seconds();
   c10::NoGradGuard no_grad;
   at::Tensor q = planner::q_values(*target_, pass.next_states, option_ids_, readout_);
@@ -364,7 +364,7 @@ void Learner::accumulate(const PassPlan& pass, const at::Tensor& target_next, co
 }
 
 std::string Learner::sync_target() {
-  target_->parameters().copy_from(online_->parameters());
+  if (target_) target_->parameters().copy_from(online_->parameters());
   ahead_ = {};
   const std::string checksum = online_->parameters().fingerprint();
   if (!collectives_.all_equal(checksum)) {
@@ -373,67 +373,6 @@ std::string Learner::sync_target() {
                  "check that all nodes run the same build on the same kind of processor");
   }
   return checksum;
-}
-
-at::Tensor Learner::evaluate(const std::vector<prompt::Comb>& combs) {
-  at::Tensor rows;
-  std::exception_ptr mine;
-  try {
-    rows = evaluate_share(combs);
-  } catch (const std::exception& e) {
-    mine = std::current_exception();
-    if (collectives_.size() > 1) log::error("evaluate", "{}", e.what());
-  }
-  // The lowest rank that failed, as the highest number.
-  const int size = collectives_.size();
-  const double found = collectives_.allreduce_max(mine ? size - collectives_.rank() : 0);
-  if (mine) std::rethrow_exception(mine);
-  if (found > 0) {
-    fail_runtime(
-        "learner " + std::to_string(size - static_cast<int>(found)) + " could not evaluate",
-        "its log says why");
-  }
-  share_evaluated(rows);
-  return rows;
-}
-
-void Learner::share_evaluated(const at::Tensor& rows) {
-  collectives_.allreduce_sum(rows);  // every row was filled by exactly one learner
-}
-
-at::Tensor Learner::evaluate_share(const std::vector<prompt::Comb>& combs) {
-  c10::NoGradGuard no_grad;
-  Batch all;
-  std::vector<std::int64_t> first_row;
-  std::int64_t total = 0;
-  for (std::size_t c = 0; c < combs.size(); ++c) {
-    const auto n = static_cast<std::int32_t>(combs[c].decisions.size());
-    first_row.push_back(total);
-    if (n > 0) all.push_back({static_cast<std::int32_t>(c), 0, n});
-    total += n;
-  }
-  at::Tensor out = at::zeros({total, option_ids_.numel()}, at::kFloat);
-  const Batch share = share_of(all, combs, collectives_.rank(), collectives_.size(),
-                               cost_in(online_->shape(), false));
-  for (const Batch& micro : micro_batches(share, combs, config_.micro_tokens)) {
-    std::vector<model::CombSelection> selections;
-    for (const auto& item : micro) {
-      selections.push_back({&combs[static_cast<std::size_t>(item.comb)], {}, false});
-      auto& probes = selections.back().probes;
-      probes.resize(static_cast<std::size_t>(item.last));
-      std::iota(probes.begin(), probes.end(), 0);
-    }
-    const model::CombBatch batch = model::pack(selections, online_->device());
-    const at::Tensor q =
-        planner::q_values(*online_, batch, option_ids_, readout_).to(at::kCPU, at::kFloat);
-    std::int64_t at = 0;
-    for (const auto& item : micro) {
-      out.narrow(0, first_row[static_cast<std::size_t>(item.comb)], item.count())
-          .copy_(q.narrow(0, at, item.count()));
-      at += item.count();
-    }
-  }
-  return out;
 }
 
 }  // namespace straq::learn

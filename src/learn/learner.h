@@ -1,5 +1,5 @@
-// One learner: an online and a target network, and the optimizer step that all learners of a group
-// take together on one global batch.
+// One learner: an online network, a target network where the stage needs one, and the optimizer
+// step that all learners of a group take together on one global batch.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -19,6 +19,7 @@
 #include "learn/step_plan.h"
 #include "learn/td.h"
 #include "model/llama.h"
+#include "planner/ask.h"
 #include "planner/readout.h"
 #include "prompt/comb.h"
 
@@ -50,15 +51,15 @@ struct StepSeconds {
 class Learner {
  public:
   // `combs` is the train split and outlives the learner, as do `collectives`. `option_ids`: the
-  // options' token ids in strategy order. The target network starts as a copy of `online`; a
-  // network without gradients can be evaluated only, and gets none. `master`: the fp32 weights that
-  // an online network of lower precision was rounded from, [all parameters] on the host; training
-  // goes on from these (see AdamW). Undefined: none.
+  // options' token ids in strategy order. `online` has gradients: a network that is only asked
+  // needs no learner (planner/ask.h). `master`: the fp32 weights that an online network of lower
+  // precision was rounded from, [all parameters] on the host; training goes on from these (see
+  // AdamW). Undefined: none.
   //
   // What one learner alone may fail at (memory, files) is apart from what all must enter: the
-  // constructor, begin_stage(), restore() and evaluate_share() are this learner's alone, so that
-  // the group can agree on how they ended before share_start(), share_restored() and
-  // share_evaluated(), which all call together and which allocate next to nothing.
+  // constructor, begin_stage() and restore() are this learner's alone, so that the group can agree
+  // on how they ended before share_start() and share_restored(), which all call together and which
+  // allocate next to nothing.
   Learner(std::unique_ptr<model::Llama> online, const std::vector<prompt::Comb>& combs,
           std::vector<std::int64_t> option_ids, planner::Readout readout, const LearnConfig& config,
           comm::Collectives& collectives, at::Tensor master = {});
@@ -68,8 +69,9 @@ class Learner {
   // share.
   void share_start();
 
-  // Starts a stage: new optimizer state, its own objective and schedule of `total_steps`. Throws
-  // std::logic_error for a network without gradients.
+  // Starts a stage: new optimizer state, its own objective and schedule of `total_steps`. A stage
+  // whose targets come from a network of their own gets one, a copy of the online network; no other
+  // stage pays for it.
   void begin_stage(const StageConfig& stage, std::int64_t total_steps);
 
   // What this learner does for a step of the stage that has begun; may be called on another thread
@@ -83,24 +85,21 @@ class Learner {
   StepMetrics step(const StepPlan& plan, const StepPlan* next = nullptr);
   StepMetrics step(const Batch& batch, std::int64_t epoch, const TransitionSource& transitions);
 
-  // Target := online. Returns the online checksum, which must agree in the group: throws
-  // Error(failure) when it does not (a learner went astray).
+  // Target := online, where there is a target. Returns the online checksum, which must agree in the
+  // group: throws Error(failure) when it does not (a learner went astray).
   std::string sync_target();
 
-  // Q of every decision of `combs`, [decisions, K] fp32 in order, on the host, given to every
-  // learner of the group, each of which has computed a part. Collective. When it fails on any
-  // learner it throws on all: there what it threw, elsewhere Error(failure) that names the learner.
-  at::Tensor evaluate(const std::vector<prompt::Comb>& combs);
-  // Its two halves, for a caller that has another way to agree: this learner's rows, zeros in the
-  // others' place; and then, collective, everybody's rows in every learner's.
-  at::Tensor evaluate_share(const std::vector<prompt::Comb>& combs);
-  void share_evaluated(const at::Tensor& rows);
+  // How the online network is asked as it is now; refers to this learner.
+  planner::Reading reading() const {
+    return {*online_, option_ids_, readout_, config_.micro_tokens};
+  }
 
   // For checkpoints: the whole state as flat buffers, and the way back after begin_stage started
   // the stage that the checkpoint was written in. Weights are those that are updated: fp32 where
   // the model computes in bf16. Buffers alias this learner's where it holds them whole. state() and
   // weights() are collective: shards are gathered. So is share_restored(), which all call once all
   // have restored; restore() itself reads this learner's part, and throws what read_buffer throws.
+  // The target network is part of the state where the stage has one.
   StateSlice state();
   at::Tensor weights();
   std::int64_t optimizer_steps() const { return optimizer_->steps(); }
@@ -115,14 +114,16 @@ class Learner {
   void set_micro_tokens(std::int64_t tokens) { config_.micro_tokens = tokens; }
 
   model::Llama& online() { return *online_; }
-  model::Llama& target() { return *target_; }  // only where the online network has gradients
+  // Null while the stage needs none, and before the first one.
+  model::Llama* target() { return target_.get(); }
   comm::Collectives& group() { return collectives_; }
   const StepSeconds& seconds() const { return seconds_; }
 
  private:
   at::Tensor shard_of(const at::Tensor& padded) const;
-  // Whether next states are valued by a network of their own (target.every = 0: by the online one).
-  bool has_target() const { return config_.target.every > 0; }
+  // Whether next states are valued by a network of their own: not where the stage has no Bellman
+  // equation, nor with target.every = 0, where the online network does it.
+  bool has_target() const { return stage_.objective.bellman > 0 && config_.target.every > 0; }
   void take_master(const at::Tensor& all);
   at::Tensor gathered(const at::Tensor& shard);
   void share_parameters();
@@ -142,7 +143,7 @@ class Learner {
   LearnConfig config_;
   comm::Collectives& collectives_;
   bool sharded_ = false;  // ZeRO-1: optimizer state is this learner's shard
-  std::unique_ptr<comm::GradientReducer> reducer_;  // where the online network has gradients
+  std::unique_ptr<comm::GradientReducer> reducer_;
   StageConfig stage_;
   std::int64_t stage_steps_ = 0, stage_step_ = 0;
   std::unique_ptr<AdamW> optimizer_;

@@ -6,19 +6,21 @@
 #include <vector>
 
 #include "learn/learn_config.h"
+#include "planner/items.h"
 #include "prompt/comb.h"
 
 namespace straq::learn {
 
-// A run of consecutive decisions of one dialogue: decisions [first, last) of combs[comb]. A
-// dialogue without decisions is the item [0, 0): its text alone.
-struct BatchItem {
-  std::int32_t comb = 0;
-  std::int32_t first = 0;
-  std::int32_t last = 0;
-  std::int32_t count() const { return last - first; }
-};
-using Batch = std::vector<BatchItem>;
+// What batches are made of lies in planner/items.h: a planner is asked in the same items.
+using planner::Batch;
+using planner::BatchItem;
+using planner::carries_text;
+using planner::first_predicted;
+using planner::item_operations;
+using planner::item_tokens;
+using planner::ItemCost;
+using planner::micro_batches;
+using planner::text_tokens;
 
 // What becomes of dialogues without decisions, which have nothing to give but their text.
 enum class Texts {
@@ -56,29 +58,6 @@ std::vector<Batch> epoch_batches(const std::vector<prompt::Comb>& combs, Batchin
 std::vector<Batch> epoch_batches(const std::vector<prompt::Comb>& combs, const LearnConfig& config,
                                  const ObjectiveConfig& objective, std::uint64_t seed,
                                  std::int64_t epoch);
-
-// The text of a dialogue counts once per epoch, also where batches cut the dialogue: with the part
-// that holds its first decision.
-bool carries_text(const BatchItem& item);
-// Of a dialogue's first trunk, which holds its text: the first token that the language model
-// predicts, and the number of those that it predicts.
-std::int64_t first_predicted(const prompt::Comb& comb);
-std::int64_t text_tokens(const prompt::Comb& comb);
-
-// Operations by which items are weighed: of a row in the linear layers, of a pair of a row and a
-// key that it sees, and of a text token that the language model predicts; relative to each other.
-struct ItemCost {
-  double row = 1, pair = 0, text = 0;  // text 0: there is no language-model objective
-};
-// Rounded to whole units, so that every node weighs alike.
-std::int64_t item_operations(const prompt::Comb& comb, const BatchItem& item, const ItemCost& cost);
-// Tokens that a forward pass over an item costs: its trunk up to the last probe, and the probes; of
-// an item without decisions its first trunk.
-std::int64_t item_tokens(const prompt::Comb& comb, const BatchItem& item);
-
-// Cuts a share into forward passes of at most `tokens` tokens (an item larger than that alone).
-std::vector<Batch> micro_batches(const Batch& share, const std::vector<prompt::Comb>& combs,
-                                 std::int64_t tokens);
 
 // The batches of a stage with the given objective, epoch after epoch. `combs` and `config` outlive
 // it. next() and skip() throw Error(input) where an epoch has no batch.

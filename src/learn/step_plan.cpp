@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "learn/balance.h"
+#include "planner/balance.h"
 
 namespace straq::learn {
 namespace {
@@ -130,7 +130,7 @@ StepPlan plan_step(const std::vector<prompt::Comb>& combs, const Batch& batch, s
     }
   }
   plan.transitions = static_cast<double>(made.size());
-  const Batch share = share_of(batch, combs, options.rank, options.size, options.cost);
+  const Batch share = planner::share_of(batch, combs, options.rank, options.size, options.cost);
   for (const Batch& micro : micro_batches(share, combs, options.micro_tokens)) {
     plan.passes.push_back(plan_pass(combs, micro, epoch, transitions, options));
   }

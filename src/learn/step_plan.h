@@ -11,7 +11,6 @@
 #include <memory>
 #include <vector>
 
-#include "learn/balance.h"
 #include "learn/learn_config.h"
 #include "learn/sampler.h"
 #include "learn/td.h"

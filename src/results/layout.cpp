@@ -49,7 +49,7 @@ constexpr std::array kLayout = {
                 "straq annotate import"},
     LayoutEntry{K::ratings_about, L::run, kHumanFolder, kAbout, "MethodInfo", kReplies,
                 "straq annotate import"},
-    LayoutEntry{K::planner, L::run, kPlannerFolder, "", "planner.json", "train/evaluate.h", kRun},
+    LayoutEntry{K::planner, L::run, kPlannerFolder, "", "planner.json", "planner/card.h", kRun},
     LayoutEntry{K::checkpoint, L::run, kCheckpointsFolder, "", "checkpoint.json",
                 "learn/checkpoint.h", kRun},
     LayoutEntry{K::lock, L::run, kLockFolder, ".json", "LockHolder", "results/run_lock.h", kRun},

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <map>
 
 #include "core/error.h"
@@ -31,6 +32,10 @@ bool looks_like_ranks(std::string_view bytes) {
              "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") &&
          blank + 1 < line.size() && all(line.substr(blank + 1), "0123456789\r");
 }
+
+// Of a tokenizer's own files in a folder.
+constexpr const char* own_names[] = {"tokenizer.model", "tokenizer.json", "vocab.json",
+                                     "merges.txt"};
 
 enum class Kind { sentencepiece, ranks, json, none };
 
@@ -172,15 +177,34 @@ std::vector<std::string> files_of_tokenizer(const std::string& path) {
     if (fs::exists(file)) out.push_back(file.string());
   };
   if (folder) {
-    for (const char* name : {"tokenizer.model", "tokenizer.json", "vocab.json", "merges.txt"}) {
-      take(beside / name);
-    }
+    for (const char* name : own_names) take(beside / name);
   } else {
     out.push_back(path);
     // vocab.json is half of a tokenizer.
     if (place.filename() == "vocab.json") take(beside / "merges.txt");
   }
   for (const auto& name : names_beside()) take(beside / name);
+  return out;
+}
+
+std::vector<TokenizerCopy> copies_of_tokenizer(const std::string& path) {
+  std::vector<TokenizerCopy> out;
+  for (const auto& file : files_of_tokenizer(path)) {
+    out.push_back({file, fs::path(file).filename().string()});
+  }
+  if (!fs::is_directory(path)) {
+    std::string& name = out.front().name;
+    const Kind kind = kind_of(path, read_file(path));
+    const bool half =
+        name == "vocab.json" && out.size() > 1 && fs::path(out[1].path).filename() == "merges.txt";
+    if (!half) name = kind == Kind::json ? "tokenizer.json" : "tokenizer.model";
+  }
+  return out;
+}
+
+std::vector<std::string> names_of_copies() {
+  std::vector<std::string> out(std::begin(own_names), std::end(own_names));
+  out.insert(out.end(), names_beside().begin(), names_beside().end());
   return out;
 }
 

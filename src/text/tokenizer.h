@@ -49,4 +49,15 @@ std::unique_ptr<Tokenizer> open_tokenizer(const std::string& path);
 // The files that open_tokenizer(path) reads or may read: what has to be copied along.
 std::vector<std::string> files_of_tokenizer(const std::string& path);
 
+// A tokenizer's file and the name that it has in a folder of its own.
+struct TokenizerCopy {
+  std::string path, name;
+};
+// What a folder must hold for open_tokenizer(folder) to give the tokenizer that
+// open_tokenizer(path) gives: files_of_tokenizer(), one that was named by itself under the name
+// that folders are searched for. Throws Error(input) as open_tokenizer does.
+std::vector<TokenizerCopy> copies_of_tokenizer(const std::string& path);
+// Every name that copies can have.
+std::vector<std::string> names_of_copies();
+
 }  // namespace straq::text

@@ -1,16 +1,14 @@
 #include "train/evaluate.h"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <iterator>
 #include <map>
 #include <set>
+#include <span>
 
 #include "comm/fault.h"
 #include "core/error.h"
-#include "core/files/files.h"
-#include "core/json/json.h"
 #include "core/log.h"
 #include "dialogue/data_config.h"
 #include "dialogue/strategy.h"
@@ -77,27 +75,24 @@ std::vector<metrics::Prediction> rows_of(const std::vector<prompt::Comb>& combs,
 namespace {
 
 // Q of every decision, computed by the learners together; fails on all of them or on none.
-at::Tensor q_of(learn::Learner& learner, const std::vector<prompt::Comb>& combs) {
+at::Tensor q_of(const planner::Reading& reading, const std::vector<prompt::Comb>& combs,
+                comm::Collectives& group) {
   at::Tensor q;
-  together(learner.group(), [&] {
+  together(group, [&] {
     comm::fault_point("evaluating decisions");
-    q = learner.evaluate_share(combs);
+    q = planner::ask(reading, combs, group.rank(), group.size());
   });
-  learner.share_evaluated(q);
+  group.allreduce_sum(q);  // every row was filled by exactly one learner
   return q;
 }
 
 // Writes Q and the choice (its maximum; none where it is not finite) into the rows.
 void choose(std::vector<metrics::Prediction>& rows, const at::Tensor& q) {
-  const auto table = q.accessor<float, 2>();
+  const auto count = static_cast<std::size_t>(q.size(1));
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const auto r = table[static_cast<std::int64_t>(i)];
-    auto& out = rows[i].q;
-    for (std::int64_t a = 0; a < q.size(1); ++a) out.push_back(r[a]);
-    const bool finite =
-        std::all_of(out.begin(), out.end(), [](double x) { return std::isfinite(x); });
-    rows[i].chosen =
-        finite ? static_cast<int>(std::max_element(out.begin(), out.end()) - out.begin()) : -1;
+    const std::span<const float> row(q.const_data_ptr<float>() + i * count, count);
+    rows[i].q.assign(row.begin(), row.end());
+    rows[i].chosen = planner::choice(row);
   }
 }
 
@@ -117,14 +112,14 @@ double ValidationScores::by(experiment::BestMetric metric) const {
   return 0;
 }
 
-ValidationScores validate(learn::Learner& learner, const shard::DatasetView& data,
+ValidationScores validate(const planner::Reading& reading, const shard::DatasetView& data,
                           const std::string& split, comm::Collectives& group) {
   const std::vector<prompt::Comb>* combs = nullptr;
   together(group, [&] {
     comm::fault_point("validating");
     combs = &data.split(split);
   });
-  const at::Tensor q = q_of(learner, *combs);
+  const at::Tensor q = q_of(reading, *combs, group);
   ValidationScores scores;
   together(group, [&] {
     auto rows = rows_of(*combs);
@@ -182,7 +177,7 @@ void keep_others(const std::string& file, const std::vector<std::string>& asked,
 
 }  // namespace
 
-void evaluate_splits(learn::Learner& learner, const shard::DatasetView& data,
+void evaluate_splits(const planner::Reading& reading, const shard::DatasetView& data,
                      const experiment::ExperimentConfig& config,
                      const std::vector<std::string>& splits, const results::RunFolder& folder,
                      comm::Collectives& group) {
@@ -198,7 +193,7 @@ void evaluate_splits(learn::Learner& learner, const shard::DatasetView& data,
     }
   });
   std::vector<at::Tensor> values;
-  for (const auto* split : combs) values.push_back(q_of(learner, *split));
+  for (const auto* split : combs) values.push_back(q_of(reading, *split, group));
   together(group, [&] {
     comm::fault_point("writing predictions");
     if (group.rank() != 0) return;
@@ -219,23 +214,35 @@ void evaluate_splits(learn::Learner& learner, const shard::DatasetView& data,
   });
 }
 
-void save_planner(const model::Llama& model, const shard::DatasetView& data,
-                  const experiment::ExperimentConfig& config, const RunInputs& inputs,
+planner::Companions gather_companions(const experiment::ExperimentConfig& config,
+                                      const shard::Manifest& data, const std::string& tokenizer,
+                                      const RunInputs& inputs) {
+  planner::Card card;
+  card.q = config.q;
+  card.gamma = config.learn.gamma;
+  card.merge_label = config.data.merge_label;
+  card.strategies = dialogue::load_strategies(config.data).items();
+  card.prompt = config.prompt;
+  card.inputs_sha256 = inputs.hex();
+  auto out = planner::Companions::gather(std::move(card), tokenizer);
+  const auto require = [](const std::string& what, bool same) {
+    if (same) return;
+    fail_input(what + " is not the one that the shards were made with: it has changed since",
+               "run straq preprocess again");
+  };
+  require("tokenizer " + tokenizer, out.card.tokenizer_fingerprint == data.parts.tokenizer);
+  require("the prompt of " + config.prompt.template_path + " and " + config.data.strategies,
+          out.card.prompt_fingerprint == data.parts.prompt &&
+              out.card.option_ids == data.option_ids && config.prompt.window == data.parts.window);
+  return out;
+}
+
+void save_planner(const model::Llama& model, const planner::Companions& companions,
                   const std::string& folder) {
   model::SaveOptions options;
   options.metadata["format"] = "pt";
   model::save_huggingface(model, folder, options);
-  nlohmann::ordered_json j;
-  j["format"] = 1;
-  j["readout"] = config::to_json(config::dump(config.q))["readout"];
-  j["option_ids"] = data.option_ids();
-  j["strategies"] = data.manifest.strategies;
-  j["gamma"] = config.learn.gamma;
-  j["prompt"] = config::to_json(config::dump(config.prompt));
-  j["prompt_fingerprint"] = data.manifest.parts.prompt;
-  j["tokenizer_fingerprint"] = data.manifest.parts.tokenizer;
-  j["inputs_sha256"] = inputs.hex();
-  write_file_atomic(folder + "/planner.json", dump_json(j, 2) + "\n");
+  companions.write(folder);
 }
 
 }  // namespace straq::train

@@ -7,8 +7,9 @@
 #include "comm/collectives.h"
 #include "core/run_inputs.h"
 #include "experiment/experiment.h"
-#include "learn/learner.h"
 #include "metrics/predictions.h"
+#include "planner/ask.h"
+#include "planner/card.h"
 #include "results/run_folder.h"
 #include "shard/dataset.h"
 
@@ -33,21 +34,26 @@ struct ValidationScores {
 };
 // Every learner of the group calls it and gets the same scores. Throws SharedFailure, on all, for a
 // split that the data set lacks and for whatever one of them cannot do.
-ValidationScores validate(learn::Learner& learner, const shard::DatasetView& data,
+ValidationScores validate(const planner::Reading& reading, const shard::DatasetView& data,
                           const std::string& split, comm::Collectives& group);
 
-// Q of every decision of `splits` by the group's learners; the leader writes
+// Q of every decision of `splits`, asked by the group's learners together; the leader writes
 // predictions/<split>.jsonl and evaluation.json. Every learner of the group calls it. Throws as
 // validate() does; a split without decisions is one that cannot be scored.
-void evaluate_splits(learn::Learner& learner, const shard::DatasetView& data,
+void evaluate_splits(const planner::Reading& reading, const shard::DatasetView& data,
                      const experiment::ExperimentConfig& config,
                      const std::vector<std::string>& splits, const results::RunFolder& folder,
                      comm::Collectives& group);
 
-// The trained planner: a Hugging Face folder with planner.json beside it (options, readout, prompt,
-// tokenizer, what it was made from), which is all that is needed to ask it again.
-void save_planner(const model::Llama& model, const shard::DatasetView& data,
-                  const experiment::ExperimentConfig& config, const RunInputs& inputs,
+// What the planner's folder will hold beside the weights: the config's prompt, strategies and
+// readout, and the files of `tokenizer`. Throws Error(input) where these are no longer what the
+// shards were made with.
+planner::Companions gather_companions(const experiment::ExperimentConfig& config,
+                                      const shard::Manifest& data, const std::string& tokenizer,
+                                      const RunInputs& inputs);
+// The trained planner: a Hugging Face folder with its companions beside it, which is all that is
+// needed to ask it again (planner::Planner::open).
+void save_planner(const model::Llama& model, const planner::Companions& companions,
                   const std::string& folder);
 
 }  // namespace straq::train

@@ -153,6 +153,8 @@ class PointRun {
     if (leader()) {
       identity_.inputs =
           experiment::run_inputs(config_, dataset_.manifest.parts, dataset_.manifest.vocab_size);
+      companions_ =
+          gather_companions(config_, dataset_.manifest, task_.tokenizer, identity_.inputs);
     }
     learner_.reset(new learn::Learner(std::move(start.network), train, ids, config_.q.readout,
                                       config_.learn, *group_, std::move(start.master)));
@@ -249,11 +251,9 @@ class PointRun {
     });
     together(*group_, [&] {
       comm::fault_point("writing the planner");
-      if (leader()) {
-        save_planner(learner_->online(), all, config_, identity_.inputs, folder_.planner());
-      }
+      if (leader()) save_planner(learner_->online(), companions_, folder_.planner());
     });
-    evaluate_splits(*learner_, all, config_, config_.evaluate.splits, folder_, *group_);
+    evaluate_splits(learner_->reading(), all, config_, config_.evaluate.splits, folder_, *group_);
     together(*group_, [&] {
       comm::fault_point("finishing");
       if (!leader()) return;
@@ -307,6 +307,7 @@ class PointRun {
   learn::CheckpointIdentity identity_;  // the inputs: the leader's
   nlohmann::ordered_json continued_anyway_ = nlohmann::ordered_json::array();
   std::unique_ptr<learn::Learner> learner_;
+  planner::Companions companions_;        // the leader's
   std::optional<results::RunLock> lock_;  // the leader's
   bool foreign_ = false;                  // the folder is another run's
   bool chooses_micro_tokens_ = false;
@@ -409,7 +410,8 @@ void evaluate_run(const std::string& run_folder, const std::vector<std::string>&
   const results::RunFolder folder(run_folder);
   std::optional<results::RunLock> lock;  // the leader's
   shard::DatasetView data;
-  std::unique_ptr<learn::Learner> learner;
+  std::unique_ptr<model::Llama> network;
+  at::Tensor option_ids;
   experiment::ExperimentConfig config;
   const std::vector<prompt::Comb> none;  // nothing is trained
   at::Device device = at::kCPU;
@@ -432,16 +434,15 @@ void evaluate_run(const std::string& run_folder, const std::vector<std::string>&
   settle_micro_tokens(config, data.vocab_size(), none, learners, device);
   together(*group, [&] {
     comm::fault_point("making the model");
-    auto model =
-        experiment::make_model(config, data.vocab_size(), device, /*training=*/false).network;
-    std::vector<std::int64_t> ids(data.option_ids().begin(), data.option_ids().end());
-    learner.reset(
-        new learn::Learner(std::move(model), none, ids, config.q.readout, config.learn, *group));
+    network = experiment::make_model(config, data.vocab_size(), device, /*training=*/false).network;
+    const std::vector<std::int64_t> ids(data.option_ids().begin(), data.option_ids().end());
+    option_ids = at::tensor(ids, at::kLong).to(device);
   });
-  learner->share_start();
+  // One planner, whatever each has read.
+  if (group->size() > 1) group->broadcast(network->parameters().flat(), 0);
   comm::enter_phase("evaluating", comm::Patience::phase);
-  evaluate_splits(*learner, data, config, splits.empty() ? config.evaluate.splits : splits, folder,
-                  *group);
+  evaluate_splits({*network, option_ids, config.q.readout, config.learn.micro_tokens}, data, config,
+                  splits.empty() ? config.evaluate.splits : splits, folder, *group);
 }
 
 }  // namespace straq::train

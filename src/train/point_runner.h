@@ -17,6 +17,7 @@ struct PointTask {
   std::string run_folder;
   std::string shard_folder;      // of its data set
   std::string key;               // ShardKey::hex()
+  std::string tokenizer;         // its place: a copy of it goes into the planner's folder
   bool retry = true;             // also when an earlier attempt has failed
   RunInputs inputs;              // as the coordinator sees them: for a DONE that appears meanwhile
   bool continue_anyway = false;  // from a checkpoint or a DONE of other inputs

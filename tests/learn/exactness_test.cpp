@@ -105,7 +105,7 @@ TEST_P(Exactness, CombEqualsOnePromptPerDecision) {
   // A target network that differs from the online one, or bootstrapping would not be tested.
   for (Learner* l : {&by_comb, &by_prompt}) {
     l->begin_stage(learn, 10);
-    l->target().initialise(99, 0.2);
+    l->target()->initialise(99, 0.2);
   }
   Batch comb_batch, single_batch;
   for (std::size_t i = 0; i < combs.size(); ++i) {

@@ -1,5 +1,4 @@
-// Combs and learners for the tests: random ones, and real dialogues as combs and as one prompt per
-// decision.
+// Learners for the tests, on the combs and models of tests/planner/combs.h.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -8,87 +7,21 @@
 #include <vector>
 
 #include "comm/collectives.h"
-#include "core/rng.h"
 #include "learn/learner.h"
-#include "model/llama.h"
-#include "prompt/comb.h"
-#include "tests/model/device_way.h"
+#include "planner/ask.h"
+#include "tests/planner/combs.h"
 
 namespace straq::learn::testing {
 
 using straq::testing::device;
 
-inline constexpr int kVocab = 97;
-inline const std::vector<std::int64_t> kOptions = {3, 5, 7, 11, 13, 17, 19, 23};
-
-inline model::LlamaShape small_shape(std::int64_t vocab = kVocab) {
-  model::LlamaShape shape;
-  shape.vocab = vocab;
-  shape.hidden = 32;
-  shape.layers = 2;
-  shape.heads = 4;
-  shape.kv_heads = 2;
-  shape.inner = 48;
-  shape.max_positions = 4096;
-  return shape;
-}
-
-inline std::vector<prompt::TokenId> random_tokens(CounterRng& rng, std::size_t n) {
-  std::vector<prompt::TokenId> out;
-  for (std::size_t i = 0; i < n; ++i)
-    out.push_back(static_cast<prompt::TokenId>(rng.below(kVocab)));
-  return out;
-}
-
-// Dialogues of 2 to 9 decisions with random tokens; every third one has a decision on a trunk of
-// its own, as a dialogue over the window has.
-inline std::vector<prompt::Comb> random_combs(int count, std::uint64_t seed) {
-  std::vector<prompt::Comb> combs;
-  for (int c = 0; c < count; ++c) {
-    CounterRng rng(seed, "combs", static_cast<std::uint64_t>(c));
-    prompt::Comb comb;
-    comb.id = "random/" + std::to_string(c);
-    const int n = 2 + static_cast<int>(rng.below(8));
-    comb.trunks.push_back({random_tokens(rng, 10), 4});
-    for (int d = 0; d < n; ++d) {
-      auto& main = comb.trunks.front().tokens;
-      const auto more = random_tokens(rng, 3 + rng.below(6));
-      main.insert(main.end(), more.begin(), more.end());
-      prompt::Probe probe{0, static_cast<std::int32_t>(main.size()), {29, 31}};
-      if (d == n - 1 && c % 3 == 0) {
-        comb.trunks.push_back({random_tokens(rng, 12), 4});
-        probe.trunk = 1;
-        probe.attach = 12;
-      }
-      comb.probes.push_back(probe);
-      comb.decisions.push_back(
-          {2 * d + 1, static_cast<std::int32_t>(rng.below(8)), -1, d == n - 1});
-    }
-    const auto tail = random_tokens(rng, 5);
-    comb.trunks.front().tokens.insert(comb.trunks.front().tokens.end(), tail.begin(), tail.end());
-    combs.push_back(std::move(comb));
-  }
-  return combs;
-}
-
-// The same, every `each`-th dialogue (from the second on) without strategies: its text alone.
-inline std::vector<prompt::Comb> partly_labelled(int count, std::uint64_t seed, int each = 2) {
-  auto combs = random_combs(count, seed);
-  for (std::size_t c = 1; c < combs.size(); c += static_cast<std::size_t>(each)) {
-    combs[c].trunks.resize(1);
-    combs[c].probes.clear();
-    combs[c].decisions.clear();
-  }
-  return combs;
-}
-
-inline std::unique_ptr<model::Llama> random_model(std::int64_t vocab = kVocab,
-                                                  at::ScalarType dtype = at::kFloat) {
-  auto out = std::make_unique<model::Llama>(small_shape(vocab), dtype, device(), true);
-  // Large enough that attention patterns and Q gaps are far from uniform.
-  out->initialise(5, 0.2);
-  return out;
-}
+using planner::testing::kOptions;
+using planner::testing::kVocab;
+using planner::testing::partly_labelled;
+using planner::testing::random_combs;
+using planner::testing::random_model;
+using planner::testing::random_tokens;
+using planner::testing::small_shape;
 
 inline LearnConfig plain_config() {
   LearnConfig config;
@@ -97,6 +30,14 @@ inline LearnConfig plain_config() {
   config.warmup = 0;
   config.clip = 0;
   return config;
+}
+
+// Q of every decision of `combs` by the learner's group. Collective.
+inline at::Tensor evaluated(Learner& learner, const std::vector<prompt::Comb>& combs) {
+  auto& group = learner.group();
+  at::Tensor q = planner::ask(learner.reading(), combs, group.rank(), group.size());
+  group.allreduce_sum(q);
+  return q;
 }
 
 }  // namespace straq::learn::testing

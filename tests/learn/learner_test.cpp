@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <stdexcept>
 
 #include "core/error.h"
 #include "learn/td.h"
@@ -45,13 +44,13 @@ struct Fixture {
 TEST(Learner, TargetLagsUntilTheSync) {
   Fixture f;
   f.make();
-  const auto start = f.learner->target().parameters().fingerprint();
+  const auto start = f.learner->target()->parameters().fingerprint();
   EXPECT_EQ(start, f.learner->online().parameters().fingerprint());
   for (int i = 0; i < 9; ++i) f.step(i);
-  EXPECT_EQ(f.learner->target().parameters().fingerprint(), start);
+  EXPECT_EQ(f.learner->target()->parameters().fingerprint(), start);
   EXPECT_NE(f.learner->online().parameters().fingerprint(), start);
   const auto synced = f.learner->sync_target();
-  EXPECT_EQ(f.learner->target().parameters().fingerprint(), synced);
+  EXPECT_EQ(f.learner->target()->parameters().fingerprint(), synced);
   EXPECT_EQ(f.learner->online().parameters().fingerprint(), synced);
 }
 
@@ -163,8 +162,8 @@ TEST(Learner, Bf16FollowsTheCurveOfFp32AndChoosesTheSameStrategies) {
   cast.dtype = at::kBFloat16;
   cast.make();
   cast.learner->online().parameters().copy_from(wide.learner->online().parameters());
-  const auto q = wide.learner->evaluate(wide.combs);
-  const auto a = q.argmax(1), b = cast.learner->evaluate(wide.combs).argmax(1);
+  const auto q = testing::evaluated(*wide.learner, wide.combs);
+  const auto a = q.argmax(1), b = testing::evaluated(*cast.learner, wide.combs).argmax(1);
   // Which near ties there are depends on the last bits of 40 steps; a clear choice is never lost.
   const auto best = std::get<0>(q.topk(2, 1));
   const auto lead = best.select(1, 0) - best.select(1, 1);
@@ -408,40 +407,28 @@ TEST(Learner, NonFiniteGradientSkipsTheUpdate) {
   EXPECT_TRUE(at::equal(f.learner->online().parameters().flat().nan_to_num(), before.nan_to_num()));
 }
 
-TEST(Learner, EvaluationGivesEveryDecisionItsOwnRow) {
-  Fixture f;
-  f.config.micro_tokens = 100;
-  f.make();
-  const auto q = f.learner->evaluate(f.combs);
-  std::int64_t row = 0;
-  for (const auto& comb : f.combs) {
-    for (std::int32_t d = 0; d < static_cast<std::int32_t>(comb.decisions.size()); ++d, ++row) {
-      const auto packed = model::pack({{&comb, {d}, false}}, testing::device());
-      const auto alone =
-          planner::q_values(f.learner->online(), packed, at::tensor(testing::kOptions, at::kLong),
-                            planner::Readout::mean_logit);
-      EXPECT_TRUE(at::allclose(q[row], alone[0], 1e-4, 1e-5)) << comb.id << " decision " << d;
-    }
-  }
-  EXPECT_EQ(row, q.size(0));
-}
-
-// A planner that is only asked has no gradients, and no target network.
-TEST(Learner, ANetworkWithoutGradientsIsEvaluatedAndNotTrained) {
+// Only a stage with a Bellman equation and a target of its own pays for a second network, and its
+// checkpoints alone hold one.
+TEST(Learner, HasATargetNetworkWhereTheStageNeedsOne) {
   Fixture f;
   f.make();
-  auto frozen = std::make_unique<model::Llama>(testing::small_shape(), at::kFloat,
-                                               testing::device(), /*with_gradients=*/false);
-  frozen->parameters().copy_from(f.learner->online().parameters());
-  Learner asked(std::move(frozen), f.combs, testing::kOptions, planner::Readout::mean_logit,
-                f.config, *f.group);
-  asked.share_start();
-  EXPECT_TRUE(at::equal(asked.evaluate(f.combs), f.learner->evaluate(f.combs)));
-  EXPECT_THROW(asked.begin_stage(f.config, 10), std::logic_error);
-  EXPECT_EQ(asked.evaluate(testing::partly_labelled(1, 3)).size(0),
-            static_cast<std::int64_t>(f.combs[0].decisions.size()));
-  const auto silent = testing::partly_labelled(2, 3);
-  EXPECT_EQ(asked.evaluate({silent[1]}).size(0), 0);
+  EXPECT_NE(f.learner->target(), nullptr);
+  EXPECT_EQ(f.learner->state().buffers.size(), 4u);
+  auto text = f.config;
+  text.objective = {0, 1, 1};
+  f.learner->begin_stage(text, 10);
+  EXPECT_EQ(f.learner->target(), nullptr);
+  EXPECT_EQ(f.learner->state().buffers.size(), 3u);
+  EXPECT_GT(f.step(0).ce_loss, 0);
+  f.learner->sync_target();
+  f.learner->begin_stage(f.config, 10);
+  ASSERT_NE(f.learner->target(), nullptr);
+  EXPECT_EQ(f.learner->target()->parameters().checksum(),
+            f.learner->online().parameters().checksum());
+  f.config.target.every = 0;
+  f.make();
+  EXPECT_EQ(f.learner->target(), nullptr);
+  EXPECT_GT(f.step(0).td_loss, 0);
 }
 
 TEST(Optimizer, LearningRateWarmsUpThenFollowsTheCosine) {

@@ -148,7 +148,7 @@ TEST(EvaluateSplits, TheMarkovBaselineIsFittedOnWhatThePlannerKnows) {
                          learn::testing::plain_config(), *group);
   straq::testing::TemporaryFolder folder;
   const results::RunFolder run(folder.path());
-  evaluate_splits(learner, data, config, {"train", "valid", "test"}, run, *group);
+  evaluate_splits(learner.reading(), data, config, {"train", "valid", "test"}, run, *group);
   const auto evaluation = results::read_evaluation(run.file("evaluation.json"));
   const auto expect = [&](std::size_t split, const std::vector<std::size_t>& known) {
     std::vector<metrics::Prediction> fit;

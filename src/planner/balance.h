@@ -6,11 +6,11 @@
 #include <cstdint>
 #include <vector>
 
-#include "learn/sampler.h"
 #include "model/llama.h"
+#include "planner/items.h"
 #include "prompt/comb.h"
 
-namespace straq::learn {
+namespace straq::planner {
 
 // What an item costs in a forward pass through all layers; `lm`: with the language-model objective.
 ItemCost cost_in(const model::LlamaShape& shape, bool lm);
@@ -22,4 +22,4 @@ ItemCost cost_in(const model::LlamaShape& shape, bool lm);
 Batch share_of(const Batch& batch, const std::vector<prompt::Comb>& combs, int rank, int size,
                const ItemCost& cost = {});
 
-}  // namespace straq::learn
+}  // namespace straq::planner

@@ -1,11 +1,11 @@
-#include "learn/balance.h"
+#include "planner/balance.h"
 
 #include <algorithm>
 #include <bit>
 #include <numeric>
 #include <utility>
 
-namespace straq::learn {
+namespace straq::planner {
 namespace {
 
 // Beyond so many items of two learners trying all divisions takes too long, and is not needed:
@@ -92,4 +92,4 @@ Batch share_of(const Batch& batch, const std::vector<prompt::Comb>& combs, int r
   return share;
 }
 
-}  // namespace straq::learn
+}  // namespace straq::planner

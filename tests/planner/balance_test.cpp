@@ -1,4 +1,4 @@
-#include "learn/balance.h"
+#include "planner/balance.h"
 
 #include <gtest/gtest.h>
 
@@ -6,9 +6,10 @@
 #include <numeric>
 #include <set>
 
-#include "tests/learn/learn_helpers.h"
+#include "core/rng.h"
+#include "tests/planner/combs.h"
 
-namespace straq::learn {
+namespace straq::planner {
 namespace {
 
 std::int64_t load(const Batch& share, const std::vector<prompt::Comb>& combs,
@@ -18,9 +19,26 @@ std::int64_t load(const Batch& share, const std::vector<prompt::Comb>& combs,
   return sum;
 }
 
+// Whole dialogues in random order, in batches of at least so many decisions.
+std::vector<Batch> batches_of(const std::vector<prompt::Comb>& combs, int decisions) {
+  std::vector<std::size_t> order(combs.size());
+  std::iota(order.begin(), order.end(), 0);
+  CounterRng rng(7, "order");
+  shuffle(order, rng);
+  std::vector<Batch> out(1);
+  int held = 0;
+  for (const std::size_t c : order) {
+    if (held >= decisions) out.emplace_back(), held = 0;
+    const auto n = static_cast<std::int32_t>(combs[c].decisions.size());
+    out.back().push_back({static_cast<std::int32_t>(c), 0, n});
+    held += n;
+  }
+  return out;
+}
+
 TEST(Balance, SharesPartitionTheBatchInItsOrder) {
   const auto combs = testing::random_combs(101, 3);
-  for (const auto& batch : epoch_batches(combs, Batching::exact, 64, 1000000, 7, 0)) {
+  for (const auto& batch : batches_of(combs, 64)) {
     for (const int size : {1, 2, 3, 5, 40}) {
       std::set<std::pair<int, int>> seen;
       std::size_t items = 0;
@@ -63,7 +81,7 @@ TEST(Balance, IsTheBestDivisionBetweenTwo) {
   const auto combs = testing::random_combs(60, 9);
   const ItemCost cost{1000, 20, 0};
   int batches = 0;
-  for (const auto& batch : epoch_batches(combs, Batching::exact, 40, 1000000, 7, 0)) {
+  for (const auto& batch : batches_of(combs, 40)) {
     if (batch.size() > 12) continue;
     ++batches;
     const auto all = load(batch, combs, cost);
@@ -107,4 +125,4 @@ TEST(Balance, LongTrunksWeighMoreThanTheirRows) {
 }
 
 }  // namespace
-}  // namespace straq::learn
+}  // namespace straq::planner
