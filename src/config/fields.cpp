@@ -122,7 +122,8 @@ Fields Fields::dumper() {
 }
 
 const Value* Fields::take(const std::string& key) {
-  known_.push_back(key);
+  // Two readers of one section may know the same key.
+  if (std::find(known_.begin(), known_.end(), key) == known_.end()) known_.push_back(key);
   return source_->find(key);
 }
 
@@ -131,6 +132,15 @@ void Fields::raw(const std::string& key, Value& value) {
     dump_.set(key, value);
   } else if (const Value* v = take(key)) {
     value = *v;
+  }
+}
+
+void Fields::word(const std::string& key, std::string& value,
+                  const std::vector<std::pair<std::string, bool>>& names) {
+  if (mode_ == Mode::dump) {
+    dump_.set(key, to_value(value));
+  } else if (const Value* v = take(key)) {
+    value = names[pick(*v, path_ + key, names)].first;
   }
 }
 

@@ -88,6 +88,11 @@ class Fields {
     value = (choices.begin() + pick(*v, path_ + key, names))->value;
   }
 
+  // One of some names that are known at run time only; false marks one that is not built, as in
+  // Choice.
+  void word(const std::string& key, std::string& value,
+            const std::vector<std::pair<std::string, bool>>& names);
+
   // Any tree, unread (sweep grids). Missing keys leave `value` as it is.
   void raw(const std::string& key, Value& value);
 

@@ -44,6 +44,10 @@ struct Decision {
   int previous =
       -1;  // strategy of the supporter turn before (also a dropped opening one); -1 at the start
   bool terminal = false;  // the dialogue's last decision: no next state
+  // What came of it: the rating 1..5 that the seeker gave for this turn (0: none), and a judge's
+  // score of it where there is one.
+  int rating = 0;
+  std::optional<double> judge;
 };
 
 struct Episode {
@@ -51,6 +55,7 @@ struct Episode {
   std::string emotion, problem, situation;
   std::vector<Turn> turns;
   std::vector<Decision> decisions;
+  int initial_intensity = 0, final_intensity = 0;  // the dialogue's
 };
 
 enum class MergeLabel { first, last, none };

@@ -9,11 +9,16 @@ nlohmann::json to_json(const Episode& episode) {
     turns.push_back({t.speaker == Speaker::supporter, t.text, t.strategy, t.strategies});
   }
   for (const Decision& d : episode.decisions) {
-    decisions.push_back({d.turn, d.gold, d.previous, d.terminal});
+    decisions.push_back({d.turn, d.gold, d.previous, d.terminal, d.rating,
+                         d.judge ? nlohmann::json(*d.judge) : nlohmann::json()});
   }
-  return {{"id", episode.id},           {"emotion", episode.emotion},
-          {"problem", episode.problem}, {"situation", episode.situation},
-          {"turns", std::move(turns)},  {"decisions", std::move(decisions)}};
+  return {{"id", episode.id},
+          {"emotion", episode.emotion},
+          {"problem", episode.problem},
+          {"situation", episode.situation},
+          {"turns", std::move(turns)},
+          {"decisions", std::move(decisions)},
+          {"intensity", {episode.initial_intensity, episode.final_intensity}}};
 }
 
 Episode episode_from_json(const nlohmann::json& json) {
@@ -31,9 +36,13 @@ Episode episode_from_json(const nlohmann::json& json) {
     out.turns.push_back(std::move(turn));
   }
   for (const auto& d : json.at("decisions")) {
-    out.decisions.push_back(
-        {d.at(0).get<int>(), d.at(1).get<int>(), d.at(2).get<int>(), d.at(3).get<bool>()});
+    Decision decision{d.at(0).get<int>(),  d.at(1).get<int>(), d.at(2).get<int>(),
+                      d.at(3).get<bool>(), d.at(4).get<int>(), std::nullopt};
+    if (!d.at(5).is_null()) decision.judge = d.at(5).get<double>();
+    out.decisions.push_back(decision);
   }
+  json.at("intensity").at(0).get_to(out.initial_intensity);
+  json.at("intensity").at(1).get_to(out.final_intensity);
   return out;
 }
 

@@ -8,7 +8,14 @@ Episode build_episode(const Dialogue& dialogue, MergeLabel merge, bool unlabelle
   episode.emotion = dialogue.emotion;
   episode.problem = dialogue.problem;
   episode.situation = dialogue.situation;
+  episode.initial_intensity = dialogue.initial_intensity;
+  episode.final_intensity = dialogue.final_intensity;
+  std::vector<int> ratings;  // of every turn
+  std::size_t answered = 0;  // 1 + the last supporter turn; 0: none yet
   for (const Utterance& u : dialogue.utterances) {
+    if (u.speaker == Speaker::seeker && u.feedback > 0 && answered > 0) {
+      ratings[answered - 1] = u.feedback;
+    }
     if (merge != MergeLabel::none && !episode.turns.empty() &&
         episode.turns.back().speaker == u.speaker) {
       Turn& turn = episode.turns.back();
@@ -27,6 +34,8 @@ Episode build_episode(const Dialogue& dialogue, MergeLabel merge, bool unlabelle
       turn.strategies = {u.strategy};
     }
     episode.turns.push_back(std::move(turn));
+    ratings.push_back(0);
+    if (u.speaker == Speaker::supporter) answered = episode.turns.size();
   }
 
   int previous = -1;
@@ -34,7 +43,8 @@ Episode build_episode(const Dialogue& dialogue, MergeLabel merge, bool unlabelle
     const Turn& turn = episode.turns[i];
     if (turn.speaker != Speaker::supporter) continue;
     if (i > 0 && (turn.strategy >= 0 || unlabelled)) {
-      episode.decisions.push_back({static_cast<int>(i), turn.strategy, previous, false});
+      episode.decisions.push_back(
+          {static_cast<int>(i), turn.strategy, previous, false, ratings[i], std::nullopt});
     }
     previous = turn.strategy;
   }

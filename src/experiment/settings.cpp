@@ -50,6 +50,9 @@ struct Rule {
   }
 };
 
+std::string below_learn(const std::string& key) {
+  return key.substr(std::string("learn.").size());
+}
 bool pretrains(const Facts& f) {
   return f.config.pretrain.epochs > 0 || f.config.pretrain.steps > 0;
 }
@@ -100,11 +103,16 @@ Verdict bellman_weight(const Facts& f, const std::string& key) {
   if (f.config.learn.planner != learn::PlannerKind::ce || f.text(key) == "0") return {};
   return Reason{"learn.planner: ce trains with cross-entropy instead", "set learn.planner: q"};
 }
+// A key of learn.reward that belongs to some reward, not to the section.
+bool is_of_reward(const std::string& key) {
+  return key.rfind("learn.reward.", 0) == 0 && !learn::rewards_with(below_learn(key)).empty();
+}
 Verdict bellman_only(const Facts& f, const std::string& key) {
   if (bellman(f)) return {};
-  const std::string returns = key == "learn.gamma" || key == "learn.reward.expert"
-                                  ? " (but for the returns that predictions report)"
-                                  : "";
+  const std::string returns =
+      key == "learn.gamma" || key == "learn.reward.kind" || is_of_reward(key)
+          ? " (but for the returns that predictions report)"
+          : "";
   if (f.config.learn.planner == learn::PlannerKind::ce) {
     return Reason{"learn.planner is ce, which has no Bellman equation" + returns,
                   "set learn.planner: q"};
@@ -119,9 +127,18 @@ Verdict huber_only(const Facts& f, const std::string&) {
   if (f.config.learn.loss == learn::LossKind::huber) return {};
   return Reason{"learn.loss is mse", "set learn.loss: huber"};
 }
-Verdict negatives_only(const Facts& f, const std::string&) {
-  if (f.config.learn.neg.ratio > 0) return {};
-  return Reason{"learn.neg.ratio is 0: no negatives are drawn", "set learn.neg.ratio above 0"};
+// Settings that rewards have of their own: those of another reward, and what the chosen one says.
+Verdict chosen_reward_only(const Facts& f, const std::string& key) {
+  const auto& learn = f.config.learn;
+  const auto owners = learn::rewards_with(below_learn(key));
+  if (owners.empty()) return {};
+  const std::string chosen = learn.reward->facts().kind;
+  if (std::find(owners.begin(), owners.end(), chosen) == owners.end()) {
+    return Reason{"learn.reward.kind is " + chosen + ", which has no such setting",
+                  "set learn.reward.kind: " + owners.front()};
+  }
+  const auto idle = learn.reward->idle(below_learn(key), learn.gamma);
+  return idle ? Verdict(Reason{idle->why, idle->needs}) : Verdict();
 }
 Verdict cql_only(const Facts& f, const std::string&) {
   if (f.config.learn.cql.alpha > 0) return {};
@@ -178,9 +195,18 @@ Verdict nothing_yet(const Facts&, const std::string&) {
   return Reason{"nothing writes replies in this version", "leave it out"};
 }
 
+// With the sections that rewards have beside learn.reward.
+std::vector<Rule> with_rewards(std::vector<Rule> table) {
+  for (const auto& section : learn::reward_sections()) {
+    table.push_back({"learn." + section + ".", bellman_only});
+    table.push_back({"learn." + section + ".", chosen_reward_only});
+  }
+  return table;
+}
+
 // A key may have several rules; the first that finds it idle gives the reason.
 const std::vector<Rule>& rules() {
-  static const std::vector<Rule> table = {
+  static const std::vector<Rule> table = with_rewards({
       {"simulate.folder", simulates_only},
       {"data.train", official_only},
       {"data.valid", official_only},
@@ -217,14 +243,8 @@ const std::vector<Rule>& rules() {
       {"learn.huber_delta", huber_only},
       {"learn.target.", bellman_only},
       {"learn.target.", next_states_only},
-      {"learn.neg.", bellman_only},
-      {"learn.neg.reward", negatives_only},
-      {"learn.neg.next", negatives_only},
-      {"learn.neg.next", next_states_only},
-      {"learn.neg.resample", negatives_only},
-      {"learn.neg.exclude_expert", negatives_only},
-      {"learn.neg.prior_power", negatives_only},
       {"learn.reward.", bellman_only},
+      {"learn.reward.", chosen_reward_only},
       {"learn.cql.", bellman_only},
       {"learn.cql.temp", cql_only},
       {"learn.collectives.timeout_seconds", nccl_only},
@@ -241,7 +261,7 @@ const std::vector<Rule>& rules() {
       {"best.mode", during_training_only},
       {"gen.", nothing_yet},
       {"roles.", roles},
-  };
+  });
   return table;
 }
 

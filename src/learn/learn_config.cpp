@@ -1,10 +1,12 @@
 #include "learn/learn_config.h"
 
+#include <utility>
+
 #include "core/error.h"
 
 namespace straq::learn {
 
-void TargetConfig::not_built(const std::string& where, const char* what, const char* hint) {
+void fail_not_built(const std::string& where, const char* what, const char* hint) {
   fail_input(where + ": " + what + " are documented but this version does not build them yet",
              hint);
 }
@@ -30,7 +32,7 @@ void LearnConfig::fields(config::Fields& f) {
   f.choice("loss", loss, {{"mse", LossKind::mse}, {"huber", LossKind::huber}});
   f("huber_delta", huber_delta, config::above(0));
   f("target", target);
-  f("neg", neg);
+  reward.sections(f);
   f("reward", reward);
   f("replay", replay);
   f("cql", cql);
@@ -39,12 +41,23 @@ void LearnConfig::fields(config::Fields& f) {
   f("collectives", collectives);
   f("max_bad_steps", max_bad_steps, config::at_least(1));
   if (!f.reading()) return;
-  if (kl_to_base != 0) TargetConfig::not_built(f.where("kl_to_base"), "KL terms", "set it to 0");
+  if (kl_to_base != 0) fail_not_built(f.where("kl_to_base"), "KL terms", "set it to 0");
   // The auto-regressive ablation is the same learner with cross-entropy in place of the TD loss.
   if (planner == PlannerKind::ce && objective.bellman > 0) {
     objective.ce = objective.ce > 0 ? objective.ce : 1;
     objective.bellman = 0;
   }
+}
+
+TransitionSource transitions_of(const std::vector<prompt::Comb>& combs, const LearnConfig& config,
+                                int strategies, std::uint64_t seed) {
+  TransitionSource all = config.reward->transitions(combs, strategies, seed);
+  if (config.terminal != Terminal::drop) return all;
+  return [&combs, all = std::move(all)](std::int32_t comb, std::int32_t d, std::int64_t epoch,
+                                        std::vector<Transition>& out) {
+    const auto& decisions = combs[static_cast<std::size_t>(comb)].decisions;
+    if (!decisions[static_cast<std::size_t>(d)].terminal) all(comb, d, epoch, out);
+  };
 }
 
 }  // namespace straq::learn

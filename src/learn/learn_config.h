@@ -8,6 +8,8 @@
 
 #include "comm/collectives.h"
 #include "config/fields.h"
+#include "learn/not_built.h"
+#include "learn/rewards/reward_config.h"
 
 namespace straq::learn {
 
@@ -53,10 +55,6 @@ enum class Backup { max, double_q, sarsa, expected };
 enum class Terminal { mask, bootstrap_on_final_seeker, drop };
 enum class Positions { last, all_turns_packed };
 enum class LossKind { mse, huber };
-enum class NextState { same, terminal };
-enum class Resample { epoch, fixed };
-enum class RewardKind { imitation, distill };
-enum class RewardMap { raw, fifth, centred, zscore };
 enum class Batching { exact, whole, uniform };
 enum class PlannerKind { q, ce, vhead };
 
@@ -66,47 +64,8 @@ struct TargetConfig {
   void fields(config::Fields& f) {
     f("every", every, config::between(0, 1e9));
     f("polyak", polyak, config::between(0, 1));
-    if (f.reading() && polyak != 0) not_built(f.where("polyak"), "soft updates", "set it to 0");
-  }
-  [[noreturn]] static void not_built(const std::string& where, const char* what, const char* hint);
-};
-
-struct NegativeConfig {
-  double ratio = 1;  // sampled other actions per expert action
-  double reward = -1;
-  NextState next = NextState::same;
-  Resample resample = Resample::epoch;
-  bool exclude_expert = true;
-  // Actions are drawn with probability proportional to (how often experts take them)^prior_power: 0
-  // draws uniformly; with 1 a common action is as often a negative as a positive, and Q prefers
-  // what is more likely here than elsewhere instead of what is common.
-  double prior_power = 0;
-  void fields(config::Fields& f) {
-    f("ratio", ratio, config::between(0, 1000));
-    f("reward", reward);
-    f.choice("next", next, {{"same", NextState::same}, {"terminal", NextState::terminal}});
-    f.choice("resample", resample, {{"epoch", Resample::epoch}, {"fixed", Resample::fixed}});
-    f("exclude_expert", exclude_expert);
-    f("prior_power", prior_power, config::between(0, 1));
-    if (f.reading() && ratio != static_cast<double>(static_cast<int>(ratio))) {
-      TargetConfig::not_built(f.where("ratio"), "fractional ratios", "use a whole number");
-    }
-  }
-};
-
-struct RewardConfig {
-  RewardKind kind = RewardKind::imitation;
-  double expert = 1;  // reward of the corpus's own action under imitation
-  RewardMap map = RewardMap::raw;
-  void fields(config::Fields& f) {
-    f.choice("kind", kind,
-             {{"imitation", RewardKind::imitation}, {"distill", RewardKind::distill, false}});
-    f("expert", expert);
-    f.choice("map", map,
-             {{"raw", RewardMap::raw},
-              {"r/5", RewardMap::fifth, false},
-              {"(r-3)/2", RewardMap::centred, false},
-              {"zscore", RewardMap::zscore, false}});
+    if (f.reading() && polyak != 0)
+      fail_not_built(f.where("polyak"), "soft updates", "set it to 0");
   }
 };
 
@@ -143,8 +102,7 @@ struct LearnConfig : StageConfig {
   LossKind loss = LossKind::mse;
   double huber_delta = 1;
   TargetConfig target;
-  NegativeConfig neg;
-  RewardConfig reward;
+  RewardConfig reward;  // with the sections beside it that rewards have of their own
   ReplayConfig replay;
   CqlConfig cql;
   double kl_to_base = 0;
@@ -158,5 +116,10 @@ struct LearnConfig : StageConfig {
   }
   void fields(config::Fields& f);
 };
+
+// The transitions of the config's reward; with terminal: drop a dialogue's last decision has none.
+// Keeps a reference to `combs`. Throws as Reward::transitions does.
+TransitionSource transitions_of(const std::vector<prompt::Comb>& combs, const LearnConfig& config,
+                                int strategies, std::uint64_t seed);
 
 }  // namespace straq::learn

@@ -13,7 +13,6 @@
 
 #include "learn/learn_config.h"
 #include "learn/sampler.h"
-#include "learn/td.h"
 #include "model/comb_batch.h"
 #include "prompt/comb.h"
 

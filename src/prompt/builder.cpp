@@ -105,6 +105,8 @@ Comb PromptBuilder::build_comb(const dialogue::Episode& episode) const {
   const std::size_t window = static_cast<std::size_t>(text_.config().window);
   Comb comb;
   comb.id = episode.id;
+  comb.initial_intensity = episode.initial_intensity;
+  comb.final_intensity = episode.final_intensity;
   Trunk trunk;
   trunk.tokens = header_;
   append(trunk.tokens, tokenizer_.encode(text_.situation(episode)));
@@ -145,7 +147,7 @@ Comb PromptBuilder::build_comb(const dialogue::Episode& episode) const {
       probe.trunk = static_cast<std::int32_t>(own.size());
     }
     comb.probes.push_back(std::move(probe));
-    comb.decisions.push_back({d.turn, d.gold, d.previous, d.terminal});
+    comb.decisions.push_back({d.turn, d.gold, d.previous, d.terminal, d.rating, d.judge});
   }
   if (trunk.tokens.size() > window) trunk.tokens.resize(window);
   trunk.header = std::min(trunk.header, static_cast<std::int32_t>(trunk.tokens.size()));

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,11 +34,18 @@ struct Probe {
   std::vector<TokenId> tokens;  // never empty
 };
 
+// In place of a rating or an intensity: whoever made the comb did not look for it (a shard of an
+// older version).
+inline constexpr std::int32_t kNotCarried = -1;
+
 struct CombDecision {
   std::int32_t turn = 0;       // turn index in the episode: the decision's name is "<id>:<turn>"
   std::int32_t gold = 0;       // strategy index of the human supporter
   std::int32_t previous = -1;  // strategy of the supporter turn before; -1 at the start
   bool terminal = false;       // no next state
+  // What came of it; rewards may be made of it. The seeker's rating, 1 to 5; 0: none was given.
+  std::int32_t rating = kNotCarried;
+  std::optional<double> judge;  // a judge's score
 };
 
 // One dialogue. decisions[i] is asked by probes[i]; the next state of decisions[i] is the one that
@@ -48,6 +56,8 @@ struct Comb {
   std::vector<Trunk> trunks;
   std::vector<Probe> probes;
   std::vector<CombDecision> decisions;
+  // How strong the seeker said the emotion was, 1 to 5, before and after; 0: not said.
+  std::int32_t initial_intensity = kNotCarried, final_intensity = kNotCarried;
 
   std::int64_t token_count() const;  // all trunk and probe tokens
   // How many of the probe's first tokens its trunk goes on with where the probe is attached. Such a

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
+#include <limits>
 #include <type_traits>
 
 #include "core/hash.h"
@@ -25,6 +27,50 @@ void check_values(const char* name, const std::vector<std::int32_t>& values, std
       throw Unreadable{std::string("dataset ") + name + " holds " + std::to_string(v) +
                        ", outside " + std::to_string(low) + " to " + std::to_string(end - 1)};
     }
+  }
+}
+
+constexpr std::int64_t kScoresEnd = 6;  // 1 to 5, and 0 for none
+
+// An outcome that no comb carries makes no array: such a shard is the one that it always was.
+void add_outcomes(const std::vector<prompt::Comb>& combs, Columns& c) {
+  std::vector<std::int32_t> initial, final, rating;
+  std::vector<double> judge;
+  bool judged = false;
+  for (const auto& comb : combs) {
+    initial.push_back(comb.initial_intensity);
+    final.push_back(comb.final_intensity);
+    for (const auto& d : comb.decisions) {
+      rating.push_back(d.rating);
+      judge.push_back(d.judge.value_or(std::numeric_limits<double>::quiet_NaN()));
+      judged = judged || d.judge;
+    }
+  }
+  const auto keep = [](std::vector<std::int32_t>& values, auto& column) {
+    const bool carried =
+        std::find(values.begin(), values.end(), prompt::kNotCarried) == values.end();
+    if (carried && !values.empty()) column = std::move(values);
+  };
+  keep(initial, c.initial_intensity);
+  keep(final, c.final_intensity);
+  keep(rating, c.decision_rating);
+  if (judged) c.decision_judge = std::move(judge);
+}
+
+void check_outcomes(const Columns& c, std::size_t dialogues, std::size_t decisions) {
+  Columns::each_optional(c, [&](const char* name, const auto& column) {
+    const bool of_dialogue = std::string_view(name).rfind("dialogue/", 0) == 0;
+    if (column && column->size() != (of_dialogue ? dialogues : decisions)) {
+      throw Unreadable{std::string("dataset ") + name + " does not fit its rows"};
+    }
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(*column)>,
+                                 std::vector<std::int32_t>>) {
+      if (column) check_values(name, *column, 0, kScoresEnd);
+    }
+  });
+  if (c.decision_judge && std::any_of(c.decision_judge->begin(), c.decision_judge->end(),
+                                      [](double v) { return std::isinf(v); })) {
+    throw Unreadable{"dataset decision/judge holds a number that is not finite"};
   }
 }
 
@@ -63,6 +109,7 @@ Columns to_columns(const std::vector<prompt::Comb>& combs) {
     c.dialogue_trunk_offset.push_back(static_cast<std::int64_t>(c.trunk_header.size()));
     c.dialogue_decision_offset.push_back(static_cast<std::int64_t>(c.decision_gold.size()));
   }
+  add_outcomes(combs, c);
   return c;
 }
 
@@ -83,6 +130,7 @@ void check_columns(const Columns& c, const ShardHeader& header) {
       c.decision_terminal.size() != decisions) {
     throw Unreadable{"the datasets under decision/ differ in length"};
   }
+  check_outcomes(c, dialogues, decisions);
   const auto options = static_cast<std::int64_t>(header.option_ids.size());
   check_values("trunk/token", c.trunk_token, 0, header.vocab_size);
   check_values("probe/token", c.probe_token, 0, header.vocab_size);
@@ -132,6 +180,8 @@ std::vector<prompt::Comb> to_combs(const Columns& c) {
   for (std::size_t d = 0; d < combs.size(); ++d) {
     auto& comb = combs[d];
     comb.id = c.dialogue_id[d];
+    if (c.initial_intensity) comb.initial_intensity = (*c.initial_intensity)[d];
+    if (c.final_intensity) comb.final_intensity = (*c.final_intensity)[d];
     for (auto i = c.dialogue_trunk_offset[d]; i < c.dialogue_trunk_offset[d + 1]; ++i) {
       const auto t = static_cast<std::size_t>(i);
       comb.trunks.push_back(
@@ -141,8 +191,16 @@ std::vector<prompt::Comb> to_combs(const Columns& c) {
       const auto p = static_cast<std::size_t>(i);
       comb.probes.push_back({c.decision_trunk[p], c.decision_attach[p],
                              slice(c.probe_token, c.probe_offset[p], c.probe_offset[p + 1])});
-      comb.decisions.push_back({c.decision_turn[p], c.decision_gold[p], c.decision_previous[p],
-                                c.decision_terminal[p] != 0});
+      prompt::CombDecision decision;
+      decision.turn = c.decision_turn[p];
+      decision.gold = c.decision_gold[p];
+      decision.previous = c.decision_previous[p];
+      decision.terminal = c.decision_terminal[p] != 0;
+      if (c.decision_rating) decision.rating = (*c.decision_rating)[p];
+      if (c.decision_judge && !std::isnan((*c.decision_judge)[p])) {
+        decision.judge = (*c.decision_judge)[p];
+      }
+      comb.decisions.push_back(decision);
     }
   }
   return combs;
@@ -169,10 +227,14 @@ std::string content_hash(const ShardHeader& h, const Columns& columns) {
   field("first_dialogue", std::to_string(h.item.first));
   field("dialogues", std::to_string(h.item.count));
   for (const auto& id : columns.dialogue_id) field("id", id);
-  Columns::each(columns, [&](const char* name, const auto& values) {
+  const auto array = [&](const char* name, const auto& values) {
     using T = typename std::remove_cvref_t<decltype(values)>::value_type;
     field(name, std::to_string(values.size()));
     sha.update(values.data(), values.size() * sizeof(T));
+  };
+  Columns::each(columns, array);
+  Columns::each_optional(columns, [&](const char* name, const auto& column) {
+    if (column) array(name, *column);
   });
   return sha.hex();
 }

@@ -1,6 +1,7 @@
 // Combs as the columns of a shard: flat arrays with offsets. Inside the module.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ struct Columns {
       decision_previous;
   std::vector<std::uint8_t> decision_terminal;
   std::vector<std::int32_t> probe_token;
+  // Outcomes, which a shard may lack. A judge's score that is not there is NaN.
+  std::optional<std::vector<std::int32_t>> initial_intensity, final_intensity, decision_rating;
+  std::optional<std::vector<double>> decision_judge;
 
   // Calls f(name, array) for every array in the order of docs/formats.md.
   template <class Self, class F>
@@ -36,6 +40,14 @@ struct Columns {
     f("decision/terminal", c.decision_terminal);
     f("probe/offset", c.probe_offset);
     f("probe/token", c.probe_token);
+  }
+  // The same for the arrays that may be absent; `array` is a std::optional.
+  template <class Self, class F>
+  static void each_optional(Self& c, F&& f) {
+    f("dialogue/initial_intensity", c.initial_intensity);
+    f("dialogue/final_intensity", c.final_intensity);
+    f("decision/rating", c.decision_rating);
+    f("decision/judge", c.decision_judge);
   }
 };
 

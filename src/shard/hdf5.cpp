@@ -93,10 +93,11 @@ std::string image_name() {
   return "image-" + std::to_string(++count);
 }
 
-// Whether each value of an integer type of a file is one of `wanted` too. HDF5 would make 1 of 1.5
+// Whether each value of a file's type is one of `wanted` too. HDF5 would make 1 of 1.5
 // and the largest int32 of a larger number, without a word.
 bool fits(const Handle& type, hid_t wanted) {
-  if (!type.valid() || H5Tget_class(type.get()) != H5T_INTEGER) return false;
+  if (!type.valid() || H5Tget_class(type.get()) != H5Tget_class(wanted)) return false;
+  if (H5Tget_class(wanted) == H5T_FLOAT) return H5Tget_size(type.get()) <= H5Tget_size(wanted);
   const auto bytes = H5Tget_size(type.get()), most = H5Tget_size(wanted);
   if (H5Tget_sign(type.get()) == H5Tget_sign(wanted)) return bytes <= most;
   return H5Tget_sign(wanted) == H5T_SGN_2 && bytes < most;
@@ -321,6 +322,10 @@ std::vector<std::int64_t> H5Reader::integers(const std::string& name) const {
   return out;
 }
 
+bool H5Reader::has(const std::string& name) const {
+  return H5Lexists(file_.get(), name.c_str(), H5P_DEFAULT) > 0;
+}
+
 Handle H5Reader::open(const std::string& name) const {
   Handle set(H5Dopen2(file_.get(), name.c_str(), H5P_DEFAULT), H5Dclose);
   if (!set.valid()) {
@@ -341,7 +346,9 @@ Handle H5Reader::open(const std::string& name) const {
 void H5Reader::require_type(const Handle& set, const std::string& name, hid_t wanted) const {
   Handle type(H5Dget_type(set.get()), H5Tclose);
   if (!fits(type, wanted)) {
-    throw Unreadable{"dataset " + name + " holds no integers of " +
+    const bool real = H5Tget_class(wanted) == H5T_FLOAT;
+    throw Unreadable{"dataset " + name + " holds no " +
+                     (real ? "floating-point numbers" : "integers") + " of " +
                      std::to_string(8 * H5Tget_size(wanted)) + " bits"};
   }
 }

@@ -48,7 +48,9 @@ class Handle {
 
 template <class T>
 hid_t native_type() {
-  if constexpr (std::is_same_v<T, std::uint8_t>)
+  if constexpr (std::is_same_v<T, double>)
+    return H5T_NATIVE_DOUBLE;
+  else if constexpr (std::is_same_v<T, std::uint8_t>)
     return H5T_NATIVE_UINT8;
   else if constexpr (std::is_same_v<T, std::int32_t>)
     return H5T_NATIVE_INT32;
@@ -60,7 +62,9 @@ hid_t native_type() {
 // The type in the file: little-endian on every machine.
 template <class T>
 hid_t stored_type() {
-  if constexpr (std::is_same_v<T, std::uint8_t>)
+  if constexpr (std::is_same_v<T, double>)
+    return H5T_IEEE_F64LE;
+  else if constexpr (std::is_same_v<T, std::uint8_t>)
     return H5T_STD_U8LE;
   else if constexpr (std::is_same_v<T, std::int32_t>)
     return H5T_STD_I32LE;
@@ -117,6 +121,8 @@ class H5Reader {
   std::string text(const std::string& name) const;
   std::int64_t number(const std::string& name) const;
   std::vector<std::int32_t> numbers(const std::string& name) const;
+  // Whether something of this name is there, sound or not. Its group must be there.
+  bool has(const std::string& name) const;
   template <class T>
   std::vector<T> array(const std::string& name) const {
     Handle set = open(name);

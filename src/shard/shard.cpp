@@ -140,6 +140,10 @@ Loaded load_unlocked(const std::string& path, const Expected& expected) {
     using T = typename std::remove_cvref_t<decltype(values)>::value_type;
     values = in.array<T>(name);
   });
+  Columns::each_optional(out.columns, [&](const char* name, auto& column) {
+    using T = typename std::remove_cvref_t<decltype(*column)>::value_type;
+    if (in.has(name)) column = in.array<T>(name);
+  });
   check_columns(out.columns, out.header);
   check_totals(in, out.columns);
   out.record = make_record(out.header, out.columns, bytes);
@@ -253,6 +257,9 @@ ShardRecord write_shard(const std::string& path, const ShardHeader& h,
   out.strings("dialogue/id", columns.dialogue_id);
   Columns::each(columns,
                 [&](const char* name, const auto& values) { out.array(name, std::span(values)); });
+  Columns::each_optional(columns, [&](const char* name, const auto& column) {
+    if (column) out.array(name, std::span(*column));
+  });
   const std::string image = out.image();
   ShardRecord record = make_record(h, columns, image);
   write_file_atomic(path, image);

@@ -141,9 +141,15 @@ void score_split(const std::string& split, const at::Tensor& q, const shard::Dat
                  metrics::Evaluation& evaluation) {
   auto rows = rows_of(data.split(split), data, config.data);
   choose(rows, q);
-  // Under the imitation reward every step of the corpus's own course earns the expert's reward.
-  metrics::fill_returns(rows, config.learn.gamma, [&](const metrics::Prediction&) {
-    return std::optional<double>(config.learn.reward.expert);
+  // Returns are those of the corpus's own course; rows are its decisions, in order.
+  std::vector<std::optional<double>> earned;
+  for (const auto& comb : data.split(split)) {
+    for (std::size_t d = 0; d < comb.decisions.size(); ++d) {
+      earned.push_back(config.learn.reward->of_own_action(comb, d));
+    }
+  }
+  metrics::fill_returns(rows, config.learn.gamma, [&](const metrics::Prediction& row) {
+    return earned[static_cast<std::size_t>(&row - rows.data())];
   });
   results::write_predictions(folder.predictions(split), rows);
   auto result = metrics::evaluate_predictions(rows, options);

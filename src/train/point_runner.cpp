@@ -282,6 +282,9 @@ class PointRun {
     if (!continued_anyway_.empty()) provenance.continued_anyway = continued_anyway_;
     provenance.started = started_;
     if (finished) provenance.finished = utc_now();
+    const learn::RewardFacts reward = config_.learn.reward->facts();
+    provenance.reward =
+        results::RewardFacts{reward.kind, reward.method, reward.title, reward.imitation};
     provenance.point = task_.name;
     provenance.seed = config_.seed;
     provenance.steps = total_steps_;

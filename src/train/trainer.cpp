@@ -19,7 +19,7 @@
 namespace straq::train {
 namespace {
 
-constexpr double kUnattainable = 100;  // times the sum of rewards that gamma allows
+constexpr double kUnattainable = 100;  // times the largest return that there is
 
 std::int64_t evaluate_every(const experiment::EvaluateConfig& config, std::int64_t batches) {
   if (config.every_steps > 0 || config.every_epochs <= 0) return config.every_steps;
@@ -75,8 +75,12 @@ Trainer::Trainer(const Context& context) : context_(context) {
         learn::epoch_batches(train, config.learn, objective, seed, 0).size());
   });
   for (const auto& s : stages_) total_steps_ += s.steps;
-  transitions_ = learn::imitation_transitions(
-      train, config.learn, static_cast<int>(context_.data.option_ids().size()), seed);
+  if (std::any_of(stages_.begin(), stages_.end(),
+                  [](const Stage& s) { return s.steps > 0 && s.config.objective.bellman > 0; })) {
+    learn::require_outcomes(config.learn.reward.chosen(), train, "train");
+  }
+  transitions_ = learn::transitions_of(train, config.learn,
+                                       static_cast<int>(context_.data.option_ids().size()), seed);
   if (leader()) {
     const results::RunFolder folder = context_.folder;
     // A checkpoint relies on the numbers up to its step, which a rerun does not make again.
@@ -276,11 +280,8 @@ void Trainer::take_step(const experiment::Stage& stage, learn::PlanStream& plans
 // take long until its numbers overflow.
 bool Trainer::out_of_bounds(const experiment::Stage& stage, const learn::StepMetrics& m) const {
   const auto& config = context_.config.learn;
-  if (stage.config.objective.bellman <= 0 || config.gamma >= 1) return false;
-  const double reward =
-      std::max({1.0, std::abs(config.reward.expert), std::abs(config.neg.reward)});
-  const double bound = kUnattainable * reward / (1 - config.gamma);
-  return m.td_abs > bound;
+  if (stage.config.objective.bellman <= 0) return false;
+  return m.td_abs > kUnattainable * config.reward->largest_return(config.gamma);
 }
 
 void Trainer::evaluate(const experiment::Stage& stage) {

@@ -14,7 +14,8 @@ TEST(EpisodeJson, ComesBackAsItWas) {
   e.turns.push_back({Speaker::seeker, "hi", -1, {}});
   e.turns.push_back({Speaker::supporter, "tell me", 0, {0, 3}});
   e.decisions.push_back({1, 0, -1, false});
-  e.decisions.push_back({3, 5, 0, true});
+  e.decisions.push_back({3, 5, 0, true, 4, 2.25});
+  e.initial_intensity = 5, e.final_intensity = 2;
   // As text, which is how it travels.
   const Episode back = episode_from_json(nlohmann::json::parse(to_json(e).dump()));
   EXPECT_EQ(back.id, e.id);
@@ -32,6 +33,12 @@ TEST(EpisodeJson, ComesBackAsItWas) {
   EXPECT_EQ(back.decisions[1].previous, 0);
   EXPECT_TRUE(back.decisions[1].terminal);
   EXPECT_EQ(back.decisions[0].previous, -1);
+  EXPECT_EQ(back.decisions[0].rating, 0);
+  EXPECT_FALSE(back.decisions[0].judge);
+  EXPECT_EQ(back.decisions[1].rating, 4);
+  EXPECT_EQ(back.decisions[1].judge, 2.25);
+  EXPECT_EQ(back.initial_intensity, 5);
+  EXPECT_EQ(back.final_intensity, 2);
 }
 
 }  // namespace

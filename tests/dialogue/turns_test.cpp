@@ -55,6 +55,24 @@ TEST(Turns, DialoguesWithoutStrategiesGiveDecisionsOnlyWhenAsked) {
   EXPECT_EQ(asked.decisions[0].previous, -1);
 }
 
+TEST(Turns, FeedbackRatesTheSupportersTurnBefore) {
+  Dialogue d = parse(kLine).dialogues[0];
+  d.utterances[1].feedback = 1;  // of the opener, which is no decision
+  d.utterances[5].feedback = 2;
+  d.utterances.insert(d.utterances.begin() + 6, {Speaker::seeker, "Last week.", -1, 4});
+  const Episode e = build_episode(d, MergeLabel::first);
+  EXPECT_EQ(e.initial_intensity, 4);
+  EXPECT_EQ(e.final_intensity, 2);
+  ASSERT_EQ(e.decisions.size(), 2u);
+  EXPECT_EQ(e.decisions[0].rating, 4) << "the last word before the next supporter turn";
+  EXPECT_EQ(e.decisions[1].rating, 0);
+  EXPECT_FALSE(e.decisions[0].judge);
+  const Episode none = build_episode(d, MergeLabel::none);
+  ASSERT_EQ(none.decisions.size(), 3u);
+  EXPECT_EQ(none.decisions[0].rating, 0);
+  EXPECT_EQ(none.decisions[1].rating, 4);
+}
+
 // The counts that the project's tables rest on.
 TEST(RealData, DecisionCountsOfEveryRule) {
   using Counts = std::vector<std::int64_t>;

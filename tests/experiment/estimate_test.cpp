@@ -110,7 +110,7 @@ TEST_P(MeasuredMemory, IsWithinFifteenPercentOfTheEstimate) {
     learn::Learner learner(std::move(online), combs, {1, 2, 3, 4, 5, 6, 7, 8},
                            planner::Readout::mean_logit, config, *group);
     learner.begin_stage(config, 2);
-    learner.step(batch, 0, learn::imitation_transitions(combs, config, 8, 1));
+    learner.step(batch, 0, learn::transitions_of(combs, config, 8, 1));
   }
   c10::SetCPUAllocator(real, 100);
 

@@ -284,7 +284,7 @@ TEST(Checkpoint, ALearnerGoesOnToTheBit) {
   config.lr_min = 0.1;
   config.warmup = 0.2;
   config.clip = 1;
-  const auto source = imitation_transitions(combs, config, 8, 1);
+  const auto source = transitions_of(combs, config, 8, 1);
   const auto batches = epoch_batches(combs, Batching::exact, 8, 12000, 1, 0);
   ASSERT_GT(batches.size(), 8u);
   const auto make = [&] {

@@ -136,7 +136,7 @@ TEST_P(Exactness, CombEqualsOnePromptPerDecision) {
   }
 
   // Loss and gradients of one step over everything.
-  const auto source = imitation_transitions(combs, learn, 8, 1);
+  const auto source = transitions_of(combs, learn, 8, 1);
   const TransitionSource of_singles = [&](std::int32_t comb, std::int32_t, std::int64_t epoch,
                                           std::vector<Transition>& out) {
     source(origin[static_cast<std::size_t>(comb)].first,

@@ -8,6 +8,7 @@
 
 #include "comm/collectives.h"
 #include "learn/learner.h"
+#include "learn/rewards/imitation.h"
 #include "planner/ask.h"
 #include "tests/planner/combs.h"
 
@@ -22,6 +23,11 @@ using planner::testing::random_combs;
 using planner::testing::random_model;
 using planner::testing::random_tokens;
 using planner::testing::small_shape;
+
+// The settings of the default reward.
+inline ImitationReward& imitation(LearnConfig& config) {
+  return config.reward.settings<ImitationReward>();
+}
 
 inline LearnConfig plain_config() {
   LearnConfig config;

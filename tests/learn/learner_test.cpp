@@ -11,6 +11,7 @@
 namespace straq::learn {
 namespace {
 
+using testing::imitation;
 using testing::plain_config;
 using testing::random_combs;
 using testing::random_model;
@@ -35,7 +36,7 @@ struct Fixture {
   StepMetrics step(int n = 0) {
     const auto batches = epoch_batches(combs, Batching::exact, 16, 1000, 1, 0);
     return learner->step(batches[static_cast<std::size_t>(n) % batches.size()], 0,
-                         imitation_transitions(combs, config, 8, 1));
+                         transitions_of(combs, config, 8, 1));
   }
 };
 
@@ -97,7 +98,7 @@ TEST(Learner, NextStatesAskedOfTheOnlineNetworkHaveTheValuesOfTheTarget) {
 
 TEST(Learner, LossFallsOnAFixedBatch) {
   Fixture f;
-  f.config.neg.resample = Resample::fixed;
+  imitation(f.config).neg.resample = Resample::fixed;
   f.make();
   const double first = f.step(0).td_loss;
   double last = first;
@@ -142,7 +143,7 @@ TEST(Learner, Bf16FollowsTheCurveOfFp32AndChoosesTheSameStrategies) {
   Fixture wide, narrow;
   narrow.dtype = at::kBFloat16;
   for (Fixture* f : {&wide, &narrow}) {
-    f->config.neg.resample = Resample::fixed;
+    imitation(f->config).neg.resample = Resample::fixed;
     f->config.lr = 3e-3;
     f->combs = random_combs(40, 3);
     f->make();
@@ -229,7 +230,7 @@ TEST(Learner, TextOfADialogueCountsOncePerEpochWhereverBatchesCut) {
   f.config.lr = 1e-30;
   f.make();
   for (const auto& batch : epoch_batches(f.combs, Batching::exact, 7, 1000, 1, 0)) {
-    const auto m = f.learner->step(batch, 0, imitation_transitions(f.combs, f.config, 8, 1));
+    const auto m = f.learner->step(batch, 0, transitions_of(f.combs, f.config, 8, 1));
     std::int64_t here = 0;
     for (const auto& item : batch) {
       const auto& trunk = f.combs[static_cast<std::size_t>(item.comb)].trunks.front();
@@ -244,7 +245,7 @@ TEST(Learner, TextOfADialogueCountsOncePerEpochWhereverBatchesCut) {
   all.make();
   const auto m =
       all.learner->step(epoch_batches(f.combs, Batching::exact, 100000, 1000, 1, 0).front(), 0,
-                        imitation_transitions(all.combs, all.config, 8, 1));
+                        transitions_of(all.combs, all.config, 8, 1));
   EXPECT_NEAR(m.lm_loss, sum / static_cast<double>(expected), 1e-4 * m.lm_loss);
 }
 
@@ -271,7 +272,7 @@ TEST(Learner, NoTermDependsOnHowABatchIsCutIntoPasses) {
         batch.push_back({c, n - 1, n});  // the terminal one
       }
     }
-    const auto m = f.learner->step(batch, 0, imitation_transitions(f.combs, f.config, 8, 1));
+    const auto m = f.learner->step(batch, 0, transitions_of(f.combs, f.config, 8, 1));
     return std::pair(m, f.learner->online().parameters().flat_grad().clone());
   };
   for (const ObjectiveConfig& objective :
@@ -311,7 +312,7 @@ TEST(Learner, ConservatismIsOverAllDecisionsAlsoDroppedOnes) {
     const auto n = static_cast<std::int32_t>(f.combs[static_cast<std::size_t>(c)].decisions.size());
     batch.push_back({c, n - 1, n});
   }
-  const auto m = f.learner->step(batch, 0, imitation_transitions(f.combs, f.config, 8, 1));
+  const auto m = f.learner->step(batch, 0, transitions_of(f.combs, f.config, 8, 1));
   EXPECT_EQ(m.transitions, 0);
   const auto fresh = random_model();
   double expected = 0;
@@ -336,7 +337,7 @@ TEST(Learner, TextOfADialogueWithoutDecisionsCountsAsAnyOther) {
   f.combs = testing::partly_labelled(6, 3);
   f.config.objective = {0, 0, 1};
   f.make();
-  const auto source = imitation_transitions(f.combs, f.config, 8, 1);
+  const auto source = transitions_of(f.combs, f.config, 8, 1);
   const auto by_hand = [&](const std::vector<std::int32_t>& which) {
     const auto fresh = random_model();
     c10::NoGradGuard no_grad;
@@ -383,7 +384,7 @@ TEST(Learner, CrossEntropyIsThatOfTheOptionTokenInTheVocabulary) {
   f.config.objective = {0, 1, 0};
   f.make();
   const Batch batch = {{1, 0, 2}};
-  const auto m = f.learner->step(batch, 0, imitation_transitions(f.combs, f.config, 8, 1));
+  const auto m = f.learner->step(batch, 0, transitions_of(f.combs, f.config, 8, 1));
   // By hand, from the logits of each state's own prompt.
   const auto fresh = random_model();
   double expected = 0;

@@ -13,7 +13,7 @@ namespace {
 struct Setting {
   std::vector<prompt::Comb> combs = testing::random_combs(20, 3);
   LearnConfig config = testing::plain_config();
-  TransitionSource transitions = imitation_transitions(combs, config, 8, 1);
+  TransitionSource transitions = transitions_of(combs, config, 8, 1);
   BatchStream stream() const { return {combs, config, config.objective, 7}; }
 };
 

@@ -41,7 +41,7 @@ Trained train(comm::Collectives& group, const std::vector<prompt::Comb>& combs, 
                   planner::Readout::mean_logit, config, group);
   learner.share_start();
   learner.begin_stage(config, steps);
-  const auto source = imitation_transitions(combs, config, 8, 1);
+  const auto source = transitions_of(combs, config, 8, 1);
   Trained run;
   std::vector<StepPlan> plans;
   for (std::int64_t epoch = 0; plans.size() < static_cast<std::size_t>(steps); ++epoch) {
@@ -188,7 +188,7 @@ TEST(Learners, ARestoredGroupGoesOnToTheBit) {
     config.objective = {1, 0, 0.5};
     config.batch = 8;
     config.zero1 = zero1;
-    const auto source = imitation_transitions(combs, config, 8, 1);
+    const auto source = transitions_of(combs, config, 8, 1);
     const auto make = [&](std::uint64_t seed) {
       auto model = testing::random_model();
       model->initialise(seed, 0.2);

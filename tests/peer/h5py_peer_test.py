@@ -6,6 +6,7 @@ the shard by the documentation alone, compares every value, and recomputes the c
 
 import hashlib
 import json
+import math
 import os
 import subprocess
 import sys
@@ -29,12 +30,19 @@ ARRAYS = [
     ("probe/offset", "<i8"),
     ("probe/token", "<i4"),
 ]
+# Those that a shard may lack.
+OPTIONAL = [
+    ("dialogue/initial_intensity", "<i4"),
+    ("dialogue/final_intensity", "<i4"),
+    ("decision/rating", "<i4"),
+    ("decision/judge", "<f8"),
+]
 TEXTS = ["format", "key", "source", "tokenizer", "template", "split", "content_sha256"]
 
 
 def read_dialogues(shard):
     ids = [x.decode() for x in shard["dialogue/id"][:]]
-    a = {name: shard[name][:].tolist() for name, _ in ARRAYS}
+    a = {name: shard[name][:].tolist() for name, _ in ARRAYS + OPTIONAL}
     for d, name in enumerate(ids):
         trunks = [
             {"header": a["trunk/header"][t],
@@ -45,10 +53,13 @@ def read_dialogues(shard):
             {"trunk": a["decision/trunk"][i], "attach": a["decision/attach"][i],
              "probe": a["probe/token"][a["probe/offset"][i]:a["probe/offset"][i + 1]],
              "turn": a["decision/turn"][i], "gold": a["decision/gold"][i],
-             "previous": a["decision/previous"][i], "terminal": bool(a["decision/terminal"][i])}
+             "previous": a["decision/previous"][i], "terminal": bool(a["decision/terminal"][i]),
+             "rating": a["decision/rating"][i],
+             "judge": None if math.isnan(a["decision/judge"][i]) else a["decision/judge"][i]}
             for i in range(a["dialogue/decision_offset"][d], a["dialogue/decision_offset"][d + 1])
         ]
-        yield {"id": name, "trunks": trunks, "decisions": decisions}
+        intensity = [a["dialogue/initial_intensity"][d], a["dialogue/final_intensity"][d]]
+        yield {"id": name, "intensity": intensity, "trunks": trunks, "decisions": decisions}
 
 
 def content_hash(shard):
@@ -69,7 +80,7 @@ def content_hash(shard):
         field(name, int(attr[name]))
     for name in shard["dialogue/id"][:]:
         field("id", name.decode())
-    for name, kind in ARRAYS:
+    for name, kind in ARRAYS + [x for x in OPTIONAL if x[0] in shard]:
         values = shard[name][:].astype(kind)
         field(name, len(values))
         sha.update(values.tobytes())
@@ -94,7 +105,7 @@ def main():
                 assert isinstance(shard.attrs[name], bytes), name
             assert shard.attrs["format"] == b"straq-shard"
             assert int(shard.attrs["format_version"]) == 1
-            for name, kind in ARRAYS:
+            for name, kind in ARRAYS + OPTIONAL:
                 assert shard[name].dtype.str == kind, (name, shard[name].dtype.str)
                 assert shard[name].fletcher32, name
             found = list(read_dialogues(shard))

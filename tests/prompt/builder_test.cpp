@@ -213,6 +213,22 @@ TEST(Builder, KeepsTheQueryWhenUnmergedSupporterTurnsFollowIt) {
   EXPECT_GT(all - static_cast<std::size_t>(lowest), four);  // turns 0 to 3 went, 4 never
 }
 
+TEST(Builder, CarriesWhatCameOfIt) {
+  const ByteTokenizer tokenizer;
+  const PromptBuilder builder(config(Layout::comb), strategies(), tokenizer);
+  Episode e = episode();
+  e.initial_intensity = 5;
+  e.decisions[1].rating = 4;
+  e.decisions[2].judge = 2.5;
+  const Comb comb = builder.build_comb(e);
+  EXPECT_EQ(comb.initial_intensity, 5);
+  EXPECT_EQ(comb.final_intensity, 0);
+  EXPECT_EQ(comb.decisions[0].rating, 0);
+  EXPECT_EQ(comb.decisions[1].rating, 4);
+  EXPECT_FALSE(comb.decisions[1].judge);
+  EXPECT_EQ(comb.decisions[2].judge, 2.5);
+}
+
 TEST(Builder, AnEpisodeWithoutDecisionsIsATrunkForTheLanguageModel) {
   const ByteTokenizer tokenizer;
   const PromptBuilder builder(config(), strategies(), tokenizer);

@@ -460,6 +460,21 @@ TEST(Methods, UnreadableChoicesAndAGuardedBiasAreSaid) {
   EXPECT_SAYS(made.notes("table1"), "the published script has no number there: FSM.");
 }
 
+TEST(Methods, ARunsRewardNamesItsRow) {
+  TemporaryFolder root;
+  const std::string run = root.path("results/x/planner");
+  write_planner(run, predictions(3));
+  write_file_atomic(run + "/provenance.json",
+                    R"({"reward": {"kind": "rated", "method": "straq_rated",
+                                   "title": "straQ*-rated", "imitation": false}})");
+  write_replies(run, "straq_rated", predictions(3), {{"responder", "sft"}});
+  const Made made(root);
+  ASSERT_EQ(made.methods.rows.size(), 1u) << "the replies follow the planner";
+  EXPECT_EQ(made.methods.rows[0].method, "straq_rated");
+  EXPECT_FALSE(made.methods.rows[0].imitation);
+  EXPECT_EQ(made.cell("table1", "straQ*-rated", "n").text, "32");
+}
+
 TEST(Methods, DecisionsAndRepliesAreCountedApart) {
   TemporaryFolder root;
   const std::string run = root.path("results/x/planner");

@@ -24,6 +24,7 @@ using testing::expect_same;
 using testing::made_up_combs;
 using testing::made_up_header;
 using testing::TemporaryFolder;
+using testing::with_outcomes;
 
 std::size_t files_in(const std::string& folder) {
   return static_cast<std::size_t>(
@@ -89,6 +90,26 @@ TEST_F(ShardFile, ContentHashIsTheContentsNotTheStorages) {
   EXPECT_EQ(other.content_sha256, record.content_sha256);
   EXPECT_NE(other.file_sha256, record.file_sha256);
   expect_same(read_shard(folder.path("plain.h5"), {}).combs, combs);
+}
+
+TEST_F(ShardFile, OutcomesAreKeptWhereTheyAreAndNotMissedWhereNot) {
+  const auto outcomes = with_outcomes(combs);
+  const ShardRecord with = write_shard(folder.path("with.h5"), header, outcomes);
+  EXPECT_NE(with.content_sha256, record.content_sha256);
+  expect_same(read_shard(folder.path("with.h5"), {}).combs, outcomes);
+  // A file without them reads as a shard of the version before outcomes were kept.
+  const auto before = read_shard(path, {}).combs;
+  EXPECT_EQ(before[0].initial_intensity, prompt::kNotCarried);
+  EXPECT_EQ(before[0].decisions[0].rating, prompt::kNotCarried);
+  EXPECT_FALSE(before[0].decisions[0].judge);
+  // Each is there or not by itself.
+  auto ratings = outcomes;
+  for (auto& comb : ratings) {
+    comb.final_intensity = prompt::kNotCarried;
+    for (auto& d : comb.decisions) d.judge.reset();
+  }
+  write_shard(folder.path("ratings.h5"), header, ratings);
+  expect_same(read_shard(folder.path("ratings.h5"), {}).combs, ratings);
 }
 
 TEST_F(ShardFile, SameContentGivesTheSameBytes) {
@@ -269,6 +290,13 @@ TEST_F(ShardFile, DatasetsThatContradictEachOtherAreRefused) {
   expect_refusal("trunk/token holds 1000");
   overwrite("trunk/header", 0, 1 << 20);
   expect_refusal("trunk/header");
+  combs = with_outcomes(combs);
+  overwrite("decision/rating", 0, 6);
+  expect_refusal("decision/rating holds 6");
+  overwrite("dialogue/final_intensity", 0, -1);
+  expect_refusal("dialogue/final_intensity");
+  overwrite("dialogue/initial_intensity", 0, 3);
+  expect_refusal("SHA-256");
 }
 
 TEST(WriteShard, RefusesCombsThatDoNotFitTheHeader) {
@@ -332,12 +360,13 @@ TEST(WriteShard, OnADiskThatRefusesMoreLeavesTheOldShardAndNoHalfOne) {
 TEST(Peer, WritesAShardToBeReadByOthers) {
   const char* folder = std::getenv("STRAQ_PEER_FOLDER");
   if (folder == nullptr) GTEST_SKIP() << "STRAQ_PEER_FOLDER is not set";
-  const auto combs = made_up_combs(40);
+  const auto combs = with_outcomes(made_up_combs(40));
   const auto record =
       write_shard((fs::path(folder) / "train-00003.h5").string(), made_up_header(40), combs);
   nlohmann::ordered_json out = {{"record", to_json(record)}};
   for (const auto& c : combs) {
-    nlohmann::ordered_json row = {{"id", c.id}};
+    nlohmann::ordered_json row = {{"id", c.id},
+                                  {"intensity", {c.initial_intensity, c.final_intensity}}};
     row["trunks"] = nlohmann::ordered_json::array();
     row["decisions"] = nlohmann::ordered_json::array();
     for (const auto& t : c.trunks)
@@ -345,13 +374,16 @@ TEST(Peer, WritesAShardToBeReadByOthers) {
     for (std::size_t i = 0; i < c.probes.size(); ++i) {
       const auto& p = c.probes[i];
       const auto& d = c.decisions[i];
-      row["decisions"].push_back({{"trunk", p.trunk},
-                                  {"attach", p.attach},
-                                  {"probe", p.tokens},
-                                  {"turn", d.turn},
-                                  {"gold", d.gold},
-                                  {"previous", d.previous},
-                                  {"terminal", d.terminal}});
+      row["decisions"].push_back(
+          {{"trunk", p.trunk},
+           {"attach", p.attach},
+           {"probe", p.tokens},
+           {"turn", d.turn},
+           {"gold", d.gold},
+           {"previous", d.previous},
+           {"terminal", d.terminal},
+           {"rating", d.rating},
+           {"judge", d.judge ? nlohmann::ordered_json(*d.judge) : nlohmann::ordered_json()}});
     }
     out["dialogues"].push_back(std::move(row));
   }

@@ -43,6 +43,20 @@ inline std::vector<prompt::Comb> made_up_combs(int count, std::uint64_t seed = 7
   return combs;
 }
 
+// With all that may have come of them: ratings, judge's scores of some decisions, intensities.
+inline std::vector<prompt::Comb> with_outcomes(std::vector<prompt::Comb> combs) {
+  std::int32_t n = 0;
+  for (auto& comb : combs) {
+    comb.initial_intensity = n % 6;
+    comb.final_intensity = (n + 3) % 6;
+    for (auto& d : comb.decisions) {
+      d.rating = ++n % 6;
+      if (n % 3 != 0) d.judge = 1 + 0.1 * n;
+    }
+  }
+  return combs;
+}
+
 inline shard::ShardHeader made_up_header(int count) {
   return {"key0123456789abcdef",
           "source",
@@ -58,6 +72,8 @@ inline void expect_same(const std::vector<prompt::Comb>& a, const std::vector<pr
   ASSERT_EQ(a.size(), b.size());
   for (std::size_t d = 0; d < a.size(); ++d) {
     EXPECT_EQ(a[d].id, b[d].id);
+    EXPECT_EQ(a[d].initial_intensity, b[d].initial_intensity);
+    EXPECT_EQ(a[d].final_intensity, b[d].final_intensity);
     ASSERT_EQ(a[d].trunks.size(), b[d].trunks.size());
     for (std::size_t i = 0; i < a[d].trunks.size(); ++i) {
       EXPECT_EQ(a[d].trunks[i].tokens, b[d].trunks[i].tokens);
@@ -75,6 +91,8 @@ inline void expect_same(const std::vector<prompt::Comb>& a, const std::vector<pr
       EXPECT_EQ(x.gold, y.gold);
       EXPECT_EQ(x.previous, y.previous);
       EXPECT_EQ(x.terminal, y.terminal);
+      EXPECT_EQ(x.rating, y.rating);
+      EXPECT_EQ(x.judge, y.judge);
     }
   }
 }

@@ -60,7 +60,7 @@ def violations(root):
                 continue
             for match in LITERAL.finditer(code):
                 literal = match.group(1)
-                if re.search(r"\s|<\w+>", literal):
+                if re.search(r"\s|<\w+>|\.h$", literal):
                     continue
                 for word, constant in files.items():
                     if word in literal.split("/") and (name, word) not in OTHER_MEANINGS:

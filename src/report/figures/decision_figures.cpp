@@ -9,6 +9,7 @@
 #include "report/figures/figure_style.h"
 #include "report/figures/figures.h"
 #include "report/figures/gnuplot_script.h"
+#include "results/reward_facts.h"
 
 namespace straq::report {
 namespace {
@@ -88,7 +89,7 @@ std::optional<Figure> calibration(const results::Run& run, const std::string& sp
               std::string(without ? ", which groups of one dialogue have not" : "") +
               "; on the dashed line Q is the return. Spearman over decisions: " +
               (std::isfinite(rho) ? Cell::real(rho, 3).text : "none, one side is constant") + ".";
-  if (run.parameter("learn.reward.kind").value_or("") == "imitation") {
+  if (results::reward_facts(run).imitation) {
     f.caption +=
         " Under the imitation reward the return only says how many decisions the dialogue has "
         "left, "

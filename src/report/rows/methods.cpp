@@ -12,6 +12,7 @@
 #include "report/rows/strategy_intervals.h"
 #include "report/words.h"
 #include "results/results_files.h"
+#include "results/reward_facts.h"
 #include "results/run_folder.h"
 
 namespace straq::report {
@@ -380,6 +381,7 @@ void Gatherer::run(const results::Run& run) {
   const std::string seed = run.seed().value_or(run.point);
   const metrics::SplitEvaluation* e = run.split(kSplit);
   const std::string own = method_of(run);
+  const results::RewardFacts reward = results::reward_facts(run);
   const auto labels =
       run.evaluation ? run.evaluation->strategies : std::vector<metrics::StrategyLabel>();
   const std::string name_them = "give them different \"method\" or \"seed\" in <name>.json";
@@ -394,7 +396,8 @@ void Gatherer::run(const results::Run& run) {
   const auto add_planner = [&](std::size_t at, const std::string& s) {
     MethodRow& r = out_.rows[at];
     r.labels = labels;
-    r.imitation = run.parameter("learn.reward.kind").value_or("") == "imitation";
+    r.imitation = reward.imitation;
+    if (r.method == lower(reward.method)) r.own_title = reward.title;
     strategies(r, s, e->strategy, e->intervals);
     if (e->value) values(r, s, *e->value);
     pending_.push_back({at, &run, s, e->strategy.strategies()});
@@ -577,7 +580,8 @@ std::string short_setting(const std::string& setting) {
 }
 
 std::string MethodRow::title() const {
-  return method_title(method) + (setting.empty() ? "" : ", " + short_setting(setting));
+  return (own_title.empty() ? method_title(method) : own_title) +
+         (setting.empty() ? "" : ", " + short_setting(setting));
 }
 
 std::string MethodRow::full_title() const {
@@ -664,9 +668,8 @@ std::string method_of(const results::Run& run) {
       (number("learn.objective.ce") > 0 && number("learn.objective.bellman") == 0)) {
     return "auto_regressive";
   }
-  if (is("learn.reward.kind", "imitation")) return "straq_imit";
-  if (is("learn.reward.kind", "distill")) return "straq_distill";
-  return "planner";
+  const std::string method = results::reward_facts(run).method;
+  return method.empty() ? "planner" : method;
 }
 
 bool in_method_name(const std::string& key) {

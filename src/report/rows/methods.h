@@ -50,6 +50,7 @@ struct MethodRow : Comparable {
   std::vector<std::int64_t> support;  // gold decisions of each strategy
   std::size_t unparsed = 0;           // judge's answers that could not be read
   bool imitation = false;             // trained under the imitation reward
+  std::string own_title;              // of its reward, as its runs say; else method_title
 
   // Choices that named no strategy, of all, over seeds; what they count as.
   std::int64_t unreadable = 0, choices = 0;
@@ -105,8 +106,8 @@ Methods gather_methods(const results::Results& results,
                        const std::map<const results::ReplyFile*, ReplyScores>& scores,
                        const MethodOptions& options = {});
 
-// "straq_imit", "straq_distill", "value_head" or "auto_regressive", from a run's config; "planner"
-// when it says nothing of the kind.
+// "value_head" or "auto_regressive" from a run's config, else the method that its reward makes
+// ("straq_imit"); "planner" when it says nothing of the kind.
 std::string method_of(const results::Run& run);
 // True for the parameters that method_of reads: a row's name says them already.
 bool in_method_name(const std::string& key);

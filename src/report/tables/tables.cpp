@@ -8,6 +8,7 @@
 #include "metrics/baselines.h"
 #include "metrics/statistics.h"
 #include "report/words.h"
+#include "results/reward_facts.h"
 
 namespace straq::report {
 namespace {
@@ -296,7 +297,7 @@ Table strategies_table(const std::vector<const results::Run*>& runs) {
   return t;
 }
 
-// Checked against train/evaluate.cpp, which fills the returns, and learn/td.h.
+// Checked against train/evaluate.cpp, which fills the returns, and learn/rewards/imitation.h.
 const char* const kImitationReturn =
     "Under the imitation reward every decision of the corpus earns the same, so the return of a "
     "decision is 1 + γ + γ² + …, one term for each of the human supporter's decisions that are "
@@ -318,8 +319,7 @@ Table value_table(const results::Results& results) {
     if (!run->evaluation) continue;
     for (const auto& [split, e] : run->evaluation->splits) {
       if (!e.value) continue;
-      imitation = imitation || (e.value->mean_return &&
-                                run->parameter("learn.reward.kind").value_or("") == "imitation");
+      imitation = imitation || (e.value->mean_return && results::reward_facts(*run).imitation);
       const auto& v = *e.value;
       t.add({run->name(), split, optional_real(v.gamma, 3), Cell::real(v.mean_max_q, 3),
              optional_real(v.mean_chosen_q, 3), Cell::real(v.mean_gold_q, 3),

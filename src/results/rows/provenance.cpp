@@ -18,6 +18,13 @@ void ShardsOfRun::fields(JsonFields& f) {
   f("content_sha256", content_sha256);
 }
 
+void RewardFacts::fields(JsonFields& f) {
+  f("kind", kind);
+  f("method", method);
+  f("title", title);
+  f("imitation", imitation);
+}
+
 void Provenance::fields(JsonFields& f) {
   if (f.writing()) f.put_all(environment);
   f("reproduce", reproduce);
@@ -36,6 +43,7 @@ void Provenance::fields(JsonFields& f) {
   f("continued_anyway", continued_anyway);
   f("started", started);
   f("finished", finished);
+  f("reward", reward);
   f("point", point);
   f("seed", seed);
   f("steps", steps);

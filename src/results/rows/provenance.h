@@ -21,6 +21,17 @@ struct ShardsOfRun {
   void fields(JsonFields& f);
 };
 
+// What a run says of the reward that it was trained under, so that whoever reads results needs no
+// list of rewards, and runs of rewards that this program does not know have their names.
+struct RewardFacts {
+  std::string kind;    // learn.reward.kind
+  std::string method;  // "straq_imit": of rows, and of replies that follow such a planner
+  std::string title;   // "straQ*-imit"
+  // Every decision of the corpus earns the same, so that returns say nothing of quality.
+  bool imitation = false;
+  void fields(JsonFields& f);
+};
+
 // What a run writes, in the file's order, behind what is known of the process.
 struct Provenance {
   nlohmann::ordered_json environment;  // version, build, libraries, host, command, Slurm's job
@@ -29,6 +40,7 @@ struct Provenance {
   std::optional<std::string> inputs_sha256;
   std::optional<nlohmann::ordered_json> continued_anyway;  // a list: where inputs had changed
   std::optional<std::string> started, finished;            // UTC; unfinished runs have no second
+  std::optional<RewardFacts> reward;
   std::optional<std::string> point;
   std::optional<std::int64_t> seed;
   std::optional<std::int64_t> steps;  // of the whole run

@@ -1,0 +1,139 @@
+#include "learn/rewards/imitation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/error.h"
+#include "core/rng.h"
+#include "learn/not_built.h"
+
+namespace straq::learn {
+
+namespace {
+
+// (Share of each action among the experts' actions)^power, one number an action.
+std::vector<double> prior_weights(const std::vector<prompt::Comb>& combs, int strategies,
+                                  double power) {
+  std::vector<double> count(static_cast<std::size_t>(strategies));
+  double all = 0;
+  for (const auto& comb : combs) {
+    for (const auto& d : comb.decisions) {
+      count[static_cast<std::size_t>(d.gold)] += 1;
+      all += 1;
+    }
+  }
+  for (auto& c : count) c = std::pow(c / std::max(all, 1.0), power);
+  return count;
+}
+
+// Any action but `except` (-1: any), each as likely.
+int draw_any(int actions, int except, CounterRng& rng) {
+  if (except < 0) return static_cast<int>(rng.below(static_cast<std::uint64_t>(actions)));
+  const int action = static_cast<int>(rng.below(static_cast<std::uint64_t>(actions - 1)));
+  return action + (action >= except ? 1 : 0);
+}
+
+// An action with probability proportional to its weight; never `except` (-1: any). Where no other
+// action has any weight each of them is as likely.
+int draw(const std::vector<double>& weights, int except, CounterRng& rng) {
+  double sum = 0;
+  for (std::size_t a = 0; a < weights.size(); ++a) {
+    if (static_cast<int>(a) != except) sum += weights[a];
+  }
+  if (sum <= 0) return draw_any(static_cast<int>(weights.size()), except, rng);
+  double left = rng.uniform() * sum;
+  int last = 0;
+  for (std::size_t a = 0; a < weights.size(); ++a) {
+    if (static_cast<int>(a) == except || weights[a] <= 0) continue;
+    last = static_cast<int>(a);
+    left -= weights[a];
+    if (left < 0) break;
+  }
+  return last;
+}
+
+}  // namespace
+
+void NegativeConfig::fields(config::Fields& f) {
+  f("ratio", ratio, config::between(0, 1000));
+  f("reward", reward);
+  f.choice("next", next, {{"same", NextState::same}, {"terminal", NextState::terminal}});
+  f.choice("resample", resample, {{"epoch", Resample::epoch}, {"fixed", Resample::fixed}});
+  f("exclude_expert", exclude_expert);
+  f("prior_power", prior_power, config::between(0, 1));
+  if (f.reading() && ratio != static_cast<double>(static_cast<int>(ratio))) {
+    fail_not_built(f.where("ratio"), "fractional ratios", "use a whole number");
+  }
+}
+
+std::unique_ptr<Reward> ImitationReward::clone() const {
+  return std::make_unique<ImitationReward>(*this);
+}
+
+RewardFacts ImitationReward::facts() const {
+  return {"imitation", "straq_imit", "straQ*-imit", /*imitation=*/true};
+}
+
+void ImitationReward::fields(config::Fields& f) {
+  f("expert", expert);
+}
+
+void ImitationReward::sections(config::Fields& f) {
+  f("neg", neg);
+}
+
+std::optional<IdleReason> ImitationReward::idle(const std::string& key, double gamma) const {
+  if (key.rfind("neg.", 0) != 0 || key == "neg.ratio") return {};
+  if (neg.ratio <= 0) {
+    return IdleReason{"learn.neg.ratio is 0: no negatives are drawn",
+                      "set learn.neg.ratio above 0"};
+  }
+  if (key == "neg.next" && gamma <= 0) {
+    return IdleReason{"learn.gamma is 0: next states count for nothing", "set learn.gamma above 0"};
+  }
+  return {};
+}
+
+std::optional<double> ImitationReward::of_own_action(const prompt::Comb&, std::size_t) const {
+  return expert;
+}
+
+double ImitationReward::largest_return(double gamma) const {
+  if (gamma >= 1) return std::numeric_limits<double>::infinity();
+  return std::max({1.0, std::abs(expert), std::abs(neg.reward)}) / (1 - gamma);
+}
+
+TransitionSource ImitationReward::transitions(const std::vector<prompt::Comb>& combs,
+                                              int strategies, std::uint64_t seed) const {
+  if (strategies < 2 && neg.exclude_expert && neg.ratio > 0) {
+    fail_input("learn.neg: of one strategy there is no other that could be a negative",
+               "set learn.neg.ratio to 0, or use a set of at least two strategies");
+  }
+  const bool uniform = neg.prior_power == 0;
+  std::vector<double> weights;
+  if (!uniform) weights = prior_weights(combs, strategies, neg.prior_power);
+  return [&combs, expert = expert, neg = neg, strategies, seed, uniform, weights](
+             std::int32_t comb, std::int32_t d, std::int64_t epoch, std::vector<Transition>& out) {
+    const auto& decision =
+        combs[static_cast<std::size_t>(comb)].decisions[static_cast<std::size_t>(d)];
+    out.push_back({d, decision.gold, expert, !decision.terminal});
+    const auto round = static_cast<std::uint64_t>(neg.resample == Resample::epoch ? epoch : 0);
+    CounterRng rng(
+        seed, "negatives",
+        round << 40 ^ static_cast<std::uint64_t>(comb) << 12 ^ static_cast<std::uint64_t>(d));
+    for (int i = 0; i < static_cast<int>(neg.ratio); ++i) {
+      const int except = neg.exclude_expert ? decision.gold : -1;
+      const int action = uniform ? draw_any(strategies, except, rng) : draw(weights, except, rng);
+      const bool continues = !decision.terminal && neg.next == NextState::same;
+      out.push_back({d, action, neg.reward, continues});
+    }
+  };
+}
+
+double imitation_optimum(double p, int strategies, double gamma, double next_value) {
+  const double k = strategies;
+  return (k * p - 1) / ((k - 2) * p + 1) + gamma * next_value;
+}
+
+}  // namespace straq::learn

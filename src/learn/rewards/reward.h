@@ -1,0 +1,90 @@
+// What a reward is: the rule that makes transitions of a decision, with its own settings. Each is
+// one file of this folder; nothing outside knows which one a run uses. No tensors here.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/fields.h"
+#include "prompt/comb.h"
+
+namespace straq::learn {
+
+// (s, a, r, s') with s the state of a decision and s' that of the dialogue's next one.
+struct Transition {
+  std::int32_t decision = 0;  // index into the comb's decisions: the state s
+  std::int32_t action = 0;
+  double reward = 0;
+  bool continues = true;  // false: y = r (no next state)
+};
+
+// Makes the transitions of decision `d` of `combs[comb]` in an epoch; the same on every rank.
+using TransitionSource = std::function<void(std::int32_t comb, std::int32_t d, std::int64_t epoch,
+                                            std::vector<Transition>& out)>;
+
+// What results say of a reward (results/reward_facts.h), so that tables name a run without knowing
+// its reward.
+struct RewardFacts {
+  std::string kind;    // learn.reward.kind: "imitation"
+  std::string method;  // of tables' rows and of replies that follow such a planner: "straq_imit"
+  std::string title;   // as tables write it: "straQ*-imit"
+  // Every decision of the corpus earns the same: its return says nothing of quality.
+  bool imitation = false;
+};
+
+// What came of the corpus's own course; columns that a shard may lack (docs/formats.md).
+enum class Outcome {
+  rating,     // decision/rating: the seeker's, of a decision
+  judge,      // decision/judge: a judge's, of a decision
+  intensity,  // dialogue/initial_intensity and dialogue/final_intensity
+};
+
+// Why a setting of a reward changes nothing, and what would make it count.
+struct IdleReason {
+  std::string why, needs;
+};
+
+// A value type behind a pointer: a reward is its settings.
+class Reward {
+ public:
+  virtual ~Reward() = default;
+  virtual std::unique_ptr<Reward> clone() const = 0;
+  virtual RewardFacts facts() const = 0;
+
+  // Its keys in the section learn.reward, and its sections beside that one (imitation: learn.neg).
+  // A run that chose another reward may have them, too (they are read and change nothing), so a key
+  // that several rewards have must mean the same in all.
+  virtual void fields(config::Fields&) {}
+  virtual void sections(config::Fields&) {}
+  // For a key of its own ("neg.next", "reward.expert"): whether its other settings, or a gamma of
+  // 0, make it idle.
+  virtual std::optional<IdleReason> idle(const std::string& /*key*/, double /*gamma*/) const {
+    return {};
+  }
+
+  // Outcomes that it cannot do without.
+  virtual std::vector<Outcome> needs() const { return {}; }
+
+  // Reward of what the corpus's supporter did at decision `d`; nothing where the outcome that it
+  // hangs on is not there.
+  virtual std::optional<double> of_own_action(const prompt::Comb& comb, std::size_t d) const = 0;
+  // No return of any course of actions is larger in absolute value; infinite where there is no
+  // bound (a gamma of 1).
+  virtual double largest_return(double gamma) const = 0;
+  // Draws depend on the seed and on what TransitionSource is asked, never on the order of asking.
+  // The source keeps a reference to `combs`, none to the reward. Throws Error(input) for settings
+  // that do not go with so many strategies.
+  virtual TransitionSource transitions(const std::vector<prompt::Comb>& combs, int strategies,
+                                       std::uint64_t seed) const = 0;
+
+ protected:
+  Reward() = default;
+  Reward(const Reward&) = default;
+  Reward& operator=(const Reward&) = default;
+};
+
+}  // namespace straq::learn
