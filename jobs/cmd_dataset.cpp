@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "command.h"
+#include "config/choices.h"
 #include "core/error.h"
 #include "dialogue/data_config.h"
 #include "dialogue/statistics.h"
@@ -37,19 +38,12 @@ DataConfig read_data_section(const DatasetOptions& o) {
   return data;
 }
 
-MergeLabel parse_merge_label(const std::string& name) {
-  for (const MergeLabel m : {MergeLabel::first, MergeLabel::last, MergeLabel::none}) {
-    if (name == merge_label_name(m)) return m;
-  }
-  fail_input("unknown merge label \"" + name + "\"", "choose one of: first, last, none");
-}
-
 // Every path is a split named by its stem, of a corpus named by its folder.
 Splits load_paths(const DatasetOptions& o, MergeLabel merge) {
   Splits out{StrategySet::load(o.strategies), {}};
   for (const auto& path : o.paths) {
     Split split;
-    split.corpus = read_corpus(path, parse_format(o.format), out.strategies);
+    split.corpus = read_corpus(path, config::value_of(kFormats, o.format), out.strategies);
     split.name = split.corpus.name;
     split.corpus.name =
         std::filesystem::absolute(path).lexically_normal().parent_path().filename().string();
@@ -63,7 +57,7 @@ int stats(const DatasetOptions& o, const Common& common) {
   if (o.config.empty() == o.paths.empty()) {
     fail_input("name corpus files, or a config with --config", "straq dataset stats --help");
   }
-  MergeLabel merge = parse_merge_label(o.merge);
+  MergeLabel merge = config::value_of(kMergeLabels, o.merge);
   Splits loaded;
   if (o.config.empty()) {
     loaded = load_paths(o, merge);
@@ -82,7 +76,7 @@ int stats(const DatasetOptions& o, const Common& common) {
 
 int validate(const DatasetOptions& o, const Common& common) {
   const auto problems =
-      find_problems(o.paths, parse_format(o.format), StrategySet::load(o.strategies));
+      find_problems(o.paths, config::value_of(kFormats, o.format), StrategySet::load(o.strategies));
   Table table;
   table.id = "validation";
   table.title = problems.empty() ? std::to_string(o.paths.size()) + " file(s): no problems"
@@ -110,7 +104,7 @@ Command make_dataset(CLI::App& app, Common& common) {
   stats_app->add_option("--set", o->sets, "override a key of the config (repeatable)")
       ->needs(config);
   stats_app->add_option("--merge-label", o->merge, "which label a run of one speaker gets")
-      ->check(CLI::IsMember({"first", "last", "none"}))
+      ->check(CLI::IsMember(config::words_of(kMergeLabels)))
       ->excludes(config);
   stats_app->footer(
       "Example: straq dataset stats esconv/train.txt esconv/valid.txt esconv/test.txt");
@@ -122,7 +116,7 @@ Command make_dataset(CLI::App& app, Common& common) {
 
   for (CLI::App* sub : {stats_app, validate_app}) {
     sub->add_option("--format-in", o->format, "how the files are written")
-        ->check(CLI::IsMember({"auto", "esconv_json", "esconv_jsonl", "empathetic_csv"}));
+        ->check(CLI::IsMember(config::words_of(kFormats)));
     sub->add_option("--strategies", o->strategies, "the strategies file");
   }
   dataset->footer("Example: straq dataset stats --config configs/esconv_small.yaml --format json");

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "command.h"
+#include "config/choices.h"
 #include "core/error.h"
 #include "core/files/files.h"
 #include "core/json/json.h"
@@ -35,9 +36,9 @@ Table describe(const std::string& path, const text::Tokenizer& tokenizer) {
 
 int train(TokenizerOptions& o, const Common& common) {
   using namespace text;
-  o.train.kind = o.kind == "byte_bpe" ? TokenizerKind::byte_bpe : TokenizerKind::sentencepiece;
-  o.train.split = o.split == "gpt2" ? SplitStyle::gpt2 : SplitStyle::llama3;
-  o.train.model = o.model == "bpe" ? PieceModel::bpe : PieceModel::unigram;
+  o.train.kind = config::value_of(kTokenizerKinds, o.kind);
+  o.train.split = config::value_of(kSplitStyles, o.split);
+  o.train.model = config::value_of(kPieceModels, o.model);
   std::vector<std::string> texts;
   for (const auto& file : o.files) {
     const std::string all = read_file(file);
@@ -106,13 +107,13 @@ Command make_tokenizer(CLI::App& app, Common& common) {
 
   CLI::App* t = cmd->add_subcommand("train", "train on plain text, one sample a line");
   t->add_option("--kind", o->kind, "byte_bpe or sentencepiece")
-      ->check(CLI::IsMember({"byte_bpe", "sentencepiece"}));
+      ->check(CLI::IsMember(config::words_of(text::kTokenizerKinds)));
   t->add_option("--vocab", o->train.vocab_size, "number of tokens, special ones included")
       ->check(CLI::Range(260, 1'000'000));
   t->add_option("--split", o->split, "byte_bpe: gpt2 or llama3 split pattern")
-      ->check(CLI::IsMember({"gpt2", "llama3"}));
+      ->check(CLI::IsMember(config::words_of(text::kSplitStyles)));
   t->add_option("--model", o->model, "sentencepiece: bpe or unigram")
-      ->check(CLI::IsMember({"bpe", "unigram"}));
+      ->check(CLI::IsMember(config::words_of(text::kPieceModels)));
   t->add_option("--special", o->train.specials, "one more special token (repeatable)")
       ->allow_extra_args(false);
   t->add_option("--threads", o->train.threads, "threads of sentencepiece's trainer")

@@ -1,13 +1,39 @@
 # shellcheck shell=bash
 # Shared by the batch scripts: reads the site's settings, then starts `straq COMMAND …` on the
 # allocation's tasks, hands Slurm's warning on to them and puts a job that was stopped with a
-# checkpoint back into the queue. To be sourced by a batch script with STRAQ_HOME set.
+# checkpoint back into the queue. To be sourced by a batch script.
 #
 # The signals: `--signal=B:USR2@180` warns the batch shell alone. Without B: Slurm would signal the
 # steps and miss ranks that mpirun started on the first node, which belong to no step. The shell
 # passes the warning to srun or mpirun, and both pass it to every rank. SIGTERM (preemption,
 # scontrol requeue, scancel) Slurm sends to all processes itself, as a terminal does SIGINT (Ctrl-C)
 # and SIGHUP; the shell only has to outlive it.
+
+# The program finds these scripts by it.
+STRAQ_HOME="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+export STRAQ_HOME
+
+# straq_expects "SCRIPT NEEDED..." ARGUMENT...: ends the job where fewer arguments were given than the
+# words after SCRIPT; a leading --in=FOLDER is none of them.
+straq_expects() {
+  local words
+  read -r -a words <<<"$1"
+  shift
+  if [[ "${1:-}" == --in=* ]]; then shift; fi
+  if (($# < ${#words[@]} - 1)); then
+    echo "usage: sbatch [SBATCH OPTIONS] slurm/${words[*]} [ARGUMENT ...]" >&2
+    exit 2
+  fi
+}
+
+# Ends a job that is no task of an array.
+straq_expects_array() {
+  if [[ -z "${SLURM_ARRAY_TASK_ID:-}" ]]; then
+    echo "error: this is no array job" >&2
+    echo "  hint: straq sweep CONFIG --list numbers the points; straq submit CONFIG does the rest" >&2
+    exit 2
+  fi
+}
 
 # True when `srun --mpi=pmix` gives the ranks of this Open MPI one world: Slurm has the plugin and
 # Open MPI 4 was built with PMIx (5 always is). Otherwise srun starts separate worlds of one rank.

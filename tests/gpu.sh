@@ -77,7 +77,6 @@ pipeline() {
     'pretrain: {objective: {lm: 1, ce: 1}, steps: 4, lr: 1.0e-3}' \
     'learn: {batch: 16, steps: 12, lr: 1.0e-3, collectives: {backend: mpi}}' \
     'evaluate: {replicates: 200}'
-  sed -i "s|^model: {|model: {device: $STRAQ_TEST_DEVICE, |" "$work/tiny.yaml"
   mpirun -n 4 "$STRAQ" run "$work/tiny.yaml" && test -s "$work/results/tiny/report/report.html"
 }
 

@@ -124,7 +124,7 @@ class Sheet {
       complain(std::max(decoded.line, 1L), decoded.reason + "; " + decoded.hint);
       return;
     }
-    if (const auto bad = dialogue::first_invalid_utf8(decoded.text)) {
+    if (const auto bad = find_invalid_utf8(decoded.text)) {
       const auto end = decoded.text.begin() + static_cast<std::ptrdiff_t>(*bad);
       complain(1 + std::count(decoded.text.begin(), end, '\n'),
                "the encoding is not UTF-8; save the sheet as CSV in UTF-8");

@@ -86,11 +86,7 @@ Splits load_drawn(const DataConfig& config, const StrategySet& strategies) {
 
 void DataConfig::fields(config::Fields& f) {
   f("name", name);
-  f.choice("format", format,
-           {{"auto", Format::automatic},
-            {"esconv_json", Format::esconv_json},
-            {"esconv_jsonl", Format::esconv_jsonl},
-            {"empathetic_csv", Format::empathetic_csv}});
+  f.choice("format", format, kFormats);
   f.choice("split", split,
            {{"official", SplitMode::official},
             {"ratio", SplitMode::ratio},
@@ -102,8 +98,7 @@ void DataConfig::fields(config::Fields& f) {
   f("ratios", ratios);
   f("split_seed", split_seed, config::at_least(0));
   f("strategies", strategies);
-  f.choice("merge_label", merge_label,
-           {{"first", MergeLabel::first}, {"last", MergeLabel::last}, {"none", MergeLabel::none}});
+  f.choice("merge_label", merge_label, kMergeLabels);
   f("limit", limit, config::at_least(0));
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,16 @@ struct RatioConfig {
     f("test", test, config::between(0, 1));
   }
 };
+
+// The words for a corpus's format and for the label of a run of one speaker, in configs, commands
+// and tables.
+inline constexpr std::initializer_list<config::Choice<Format>> kFormats = {
+    {"auto", Format::automatic},
+    {"esconv_json", Format::esconv_json},
+    {"esconv_jsonl", Format::esconv_jsonl},
+    {"empathetic_csv", Format::empathetic_csv}};
+inline constexpr std::initializer_list<config::Choice<MergeLabel>> kMergeLabels = {
+    {"first", MergeLabel::first}, {"last", MergeLabel::last}, {"none", MergeLabel::none}};
 
 struct DataConfig {
   std::string name = "esconv";  // of the corpus, in tables and manifests

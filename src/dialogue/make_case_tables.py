@@ -7,10 +7,14 @@ and case-ignorable characters decide on the sigma at a word's end only, and are 
     python src/dialogue/make_case_tables.py > src/dialogue/case_tables.inc
 """
 
+import pathlib
 import sys
 import unicodedata
 
-POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "core"))
+from unicode_tables import begin_file, code_points, end_file, ranges, table  # noqa: E402
+
+POINTS = list(code_points())
 
 
 def lower_ranges():
@@ -50,16 +54,6 @@ def ignorable(c):
     return final("a" + chr(c)) and not cased(c)
 
 
-def ranges(points):
-    out = []
-    for c in points:
-        if out and out[-1][1] == c - 1:
-            out[-1][1] = c
-        else:
-            out.append([c, c])
-    return out
-
-
 def folds():
     for c in POINTS:
         fold = chr(c).casefold()
@@ -68,31 +62,15 @@ def folds():
             yield c, fold
 
 
-def rows(items):
-    line = "   "
-    for item in items:
-        if len(line) + len(item) + 1 > 100:
-            print(line)
-            line = "   "
-        line += " " + item
-    print(line)
-
-
 def main():
-    version = unicodedata.unidata_version
-    print(f"// Written by make_case_tables.py (Unicode {version}); not edited by hand.")
-    print("// clang-format off")
-    print("constexpr LowerRange kLowerRanges[] = {")
-    rows(f"{{0x{a:x}, 0x{b:x}, {step}, {shift}}}," for a, b, step, shift in lower_ranges())
-    print("};")
+    begin_file("make_case_tables.py", f"(Unicode {unicodedata.unidata_version})")
+    table("LowerRange kLowerRanges",
+          ((hex(a), hex(b), str(step), str(shift)) for a, b, step, shift in lower_ranges()))
     for name, member in (("kCasedRanges", cased), ("kIgnorableRanges", ignorable)):
-        print(f"constexpr Range {name}[] = {{")
-        rows(f"{{0x{a:x}, 0x{b:x}}}," for a, b in ranges(filter(member, POINTS)))
-        print("};")
-    print("constexpr Fold kFolds[] = {")
-    rows("{0x%x, U\"%s\"}," % (c, "".join(f"\\U{ord(x):08x}" for x in fold)) for c, fold in folds())
-    print("};")
-    print("// clang-format on")
+        table(f"Range {name}", (map(hex, r) for r in ranges(filter(member, POINTS))))
+    table("Fold kFolds", ((hex(c), "U\"%s\"" % "".join(f"\\U{ord(x):08x}" for x in fold))
+                          for c, fold in folds()))
+    end_file()
 
 
 if __name__ == "__main__":

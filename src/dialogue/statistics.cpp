@@ -5,6 +5,8 @@
 #include <map>
 #include <set>
 
+#include "config/choices.h"
+#include "dialogue/data_config.h"
 #include "dialogue/word_tokenizer.h"
 
 namespace straq::dialogue {
@@ -72,17 +74,6 @@ Table count_table(const std::vector<SplitView>& splits, const std::string& what,
 }
 
 }  // namespace
-
-const char* merge_label_name(MergeLabel merge) {
-  switch (merge) {
-    case MergeLabel::first:
-      return "first";
-    case MergeLabel::last:
-      return "last";
-    default:
-      return "none";
-  }
-}
 
 SizeStatistics size_statistics(const std::vector<const std::vector<Dialogue>*>& parts) {
   SizeStatistics out;
@@ -214,7 +205,7 @@ Table decision_table(const std::vector<SplitView>& splits, const StrategySet& st
                      MergeLabel merge) {
   Table table;
   table.id = "decisions";
-  table.title = std::string("Decisions (merge_label ") + merge_label_name(merge) + ")";
+  table.title = std::string("Decisions (merge_label ") + config::word_of(kMergeLabels, merge) + ")";
   table.columns = {"strategy"};
   const bool one = corpora_of(splits).size() == 1;
   std::vector<DecisionStatistics> columns;

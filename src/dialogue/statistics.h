@@ -64,6 +64,4 @@ Table decision_table(const std::vector<SplitView>& splits, const StrategySet& st
 std::vector<Table> corpus_tables(const std::vector<SplitView>& splits,
                                  const StrategySet& strategies, MergeLabel merge);
 
-const char* merge_label_name(MergeLabel merge);
-
 }  // namespace straq::dialogue

@@ -4,8 +4,6 @@
 #include <cstdint>
 #include <iterator>
 
-#include "core/files/text_file.h"
-
 namespace straq::dialogue {
 namespace {
 
@@ -34,35 +32,6 @@ const R* find_range(const R (&ranges)[n], char32_t c) {
   const R* it = std::lower_bound(std::begin(ranges), std::end(ranges), c,
                                  [](const R& r, char32_t x) { return r.last < x; });
   return it != std::end(ranges) && it->first <= c ? it : nullptr;
-}
-
-// Reads the sequence at `i`; returns its length, or 0 when it is ill-formed.
-std::size_t sequence_at(std::string_view s, std::size_t i, char32_t& out) {
-  const auto byte = [&](std::size_t k) { return static_cast<unsigned char>(s[k]); };
-  const unsigned char b = byte(i);
-  if (b < 0x80) {
-    out = b;
-    return 1;
-  }
-  std::size_t length = 0;
-  char32_t c = 0, least = 0;
-  if ((b & 0xE0) == 0xC0) {
-    length = 2, c = b & 0x1F, least = 0x80;
-  } else if ((b & 0xF0) == 0xE0) {
-    length = 3, c = b & 0x0F, least = 0x800;
-  } else if ((b & 0xF8) == 0xF0) {
-    length = 4, c = b & 0x07, least = 0x10000;
-  } else {
-    return 0;
-  }
-  if (i + length > s.size()) return 0;
-  for (std::size_t k = 1; k < length; ++k) {
-    if ((byte(i + k) & 0xC0) != 0x80) return 0;
-    c = (c << 6) | (byte(i + k) & 0x3F);
-  }
-  if (c < least || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF)) return 0;
-  out = c;
-  return length;
 }
 
 // The end of the run of ASCII bytes above `least` that begins at `i`. Nearly all text is such runs,
@@ -97,39 +66,6 @@ bool ends_word(const std::u32string& s, std::size_t at) {
 
 }  // namespace
 
-std::optional<std::size_t> first_invalid_utf8(std::string_view text) {
-  char32_t c = 0;
-  for (std::size_t i = 0; i < text.size();) {
-    if (const auto end = ascii_end(text, i, 0); end > i) {
-      i = end;
-      continue;
-    }
-    const std::size_t n = sequence_at(text, i, c);
-    if (n == 0) return i;
-    i += n;
-  }
-  return std::nullopt;
-}
-
-std::u32string decode_utf8(std::string_view text) {
-  std::u32string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size();) {
-    char32_t c = 0xFFFD;
-    const std::size_t n = sequence_at(text, i, c);
-    out += n == 0 ? U'\uFFFD' : c;
-    i += n == 0 ? 1 : n;
-  }
-  return out;
-}
-
-std::string encode_utf8(std::u32string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (char32_t c : text) append_utf8(out, c);
-  return out;
-}
-
 bool is_space(char32_t c) {
   return c == ' ' || (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x1F) || c == 0x85 ||
          c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||
@@ -144,7 +80,7 @@ std::string normalise_space(std::string_view text) {
     std::size_t n = ascii_end(text, i, ' ') - i;
     if (n == 0) {
       char32_t c = 0;
-      n = sequence_at(text, i, c);
+      n = utf8_sequence(text, i, c);
       if (n != 0 && is_space(c)) {
         gap = true;
         i += n;

@@ -1,22 +1,13 @@
-// UTF-8 for readers and the word tokenizer: where a text is broken, code points and back, and what
-// counts as white space. Corpora are checked once when they are read, so that a wrong encoding is
-// an error with a line rather than a surprise in a tokenizer.
+// What readers and the word tokenizer ask of Unicode beside its encoding: what counts as white
+// space, and letters without regard to case.
 #pragma once
 
-#include <cstddef>
-#include <optional>
 #include <string>
 #include <string_view>
 
+#include "core/utf8.h"
+
 namespace straq::dialogue {
-
-// Byte offset of the first ill-formed sequence (overlong forms, surrogates and values above
-// U+10FFFF included); none when the text is valid.
-std::optional<std::size_t> first_invalid_utf8(std::string_view text);
-
-// Code points; every byte that belongs to no valid sequence becomes U+FFFD.
-std::u32string decode_utf8(std::string_view text);
-std::string encode_utf8(std::u32string_view text);
 
 // White space as Unicode (and Python's str.split) has it: no-break and ideographic blanks count,
 // zero-width characters do not.

@@ -271,6 +271,32 @@ void Learner::look_ahead(const StepPlan& next) {
   ahead_.plan = &next;
 }
 
+at::Tensor Learner::td_loss(const PassPlan& pass, const at::Tensor& q_read, const at::Tensor& q,
+                            const at::Tensor& target_next, std::vector<at::Tensor>& parts) const {
+  const auto real = at::TensorOptions().dtype(q.scalar_type()).device(q.device());
+  at::Tensor online_next;
+  if (pass.next_online.defined()) {
+    online_next = q_read.detach().index_select(0, pass.next_online);
+  }
+  const at::Tensor& next_q = has_target() ? target_next : online_next;
+  const at::Tensor chosen = q.index({pass.row, pass.action});
+  at::Tensor value = at::zeros({pass.transitions()}, real);
+  if (next_q.defined()) {
+    value = next_values(
+        config_.backup, next_q.index_select(0, pass.next_row),
+        online_next.defined() ? online_next.index_select(0, pass.next_row) : online_next,
+        pass.next_action);
+  }
+  const at::Tensor y =
+      td_targets(pass.reward.to(real), value, pass.continues.to(real), config_.gamma);
+  const at::Tensor td = td_loss_sum(config_.loss, chosen, y, config_.huber_delta);
+  parts[Sums::td] = td;
+  parts[Sums::td_abs] = (y - chosen.detach()).abs().sum();
+  parts[Sums::q] = chosen.detach().sum();
+  parts[Sums::y] = y.sum();
+  return td;
+}
+
 void Learner::accumulate(const PassPlan& pass, const at::Tensor& target_next, const StepPlan& step,
                          Sums& sums, bool last) {
   const auto& objective = stage_.objective;
@@ -298,28 +324,7 @@ void Learner::accumulate(const PassPlan& pass, const at::Tensor& target_next, co
     const at::Tensor q_read = planner::q_of_hidden(*online_, at_readouts, option_ids_, readout_);
     const at::Tensor q = of_decisions(q_read);
     if (bellman && pass.transitions() > 0) {
-      const auto real = at::TensorOptions().dtype(q.scalar_type()).device(q.device());
-      at::Tensor online_next;
-      if (pass.next_online.defined()) {
-        online_next = q_read.detach().index_select(0, pass.next_online);
-      }
-      const at::Tensor& next_q = has_target() ? target_next : online_next;
-      const at::Tensor chosen = q.index({pass.row, pass.action});
-      at::Tensor value = at::zeros({pass.transitions()}, real);
-      if (next_q.defined()) {
-        value = next_values(
-            config_.backup, next_q.index_select(0, pass.next_row),
-            online_next.defined() ? online_next.index_select(0, pass.next_row) : online_next,
-            pass.next_action);
-      }
-      const at::Tensor y =
-          td_targets(pass.reward.to(real), value, pass.continues.to(real), config_.gamma);
-      const at::Tensor td = td_loss_sum(config_.loss, chosen, y, config_.huber_delta);
-      add(td * (objective.bellman / step.transitions));
-      parts[Sums::td] = td;
-      parts[Sums::td_abs] = (y - chosen.detach()).abs().sum();
-      parts[Sums::q] = chosen.detach().sum();
-      parts[Sums::y] = y.sum();
+      add(td_loss(pass, q_read, q, target_next, parts) * (objective.bellman / step.transitions));
     }
     if (bellman && config_.cql.alpha > 0) {
       const at::Tensor cql =

@@ -132,6 +132,10 @@ class Learner {
   // Q of the next states under the target network, [next probes, K]; undefined where none is asked.
   at::Tensor target_values(const PassPlan& pass);
   void look_ahead(const StepPlan& next);
+  // The TD losses of a pass with transitions, summed; what else is said about them goes into
+  // `parts`. q_read: Q of all rows that were read; q: of the decisions.
+  at::Tensor td_loss(const PassPlan& pass, const at::Tensor& q_read, const at::Tensor& q,
+                     const at::Tensor& target_next, std::vector<at::Tensor>& parts) const;
   // `pass` lies on the device.
   void accumulate(const PassPlan& pass, const at::Tensor& target_next, const StepPlan& step,
                   Sums& sums, bool last);

@@ -42,7 +42,7 @@ const char* const kForms =
 
 void require_utf8(const std::string& path, const std::vector<TextLine>& lines) {
   for (const TextLine& line : lines) {
-    if (const auto bad = dialogue::first_invalid_utf8(line.text)) {
+    if (const auto bad = find_invalid_utf8(line.text)) {
       fail_input(at_line(path, line.number,
                          "byte " + std::to_string(*bad) + " of the line is not valid UTF-8"),
                  "convert the file to UTF-8, for example with iconv");

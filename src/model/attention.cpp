@@ -207,6 +207,27 @@ void forward(const at::Tensor& q_, const at::Tensor& k_, const at::Tensor& v_, s
   });
 }
 
+// Writes `count` rows of one head from the accumulator's precision to their place.
+template <class T>
+void write_rows(const kernel::Accumulator<T>* from, std::int64_t count, std::int64_t width,
+                const Operand<T>& to, std::int64_t row, std::int64_t column) {
+  using A = kernel::Accumulator<T>;
+  A* ones = scratch<A, kRowSums>(count);
+  std::fill_n(ones, count, A(1));
+  kernel::row_ops<T>().scale_rows(from, ones, to.at(row, column), count, width, to.stride, width);
+}
+
+// Adds what all tasks gave the shared prefix. It is the first rows of k and v, and its own span
+// (the first) wrote what it gave itself.
+void add_shared(const at::Tensor& parts, const at::Tensor& dk, const at::Tensor& dv) {
+  const at::Tensor sums = parts.sum(0);  // [kv_heads, 2, prefix, d]
+  const auto prefix = sums.size(2), width = sums.size(0) * sums.size(3);
+  for (int which = 0; which < 2; ++which) {
+    const at::Tensor part = sums.select(1, which).transpose(0, 1).reshape({prefix, width});
+    (which == 0 ? dk : dv).narrow(0, 0, prefix).add_(part);
+  }
+}
+
 template <class T>
 void backward(const at::Tensor& g_, const at::Tensor& q_, const at::Tensor& k_,
               const at::Tensor& v_, const at::Tensor& out_, const at::Tensor& log_sum_,
@@ -274,31 +295,17 @@ void backward(const at::Tensor& g_, const at::Tensor& q_, const at::Tensor& k_,
       multiply(false, rows, d, width, dscore, width, key, d, A(0), result, d);
       add_transposed_product(rows, d, width, dscore, width, query, d, dkey, d);
       add_transposed_product(rows, d, width, probability, width, grad, d, dvalue, d);
-      A* one = delta;
-      std::fill_n(one, n, A(1));
       for (std::int64_t h = 0; h < group; ++h) {
-        ops.scale_rows(result + h * n * d, one, dq.at(row, (kv * group + h) * d), n, d, dq.stride,
-                       d);
+        write_rows(result + h * n * d, n, d, dq, row, (kv * group + h) * d);
       }
     }
     A* shared_dk = shared_part + task * 2 * prefix * d;
     std::copy_n(dkey, span.prefix * d, shared_dk);
     std::copy_n(dvalue, span.prefix * d, shared_dk + prefix * d);
-    A* ones = scratch<A, kRowSums>(span.keys);
-    std::fill_n(ones, span.keys, A(1));
-    ops.scale_rows(dkey + span.prefix * d, ones, dk.at(span.begin, kv * d), span.keys, d, dk.stride,
-                   d);
-    ops.scale_rows(dvalue + span.prefix * d, ones, dv.at(span.begin, kv * d), span.keys, d,
-                   dv.stride, d);
+    write_rows(dkey + span.prefix * d, span.keys, d, dk, span.begin, kv * d);
+    write_rows(dvalue + span.prefix * d, span.keys, d, dv, span.begin, kv * d);
   });
-  if (prefix == 0) return;
-  // The prefix is the first rows of k and v, and its own span (the first) wrote what it gave
-  // itself.
-  const at::Tensor sums = shared_parts.sum(0);  // [kv_heads, 2, prefix, d]
-  for (int which = 0; which < 2; ++which) {
-    const at::Tensor part = sums.select(1, which).transpose(0, 1).reshape({prefix, kv_heads * d});
-    (which == 0 ? dk_ : dv_).narrow(0, 0, prefix).add_(part);
-  }
+  if (prefix > 0) add_shared(shared_parts, dk_, dv_);
 }
 
 // How many of the span's queries, from its first on, are those of its rows in order, each seeing

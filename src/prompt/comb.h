@@ -17,9 +17,11 @@
 #include <string>
 #include <vector>
 
+#include "text/token_id.h"
+
 namespace straq::prompt {
 
-using TokenId = std::int32_t;
+using text::TokenId;
 
 struct Trunk {
   std::vector<TokenId> tokens;

@@ -8,6 +8,7 @@
 
 #include "config/fields.h"
 #include "core/error.h"
+#include "text/chat_template.h"
 
 namespace straq::prompt {
 
@@ -16,8 +17,6 @@ namespace straq::prompt {
 enum class Layout { comb, paper };
 
 enum class OptionTokens { digit, letter, full_option, strategy_text };
-
-enum class Chat { none, llama2, llama3 };
 
 struct OptionsConfig {
   OptionTokens tokens = OptionTokens::digit;
@@ -49,7 +48,7 @@ struct PromptConfig {
   bool problem_type = false;  // the situation names the problem's type
   // Begin with the tokenizer's BOS token; when left out, as the tokenizer's own files say.
   std::optional<bool> bos;
-  Chat chat = Chat::none;
+  text::ChatFamily chat = text::ChatFamily::none;
   OptionsConfig options;
 
   void fields(config::Fields& f) {
@@ -59,9 +58,10 @@ struct PromptConfig {
     f("show_strategy", show_strategy);
     f("problem_type", problem_type);
     f("bos", bos);
-    f.choice<Chat>(
-        "chat", chat,
-        {{"none", Chat::none}, {"llama2", Chat::llama2, false}, {"llama3", Chat::llama3, false}});
+    f.choice<text::ChatFamily>("chat", chat,
+                               {{"none", text::ChatFamily::none},
+                                {"llama2", text::ChatFamily::llama2, false},
+                                {"llama3", text::ChatFamily::llama3, false}});
     f("options", options);
   }
 };

@@ -191,41 +191,27 @@ void Manifest::write_if_changed(const std::string& folder) const {
   write(folder);
 }
 
-Manifest Manifest::read(const std::string& folder) {
-  const std::string path = join(folder, kFile);
-  std::error_code ec;
-  if (!std::filesystem::exists(path, ec)) {
-    fail_input("manifest " + path + " is missing", "run straq preprocess with this config first");
-  }
-  const std::string refused = "manifest " + path + " is refused: ";
-  const std::string text = read_file(path);
-  if (is_lfs_pointer(text)) fail_input(refused + lfs_pointer_words(text), kLfsHint);
-  Json j;
-  if (const auto reason = try_parse_json(text, j); !reason.empty()) {
-    fail_input("manifest " + path + " is malformed: " + reason, kHint);
-  }
-  // Numbers become sizes, indices and names of files: none is used before it was looked at.
-  const auto number = [&](const Json& in, const char* key, std::int64_t least, std::int64_t most) {
-    const auto n = whole_number(in.at(key), least, most);
-    if (!n) {
-      fail_input(refused + key + " is " + shown(in.at(key)) + ", no whole number from " +
-                     std::to_string(least) + " to " + std::to_string(most),
-                 kHint);
-    }
-    return *n;
-  };
-  constexpr std::int64_t kMost = std::int64_t{1} << 53, kMostTokens = std::int64_t{1} << 31;
-  Manifest m;
-  try {
+namespace {
+
+// The fields of manifest.json. Numbers become sizes, indices and names of files: none is used
+// before it was looked at. Throws Error(input), or a Json::exception for a key that is missing.
+class ManifestReader {
+ public:
+  explicit ManifestReader(const std::string& path)
+      : path_(path), refused_("manifest " + path + " is refused: ") {}
+
+  [[noreturn]] void refuse(const std::string& why) const { fail_input(refused_ + why, kHint); }
+
+  Manifest read(const Json& j) const {
+    Manifest m;
     if (!j.is_object() || !j.contains("format") || j["format"] != kFormat) {
-      fail_input(refused + "it is not a manifest of this program", kHint);
+      refuse("it is not a manifest of this program");
     }
     const auto version = number(j, "format_version", std::numeric_limits<std::int64_t>::min(),
                                 std::numeric_limits<std::int64_t>::max());
     if (version != kManifestVersion) {
-      fail_input(refused + "it has format version " + std::to_string(version) +
-                     "; this program reads version " + std::to_string(kManifestVersion),
-                 kHint);
+      refuse("it has format version " + std::to_string(version) + "; this program reads version " +
+             std::to_string(kManifestVersion));
     }
     m.corpus = j.at("corpus").get<std::string>();
     m.key = j.at("key").get<std::string>();
@@ -236,44 +222,81 @@ Manifest Manifest::read(const std::string& folder) {
     m.vocab_size = number(j, "vocab_size", 0, kMostTokens);
     for (const auto& id : j.at("option_ids")) {
       const auto n = whole_number(id, 0, kMostTokens - 1);
-      if (!n) fail_input(refused + "option_ids holds " + shown(id) + ", no token id", kHint);
+      if (!n) refuse("option_ids holds " + shown(id) + ", no token id");
       m.option_ids.push_back(static_cast<std::int32_t>(*n));
     }
     m.strategies = j.at("strategies").get<std::vector<std::string>>();
     const Json& splits = j.at("splits");
-    if (!splits.is_object()) fail_input(refused + "splits is no object", kHint);
+    if (!splits.is_object()) refuse("splits is no object");
     for (const auto& [name, size] : splits.items()) {
-      if (!is_plain_name(name)) {
-        fail_input(refused + "the name of a split is " + shown(Json(name)), kHint);
-      }
+      if (!is_plain_name(name)) refuse("the name of a split is " + shown(Json(name)));
       m.splits.emplace_back(name, number(splits, name.c_str(), 0, kMost));
     }
     for (const auto& row : j.at("shards")) {
       ManifestEntry e;
       e.item = {row.at("split").get<std::string>(), number(row, "index", 0, kMost),
                 number(row, "first_dialogue", 0, kMost), number(row, "dialogues", 0, kMost)};
-      if (row.contains("record")) e.record = record_from_json(row.at("record"), path);
+      if (row.contains("record")) e.record = record_from_json(row.at("record"), path_);
       m.shards.push_back(std::move(e));
     }
-  } catch (const Json::exception& e) {
-    fail_input("manifest " + path + " is malformed: " + e.what(), kHint);
+    return m;
   }
-  // An edited manifest must not name files elsewhere or leave dialogues out. How many shards the
-  // splits make is computed before they are listed: the sizes are the file's claim.
+
+ private:
+  static constexpr std::int64_t kMost = std::int64_t{1} << 53;
+  static constexpr std::int64_t kMostTokens = std::int64_t{1} << 31;
+
+  std::int64_t number(const Json& in, const char* key, std::int64_t least,
+                      std::int64_t most) const {
+    const auto n = whole_number(in.at(key), least, most);
+    if (!n) {
+      refuse(key + std::string(" is ") + shown(in.at(key)) + ", no whole number from " +
+             std::to_string(least) + " to " + std::to_string(most));
+    }
+    return *n;
+  }
+
+  std::string path_, refused_;
+};
+
+// An edited manifest must not name files elsewhere or leave dialogues out. How many shards the
+// splits make is computed before they are listed: the sizes are the file's claim.
+bool is_sound(const Manifest& m) {
   std::int64_t planned = 0;
   for (const auto& [name, size] : m.splits) {
     planned += size / m.parts.dialogues_per_shard + (size % m.parts.dialogues_per_shard != 0);
     if (planned > static_cast<std::int64_t>(m.shards.size())) break;
   }
-  bool sound = m.key == m.parts.hex() && planned == static_cast<std::int64_t>(m.shards.size());
-  if (sound) {
-    std::vector<WorkItem> items;
-    for (const auto& e : m.shards) items.push_back(e.item);
-    sound = items == plan_items(m.splits, m.parts.dialogues_per_shard);
+  if (m.key != m.parts.hex() || planned != static_cast<std::int64_t>(m.shards.size())) return false;
+  std::vector<WorkItem> items;
+  for (const auto& e : m.shards) items.push_back(e.item);
+  return items == plan_items(m.splits, m.parts.dialogues_per_shard);
+}
+
+}  // namespace
+
+Manifest Manifest::read(const std::string& folder) {
+  const std::string path = join(folder, kFile);
+  std::error_code ec;
+  if (!std::filesystem::exists(path, ec)) {
+    fail_input("manifest " + path + " is missing", "run straq preprocess with this config first");
   }
-  if (!sound) {
-    fail_input(refused + "its key, splits and shards contradict each other", kHint);
+  const std::string text = read_file(path);
+  if (is_lfs_pointer(text)) {
+    fail_input("manifest " + path + " is refused: " + lfs_pointer_words(text), kLfsHint);
   }
+  Json j;
+  if (const auto reason = try_parse_json(text, j); !reason.empty()) {
+    fail_input("manifest " + path + " is malformed: " + reason, kHint);
+  }
+  const ManifestReader reader(path);
+  Manifest m;
+  try {
+    m = reader.read(j);
+  } catch (const Json::exception& e) {
+    fail_input("manifest " + path + " is malformed: " + e.what(), kHint);
+  }
+  if (!is_sound(m)) reader.refuse("its key, splits and shards contradict each other");
   return m;
 }
 

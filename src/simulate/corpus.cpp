@@ -35,6 +35,44 @@ std::string trace_to_jsonl(const SimulatedDialogue& d, const dialogue::StrategyS
   return dump_json(j);
 }
 
+namespace {
+
+struct SplitFiles {
+  SplitCounts counts;
+  std::string text, states;  // of the split's two files
+};
+
+SplitFiles generate_split(const Simulator& simulator, const char* split, int size) {
+  const dialogue::StrategySet& strategies = simulator.strategies();
+  SplitFiles out;
+  SplitCounts& c = out.counts;
+  c.split = split;
+  c.dialogues = size;
+  c.by_strategy.assign(static_cast<std::size_t>(strategies.size()), 0);
+  std::unordered_set<std::string> distinct;
+  for (int i = 0; i < size; ++i) {
+    const SimulatedDialogue d = simulator.generate(split, i);
+    out.text += dialogue::to_jsonl(d.dialogue, strategies) + "\n";
+    out.states += trace_to_jsonl(d, strategies) + "\n";
+    c.utterances += static_cast<std::int64_t>(d.dialogue.utterances.size());
+    for (const auto& u : d.dialogue.utterances) {
+      if (u.speaker != dialogue::Speaker::seeker) continue;
+      ++c.seeker_utterances;
+      distinct.insert(u.text);
+    }
+    for (const auto& t : d.trace) {
+      ++c.decisions;
+      ++c.by_strategy[static_cast<std::size_t>(t.action)];
+      const auto p = simulator.policy().probabilities(t.state);
+      c.oracle_hits += std::max_element(p.begin(), p.end()) - p.begin() == t.action;
+    }
+  }
+  c.distinct_seeker = static_cast<std::int64_t>(distinct.size());
+  return out;
+}
+
+}  // namespace
+
 CorpusReport write_corpus(const SimulateConfig& config, const std::string& folder) {
   const SizesConfig& n = config.dialogues;
   if (n.train + n.valid + n.test == 0) {
@@ -71,46 +109,24 @@ CorpusReport write_corpus(const SimulateConfig& config, const std::string& folde
       fs::remove(root / states_name, ec);
       continue;
     }
-    SplitCounts c;
-    c.split = split;
-    c.dialogues = size;
-    c.by_strategy.assign(static_cast<std::size_t>(strategies.size()), 0);
-    std::unordered_set<std::string> distinct;
-    std::string text, states;
-    for (int i = 0; i < size; ++i) {
-      const SimulatedDialogue d = simulator.generate(split, i);
-      text += dialogue::to_jsonl(d.dialogue, strategies) + "\n";
-      states += trace_to_jsonl(d, strategies) + "\n";
-      c.utterances += static_cast<std::int64_t>(d.dialogue.utterances.size());
-      for (const auto& u : d.dialogue.utterances) {
-        if (u.speaker != dialogue::Speaker::seeker) continue;
-        ++c.seeker_utterances;
-        distinct.insert(u.text);
-      }
-      for (const auto& t : d.trace) {
-        ++c.decisions;
-        ++c.by_strategy[static_cast<std::size_t>(t.action)];
-        const auto p = simulator.policy().probabilities(t.state);
-        c.oracle_hits += std::max_element(p.begin(), p.end()) - p.begin() == t.action;
-      }
-    }
-    c.distinct_seeker = static_cast<std::int64_t>(distinct.size());
-    write_file_atomic((root / text_name).string(), text);
-    write_file_atomic((root / states_name).string(), states);
+    SplitFiles files = generate_split(simulator, split, size);
+    const SplitCounts& c = files.counts;
+    write_file_atomic((root / text_name).string(), files.text);
+    write_file_atomic((root / states_name).string(), files.states);
     log::debug("simulate", "{}: {} dialogues, {} decisions", text_name, c.dialogues, c.decisions);
 
     ordered_json& s = m["splits"][split];
     s["file"] = text_name;
-    s["sha256"] = sha256_hex(text);
+    s["sha256"] = sha256_hex(files.text);
     s["states_file"] = states_name;
-    s["states_sha256"] = sha256_hex(states);
+    s["states_sha256"] = sha256_hex(files.states);
     s["dialogues"] = c.dialogues;
     s["utterances"] = c.utterances;
     s["decisions"] = c.decisions;
     for (int a = 0; a < strategies.size(); ++a) {
       s["decisions_by_strategy"][strategies[a].name] = c.by_strategy[static_cast<std::size_t>(a)];
     }
-    report.splits.push_back(std::move(c));
+    report.splits.push_back(std::move(files.counts));
   }
   ordered_json& e = m["exact"];
   e["decisions_per_dialogue"] = report.exact.decisions;

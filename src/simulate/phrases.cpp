@@ -156,7 +156,25 @@ void PhraseTables::fields(config::Fields& f) {
 
 PhraseBook::PhraseBook(const PhraseTables& t, const dialogue::StrategySet& strategies) {
   for (const auto& [key, texts] : t.lists) general_[key] = parse_some(texts, "lists." + key);
-  const SeekerTable& s = t.seeker;
+  add_seeker(t.seeker, t.degree);
+  for (const auto& e : t.emotions) {
+    emotions_.push_back({e.name});
+    by_emotion_.emplace_back();
+    by_emotion_.back()["feeling"] = parse_some(e.feeling, "emotions." + e.name + ".feeling");
+  }
+  if (t.problems.empty()) fail_input("problems: the list is empty", "describe at least one");
+  double weight = 0;
+  for (const auto& p : t.problems) {
+    weight += p.weight;
+    add_problem(p);
+  }
+  if (!(weight > 0)) fail_input("problems: all weights are zero");
+  add_supporters(t, strategies);
+  check_all_slots(strategies);
+}
+
+void PhraseBook::add_seeker(const SeekerTable& s,
+                            const std::vector<std::vector<std::string>>& degree) {
   const std::pair<const char*, const std::vector<std::string>*> seeker_lists[] = {
       {"greeting", &s.greeting},
       {"opening", &s.opening},
@@ -172,7 +190,7 @@ PhraseBook::PhraseBook(const PhraseTables& t, const dialogue::StrategySet& strat
   for (const auto& [key, texts] : seeker_lists) {
     general_["seeker." + std::string(key)] = parse_some(*texts, "seeker." + std::string(key));
   }
-  if (s.intensity.size() != intensity_levels || t.degree.size() != intensity_levels) {
+  if (s.intensity.size() != intensity_levels || degree.size() != intensity_levels) {
     fail_input("seeker.intensity and degree: expected five lists each, for intensities 1..5");
   }
   for (int i = 0; i < intensity_levels; ++i) {
@@ -180,54 +198,47 @@ PhraseBook::PhraseBook(const PhraseTables& t, const dialogue::StrategySet& strat
     const std::string key = "seeker.intensity." + std::to_string(i + 1);
     general_[key] = parse_some(s.intensity[at], key);
     degree_.emplace_back();
-    degree_.back()["degree"] = parse_some(t.degree[at], "degree");
+    degree_.back()["degree"] = parse_some(degree[at], "degree");
   }
+}
 
-  for (const auto& e : t.emotions) {
-    emotions_.push_back({e.name});
-    by_emotion_.emplace_back();
-    by_emotion_.back()["feeling"] = parse_some(e.feeling, "emotions." + e.name + ".feeling");
+void PhraseBook::add_problem(const ProblemTable& p) {
+  const std::string where = "problems." + p.name;
+  Problem problem{p.name, p.weight, {}, static_cast<int>(p.facts.size())};
+  for (const auto& e : p.emotions) {
+    const auto it = std::find_if(emotions_.begin(), emotions_.end(),
+                                 [&](const Emotion& known) { return known.name == e; });
+    if (it == emotions_.end()) fail_input(where + ".emotions: unknown emotion \"" + e + "\"");
+    problem.emotions.push_back(static_cast<int>(it - emotions_.begin()));
   }
-  if (t.problems.empty()) fail_input("problems: the list is empty", "describe at least one");
-  double weight = 0;
-  for (const auto& p : t.problems) {
-    const std::string where = "problems." + p.name;
-    weight += p.weight;
-    Problem problem{p.name, p.weight, {}, static_cast<int>(p.facts.size())};
-    for (const auto& e : p.emotions) {
-      const auto it = std::find_if(emotions_.begin(), emotions_.end(),
-                                   [&](const Emotion& known) { return known.name == e; });
-      if (it == emotions_.end()) fail_input(where + ".emotions: unknown emotion \"" + e + "\"");
-      problem.emotions.push_back(static_cast<int>(it - emotions_.begin()));
+  if (problem.emotions.empty()) fail_input(where + ".emotions: the list is empty");
+  problems_.push_back(problem);
+  Resolved r;
+  const std::pair<const char*, const std::vector<std::string>*> lists[] = {
+      {"topic", &p.topic},
+      {"my_topic", &p.my_topic},
+      {"situation", &p.situation},
+      {"hurt", &p.hurt},
+      {"goal", &p.goal},
+      {"question", &p.question},
+      {"disclosure", &p.disclosure},
+      {"cheer", &p.cheer},
+      {"advice", &p.advice},
+      {"information", &p.information}};
+  for (const auto& [key, texts] : lists) r.lists[key] = parse_some(*texts, where + "." + key);
+  if (p.facts.empty()) fail_input(where + ".facts: the list is empty");
+  for (const auto& fact : p.facts) {
+    if (fact.size() != 2) {
+      fail_input(where + ".facts: each entry has two texts",
+                 "write it as the seeker says it (\"my boss …\") and as the supporter does "
+                 "(\"your boss …\")");
     }
-    if (problem.emotions.empty()) fail_input(where + ".emotions: the list is empty");
-    problems_.push_back(problem);
-    Resolved r;
-    const std::pair<const char*, const std::vector<std::string>*> lists[] = {
-        {"topic", &p.topic},
-        {"my_topic", &p.my_topic},
-        {"situation", &p.situation},
-        {"hurt", &p.hurt},
-        {"goal", &p.goal},
-        {"question", &p.question},
-        {"disclosure", &p.disclosure},
-        {"cheer", &p.cheer},
-        {"advice", &p.advice},
-        {"information", &p.information}};
-    for (const auto& [key, texts] : lists) r.lists[key] = parse_some(*texts, where + "." + key);
-    if (p.facts.empty()) fail_input(where + ".facts: the list is empty");
-    for (const auto& fact : p.facts) {
-      if (fact.size() != 2) {
-        fail_input(where + ".facts: each entry has two texts",
-                   "write it as the seeker says it (\"my boss …\") and as the supporter does "
-                   "(\"your boss …\")");
-      }
-      r.facts.emplace_back(Phrase::parse(fact[0], where), Phrase::parse(fact[1], where));
-    }
-    by_problem_.push_back(std::move(r));
+    r.facts.emplace_back(Phrase::parse(fact[0], where), Phrase::parse(fact[1], where));
   }
-  if (!(weight > 0)) fail_input("problems: all weights are zero");
+  by_problem_.push_back(std::move(r));
+}
 
+void PhraseBook::add_supporters(const PhraseTables& t, const dialogue::StrategySet& strategies) {
   const std::vector<int> at = rows_by_strategy(t.supporter, strategies, "supporter");
   for (int a = 0; a < strategies.size(); ++a) {
     const std::string where = "supporter." + strategies[a].name;
@@ -246,8 +257,9 @@ PhraseBook::PhraseBook(const PhraseTables& t, const dialogue::StrategySet& strat
     out.last = parse_all(row.last, where + ".last");
     supporters_.push_back(std::move(out));
   }
+}
 
-  // A slot that nobody fills would otherwise show up in the middle of a corpus.
+void PhraseBook::check_all_slots(const dialogue::StrategySet& strategies) const {
   for (std::size_t p = 0; p < problems_.size(); ++p) {
     for (int e : problems_[p].emotions) {
       const Scene scene{static_cast<int>(p), e, 3, 0};

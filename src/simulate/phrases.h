@@ -128,6 +128,11 @@ class PhraseBook {
     Lists lists;
     std::vector<std::pair<Phrase, Phrase>> facts;
   };
+  void add_seeker(const SeekerTable& table, const std::vector<std::vector<std::string>>& degree);
+  void add_problem(const ProblemTable& table);
+  void add_supporters(const PhraseTables& tables, const dialogue::StrategySet& strategies);
+  // A slot that nobody fills would otherwise show up in the middle of a corpus.
+  void check_all_slots(const dialogue::StrategySet& strategies) const;
   const PhraseList* find(std::string_view slot, const Scene& scene) const;
   std::string fill(const std::string& slot, const Scene& scene, CounterRng& rng) const;
   std::string render(const Phrase& phrase, const Scene& scene, CounterRng& rng) const;

@@ -8,18 +8,22 @@ what counts is what the reference does. Later characters that it does not know a
     python src/text/make_unicode_normal.py > src/text/unicode_normal.inc
 """
 
+import pathlib
 import sys
 import unicodedata
 
 import tokenizers
 from tokenizers import normalizers
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "core"))
+from unicode_tables import begin_file, code_points, end_file, table  # noqa: E402
+
 nfc = normalizers.NFC().normalize_str
 nfd = normalizers.NFD().normalize_str
 
 
 def characters():
-    return (chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000)
+    return map(chr, code_points())
 
 
 def decompositions():
@@ -67,25 +71,15 @@ def combining_classes():
     return out
 
 
-def table(declaration, rows):
-    print(f"constexpr {declaration}[] = {{")
-    line = "   "
-    for row in rows:
-        item = " {" + ", ".join(hex(x) if x > 9 else str(x) for x in row) + "},"
-        if len(line) + len(item) > 100:
-            print(line)
-            line = "   "
-        line += item
-    print(line)
-    print("};")
+def words(rows):
+    return ([hex(x) if x > 9 else str(x) for x in row] for row in rows)
 
 
 def main():
-    print(f"// Written by make_unicode_normal.py from tokenizers {tokenizers.__version__}; not edited by hand.")
-    print("// clang-format off")
-    table("Decomposition decompositions", decompositions())
-    table("CombiningRange combining_ranges", combining_classes())
-    print("// clang-format on")
+    begin_file("make_unicode_normal.py", f"from tokenizers {tokenizers.__version__}")
+    table("Decomposition decompositions", words(decompositions()))
+    table("CombiningRange combining_ranges", words(combining_classes()))
+    end_file()
 
 
 if __name__ == "__main__":

@@ -8,9 +8,13 @@ tests/peer checks the result against tiktoken and tokenizers again.
     python src/text/make_unicode_ranges.py > src/text/unicode_ranges.inc
 """
 
+import pathlib
 import sys
 
 import tiktoken
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "core"))
+from unicode_tables import begin_file, code_points, end_file, ranges, table  # noqa: E402
 
 
 def members(pattern):
@@ -18,36 +22,14 @@ def members(pattern):
     encoding = tiktoken.Encoding(
         "probe", pat_str=pattern, mergeable_ranks=bytes_only, special_tokens={})
     # Text that the pattern does not match is dropped, so "no ids" means "not a member".
-    return [c for c in range(0x110000)
-            if not 0xD800 <= c < 0xE000 and encoding.encode_ordinary(chr(c))]
-
-
-def ranges(points):
-    out = []
-    for c in points:
-        if out and out[-1][1] == c - 1:
-            out[-1][1] = c
-        else:
-            out.append([c, c])
-    return out
+    return [c for c in code_points() if encoding.encode_ordinary(chr(c))]
 
 
 def main():
-    print(f"// Written by make_unicode_ranges.py from tiktoken {tiktoken.__version__}; not edited by hand.")
-    print("// clang-format off")
+    begin_file("make_unicode_ranges.py", f"from tiktoken {tiktoken.__version__}")
     for name, pattern in (("letter_ranges", r"\p{L}"), ("number_ranges", r"\p{N}")):
-        found = ranges(members(pattern))
-        print(f"constexpr CodePointRange {name}[] = {{")
-        line = "   "
-        for low, high in found:
-            item = f" {{0x{low:x}, 0x{high:x}}},"
-            if len(line) + len(item) > 100:
-                print(line)
-                line = "   "
-            line += item
-        print(line)
-        print("};")
-    print("// clang-format on")
+        table(f"CodePointRange {name}", (map(hex, r) for r in ranges(members(pattern))))
+    end_file()
 
 
 if __name__ == "__main__":

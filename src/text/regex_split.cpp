@@ -101,24 +101,25 @@ RegexSplitter::~RegexSplitter() = default;
 RegexSplitter::RegexSplitter(RegexSplitter&&) noexcept = default;
 RegexSplitter& RegexSplitter::operator=(RegexSplitter&&) noexcept = default;
 
-void RegexSplitter::split(std::string_view text, SplitBehavior behavior, bool invert,
-                          std::vector<std::string_view>& pieces) const {
+namespace {
+
+// Matches and the stretches between them, in order; together they are the whole text.
+struct Part {
+  std::size_t begin, end;
+  bool match;
+};
+
+void find_parts(const pcre2_code* code, std::string_view text, bool invert,
+                std::vector<Part>& parts) {
   using MatchData = std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)>;
-  const MatchData match(pcre2_match_data_create_from_pattern(state_->code, nullptr),
+  const MatchData match(pcre2_match_data_create_from_pattern(code, nullptr),
                         &pcre2_match_data_free);
   const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
-  // Matches and the stretches between them, in order; together they are the whole text.
-  struct Part {
-    std::size_t begin, end;
-    bool match;
-  };
-  thread_local std::vector<Part> parts;
-  parts.clear();
   std::size_t done = 0;    // the text before it is in `parts`
   std::size_t search = 0;  // where the next match may start
   while (search <= text.size()) {
-    const int found = pcre2_match(state_->code, subject, text.size(), search, PCRE2_NO_UTF_CHECK,
-                                  match.get(), nullptr);
+    const int found =
+        pcre2_match(code, subject, text.size(), search, PCRE2_NO_UTF_CHECK, match.get(), nullptr);
     if (found == PCRE2_ERROR_NOMATCH) break;
     if (found < 0) {
       char message[256];
@@ -133,11 +134,14 @@ void RegexSplitter::split(std::string_view text, SplitBehavior behavior, bool in
     search = done;
     if (ends[1] == ends[0]) {
       // Nothing matched here: look again one character further, or the search would not end.
-      search += search < text.size() ? decode_utf8(text.data() + search).bytes : 1;
+      search += search < text.size() ? utf8_character(text.data() + search).bytes : 1;
     }
   }
   if (done < text.size()) parts.push_back({done, text.size(), invert});
+}
 
+void put_pieces(std::string_view text, const std::vector<Part>& parts, SplitBehavior behavior,
+                std::vector<std::string_view>& pieces) {
   const auto put = [&](std::size_t begin, std::size_t end) {
     if (end > begin) pieces.push_back(text.substr(begin, end - begin));
   };
@@ -184,6 +188,16 @@ void RegexSplitter::split(std::string_view text, SplitBehavior behavior, bool in
       return;
     }
   }
+}
+
+}  // namespace
+
+void RegexSplitter::split(std::string_view text, SplitBehavior behavior, bool invert,
+                          std::vector<std::string_view>& pieces) const {
+  thread_local std::vector<Part> parts;
+  parts.clear();
+  find_parts(state_->code, text, invert, parts);
+  put_pieces(text, parts, behavior, pieces);
 }
 
 }  // namespace straq::text

@@ -23,7 +23,7 @@ struct Reader {
       bytes = 1;
       return classes[b];
     }
-    const Decoded d = decode_utf8(p);
+    const Character d = utf8_character(p);
     bytes = d.bytes;
     return classes[d.code];
   }

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-namespace straq::text {
+#include "text/token_id.h"
 
-using TokenId = std::int32_t;
+namespace straq::text {
 
 class Tokenizer {
  public:

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "config/choices.h"
 #include "core/error.h"
 #include "core/files/files.h"
 #include "core/hash.h"
@@ -58,7 +59,7 @@ std::string prepare_tokenizer(const TokenizerConfig& config, const std::vector<s
   }
   const TrainOptions& options = *config.train;
   const std::string key = training_key(options, texts);
-  const std::string kind = options.kind == TokenizerKind::byte_bpe ? "byte_bpe" : "sentencepiece";
+  const std::string kind = config::word_of(kTokenizerKinds, options.kind);
   const fs::path folder = fs::path(out_folder) / (kind + "-" + std::to_string(options.vocab_size) +
                                                   "-" + key.substr(0, 12));
   const std::string name = tokenizer_file_name(options.kind);

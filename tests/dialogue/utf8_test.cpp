@@ -5,23 +5,6 @@
 namespace straq::dialogue {
 namespace {
 
-TEST(Utf8, FindsTheFirstIllFormedByte) {
-  EXPECT_EQ(first_invalid_utf8("plain, caf\xC3\xA9, \xF0\x9F\x98\x80"), std::nullopt);
-  EXPECT_EQ(first_invalid_utf8("ab\xFFxy"), 2u);
-  EXPECT_EQ(first_invalid_utf8("caf\xE9 latin1"), 3u);
-  EXPECT_EQ(first_invalid_utf8("\xC0\xAF"), 0u) << "overlong";
-  EXPECT_EQ(first_invalid_utf8("\xED\xA0\x80"), 0u) << "surrogate";
-  EXPECT_EQ(first_invalid_utf8("\xF4\x90\x80\x80"), 0u) << "above U+10FFFF";
-  EXPECT_EQ(first_invalid_utf8("ok\xE2\x82"), 2u) << "cut short";
-}
-
-TEST(Utf8, DecodesAndEncodesBack) {
-  const std::string text = "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80";
-  EXPECT_EQ(decode_utf8(text), U"a\u00E9\u20AC\U0001F600");
-  EXPECT_EQ(encode_utf8(decode_utf8(text)), text);
-  EXPECT_EQ(decode_utf8("a\xFF"), U"a\uFFFD");
-}
-
 TEST(Utf8, NormalisesWhiteSpaceAsPythonSplits) {
   EXPECT_EQ(normalise_space("  a \t\r\n b\xC2\xA0\xE3\x80\x80"
                             "c\n"),

@@ -123,26 +123,23 @@ def straq(*arguments):
 COLLECTIVES = "" if DEVICE == "cpu" else "backend: mpi, deterministic: true"
 
 
+def write_tiny(work, dialogues, more):
+    """tests/tiny in `work`: tiny.yaml, `more` added, with its corpus's config and its model's shape."""
+    source = pathlib.Path(__file__).resolve().parents[2]
+    for name in ("corpus", "shape", "tiny"):
+        text = (source / f"tests/tiny/{name}.yaml").read_text()
+        for word, value in (("WORK", work), ("REPOSITORY", source), ("DIALOGUES", dialogues),
+                            ("DEVICE", DEVICE)):
+            text = text.replace(f"@{word}@", str(value))
+        (work / f"{name}.yaml").write_text(text + (more if name == "tiny" else ""))
+    return work / "tiny.yaml"
+
+
 def prepare(work, steps, more=""):
     """tiny.yaml in `work`, its corpus and its shards. `steps`: of pretraining and of Q-learning."""
-    source = pathlib.Path(__file__).resolve().parents[2]
-    (work / "corpus.yaml").write_text(
-        f"base: {source}/configs/simulate/seeker.yaml\nseed: 3\n"
-        "dialogues: {train: 12, valid: 4, test: 3}\n")
-    (work / "shape.yaml").write_text(
-        "vocab: 0\nhidden: 16\nlayers: 1\nheads: 2\nkv_heads: 1\ninner: 32\n"
-        "max_positions: 2048\ntied: true\n")
-    (work / "tiny.yaml").write_text(f"""name: tiny
-results: {work}/results
-simulate: {{config: {work}/corpus.yaml, folder: {work}/corpus}}
-data: {{name: simulated, train: {work}/corpus/train.txt, valid: {work}/corpus/valid.txt, test: {work}/corpus/test.txt}}
-tokenizer: {{train: {{kind: byte_bpe, vocab_size: 300}}}}
-prompt: {{template: {source}/configs/prompts/compact.yaml, window: 2048}}
-shards: {{folder: {work}/shards}}
-model: {{shape: {work}/shape.yaml, device: {DEVICE}}}
-pretrain: {{objective: {{lm: 1, ce: 1}}, steps: {steps[0]}, lr: 1.0e-3}}
-learn: {{batch: 6, steps: {steps[1]}, lr: 1.0e-3, collectives: {{{COLLECTIVES}}}}}
-threads: 1
-{more}""")
+    write_tiny(work, "train: 12, valid: 4, test: 3",
+               f"pretrain: {{objective: {{lm: 1, ce: 1}}, steps: {steps[0]}, lr: 1.0e-3}}\n"
+               f"learn: {{batch: 6, steps: {steps[1]}, lr: 1.0e-3, collectives: {{{COLLECTIVES}}}}}\n"
+               + more)
     straq("simulate", work / "corpus.yaml", "--out", work / "corpus")
     straq("preprocess", work / "tiny.yaml")

@@ -12,7 +12,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "faults"))
 import job as shared  # noqa: E402
-from job import PROGRAM, check  # noqa: E402
+from job import PROGRAM, check, write_tiny  # noqa: E402
 
 SOURCE = pathlib.Path(os.environ.get("STRAQ_SOURCE", os.getcwd()))
 
@@ -24,31 +24,6 @@ def straq(*arguments, ranks=1, **options):
                           timeout=200, check=False, **{"cwd": SOURCE, **options})
     done.said = done.stderr.decode(errors="replace")
     return done
-
-
-def write_tiny(folder, more=""):
-    (folder / "corpus.yaml").write_text(
-        f"base: {SOURCE}/configs/simulate/seeker.yaml\nseed: 3\n"
-        "dialogues: {train: 6, valid: 3, test: 3}\n")
-    (folder / "shape.yaml").write_text("{vocab: 0, hidden: 32, layers: 2, heads: 2, kv_heads: 1, "
-                                       "inner: 64, max_positions: 2048, tied: true}\n")
-    (folder / "tiny.yaml").write_text(f"""name: tiny
-results: {folder}/results
-simulate: {{config: {folder}/corpus.yaml, folder: {folder}/corpus}}
-data:
-  name: simulated
-  train: {folder}/corpus/train.txt
-  valid: {folder}/corpus/valid.txt
-  test: {folder}/corpus/test.txt
-tokenizer: {{train: {{kind: byte_bpe, vocab_size: 300}}}}
-prompt: {{template: {SOURCE}/configs/prompts/compact.yaml, window: 2048}}
-shards: {{folder: {folder}/shards}}
-model: {{shape: {folder}/shape.yaml}}
-threads: 1
-evaluate: {{replicates: 100}}
-learn: {{batch: 8, steps: 2, lr: 1e-3}}
-{more}""")
-    return folder / "tiny.yaml"
 
 
 def bytes_of_paths(work):
@@ -199,7 +174,8 @@ def main():
         return 77
     with tempfile.TemporaryDirectory() as name:
         work = pathlib.Path(name)
-        tiny = write_tiny(work)
+        tiny = write_tiny(work, "train: 6, valid: 3, test: 3",
+                          "evaluate: {replicates: 100}\nlearn: {batch: 8, steps: 2, lr: 1e-3}\n")
         done = straq("run", tiny)
         check("the tiny config runs without a warning of its settings",
               done.returncode == 0 and "changes nothing" not in done.said, done.said[-2000:])

@@ -25,25 +25,13 @@ for x, y in zip(a, b):
 P
 }
 
-cat >"$work/corpus.yaml" <<Y
-base: $source/configs/simulate/seeker.yaml
-seed: 3
-dialogues: {train: 14, valid: 4, test: 5}
-Y
-cat >"$work/tiny.yaml" <<Y
-name: tiny
-results: $work/results
-simulate: {config: $work/corpus.yaml, folder: $work/corpus}
-data: {name: simulated, train: $work/corpus/train.txt, valid: $work/corpus/valid.txt, test: $work/corpus/test.txt}
-tokenizer: {train: {kind: byte_bpe, vocab_size: 400}}
-prompt: {template: configs/prompts/compact.yaml, window: 2048}
-shards: {folder: $work/shards, dialogues_per_shard: 4}
-model: {shape: configs/shapes/tiny.yaml}
-pretrain: {objective: {lm: 1, ce: 1}, steps: 3, lr: 1.0e-3}
-learn: {batch: 16, steps: 13, lr: 1.0e-3}
-evaluate: {replicates: 200}
-threads: 1
-Y
+# shellcheck source=tests/tiny_config.sh
+source tests/tiny_config.sh
+write_tiny_config "$work" "$source" "train: 14, valid: 4, test: 5" \
+  "pretrain: {objective: {lm: 1, ce: 1}, steps: 3, lr: 1.0e-3}" \
+  "learn: {batch: 16, steps: 13, lr: 1.0e-3}" "evaluate: {replicates: 200}"
+# Several shards a split.
+sed -i 's|^shards: {|&dialogues_per_shard: 4, |' "$work/tiny.yaml"
 
 # One process.
 check "one process runs the whole pipeline" "$program" run "$work/tiny.yaml" >"$work/one.out" 2>"$work/one.log"

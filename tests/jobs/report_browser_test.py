@@ -21,6 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from browser_page import BROWSER, Page  # noqa: E402
 
 STRAQ = os.environ.get("STRAQ", "build/cpu/straq")
+BUILD = pathlib.Path(os.environ.get("STRAQ_BUILD", "build/cpu"))
 SOURCE = pathlib.Path(os.environ.get("STRAQ_SOURCE", "."))
 GOLDEN = SOURCE / "tests/report/golden/folder"
 
@@ -59,7 +60,12 @@ class Browser(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="straq-browser-"))
-        straq("report", GOLDEN, "--out", cls.folder / "report", "--run-figures", 1)
+        # A copy with every run's evaluation.json, as the test that reads the folder makes it.
+        whole = cls.folder / "golden"
+        subprocess.run([BUILD / "tests/test_report", "--gtest_filter=GoldenRanking.ByAcc*"],
+                       check=True, stdout=subprocess.DEVNULL,
+                       env={**os.environ, "STRAQ_GOLDEN_FOLDER": str(whole)})
+        straq("report", whole, "--out", cls.folder / "report", "--run-figures", 1)
         cls.page = cls.folder / "report/report.html"
 
     @classmethod

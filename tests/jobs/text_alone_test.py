@@ -6,6 +6,7 @@ STRAQ is the program. Uses a tiny simulated corpus; seconds.
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -13,9 +14,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "faults"))
 import job as shared  # noqa: E402
-from job import PROGRAM, check  # noqa: E402
-
-SOURCE = os.environ.get("STRAQ_SOURCE", str(pathlib.Path(__file__).resolve().parents[2]))
+from job import PROGRAM, check, write_tiny  # noqa: E402
 
 
 def straq(*arguments, ranks=1):
@@ -28,15 +27,11 @@ class Experiment:
     def __init__(self, work, name, train, lines, ranks=1):
         self.folder = work / name / "x" / "seed-1"
         config = work / f"{name}.yaml"
-        config.write_text(f"""name: x
+        config.write_text(f"""base: tiny.yaml
+name: x
 results: {work}/{name}
-data: {{train: {train}, valid: {work}/corpus/valid.txt, test: {work}/corpus/test.txt}}
-tokenizer: {{train: {{kind: byte_bpe, vocab_size: 300}}}}
-prompt: {{template: {SOURCE}/configs/prompts/compact.yaml, window: 2048}}
+data: {{train: {train}}}
 shards: {{folder: {work}/{name}/shards}}
-model: {{shape: {work}/shape.yaml}}
-evaluate: {{replicates: 100}}
-threads: 1
 {lines}
 """)
         self.done = straq("run", config, ranks=ranks)
@@ -65,11 +60,9 @@ def main():
 
 
 def run(work):
-    (work / "corpus.yaml").write_text(f"base: {SOURCE}/configs/simulate/seeker.yaml\nseed: 3\n"
-                                      "dialogues: {train: 12, valid: 3, test: 3}\n")
-    (work / "shape.yaml").write_text(
-        "{vocab: 0, hidden: 16, layers: 1, heads: 2, kv_heads: 1, inner: 32, "
-        "max_positions: 2048}\n")
+    tiny = write_tiny(work, "train: 12, valid: 3, test: 3", "evaluate: {replicates: 100}\n")
+    # The corpus is made here, and what trains is another than the section says.
+    tiny.write_text(re.sub("simulate: .*\n", "", tiny.read_text()))
     made = straq("simulate", work / "corpus.yaml", "--out", work / "corpus")
     check("a corpus is simulated", made.returncode == 0, made.stderr)
     labelled = (work / "corpus" / "train.txt").read_text().splitlines()

@@ -28,9 +28,6 @@ using straq::testing::error_of;
 using straq::testing::source_path;
 using straq::testing::TemporaryFolder;
 
-std::string folder() {
-  return source_path("tests/report/golden/folder");
-}
 std::string expected() {
   return source_path("tests/report/golden/expected");
 }
@@ -46,25 +43,43 @@ ReportOptions options(const std::string& out) {
   return o;
 }
 
-// evaluation.json of every run with predictions, from nothing but these.
-void write_evaluations() {
+// The golden folder with the evaluation.json of every run that has predictions, from nothing but
+// these.
+void make_folder(const std::string& to) {
+  fs::copy(source_path("tests/report/golden/folder"), to, fs::copy_options::recursive);
   metrics::EvaluationOptions o;
   o.bootstrap.replicates = 200;
   o.gamma = 0.85;
-  const auto labels =
-      nlohmann::json::parse(read_file(folder() + "/replies/sft/responses/direct.json"));
-  for (const auto& entry : fs::recursive_directory_iterator(folder())) {
-    if (entry.path().filename() != "test.jsonl") continue;
-    const auto rows = results::read_predictions(entry.path().string());
+  const auto labels = nlohmann::json::parse(read_file(to + "/replies/sft/responses/direct.json"));
+  std::vector<fs::path> runs;
+  for (const auto& entry : fs::recursive_directory_iterator(to)) {
+    if (entry.path().filename() == "test.jsonl") {
+      runs.push_back(entry.path().parent_path().parent_path());
+    }
+  }
+  for (const auto& run : runs) {
+    const auto rows = results::read_predictions((run / "predictions/test.jsonl").string());
     metrics::Evaluation e;
     for (const auto& s : labels["strategies"]) {
       e.strategies.push_back({s["name"], s["abbreviation"]});
     }
     e.splits.emplace_back("test", metrics::evaluate_predictions(rows, o));
     e.baselines.emplace_back("test", metrics::baseline_reports(rows, rows, o));
-    results::write_evaluation(
-        (entry.path().parent_path().parent_path() / "evaluation.json").string(), e);
+    results::write_evaluation((run / "evaluation.json").string(), e);
   }
+}
+
+// Made once; STRAQ_GOLDEN_FOLDER names a place where it stays, for tests that run the program.
+// Tables name files by the folder's own name, so it is always called "folder".
+const std::string& folder() {
+  static const TemporaryFolder root;
+  static const std::string made = [] {
+    const char* kept = std::getenv("STRAQ_GOLDEN_FOLDER");
+    const std::string to = kept != nullptr ? kept : root.path("folder");
+    make_folder(to);
+    return to;
+  }();
+  return made;
 }
 
 std::set<std::string> files_in(const std::string& path) {
@@ -99,7 +114,6 @@ void expect_same_csv(const std::string& got, const std::string& want, const std:
 class Golden : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    if (updating()) write_evaluations();
     root_ = new TemporaryFolder;
     result_ = new ReportResult(write_report(folder(), options(root_->path("out"))));
   }

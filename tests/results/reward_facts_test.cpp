@@ -2,15 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include "core/json/json_fields.h"
+
 namespace straq::results {
 namespace {
 
 TEST(RewardFacts, AreWhatTheRunSays) {
   results::Run run;
   run.parameters = {{"learn.reward.kind", "imitation"}};
-  nlohmann::ordered_json provenance;
-  provenance["reward"] = to_json({"rated", "straq_rated", "straQ*-rated", false});
-  run.provenance = provenance.dump();
+  Provenance provenance;
+  provenance.reward = RewardFacts{"rated", "straq_rated", "straQ*-rated", false};
+  run.provenance = write_json(provenance).dump();
   const RewardFacts f = reward_facts(run);
   EXPECT_EQ(f.kind, "rated");
   EXPECT_EQ(f.method, "straq_rated");

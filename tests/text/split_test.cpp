@@ -139,20 +139,6 @@ TEST(Split, StagesFollowEachOther) {
   EXPECT_EQ(by_stages(runs, "at 10x"), (Pieces{"at ", "10", "x"}));
 }
 
-TEST(Unicode, InvalidUtf8IsFoundAtItsFirstByte) {
-  EXPECT_FALSE(find_invalid_utf8("plain \xC3\xA9 \xF0\x9F\x98\x80 \xED\x9F\xBF \xF4\x8F\xBF\xBF"));
-  const std::vector<std::string> bad = {"\xFF",         "\x80",
-                                        "\xC3",         "\xC3(",
-                                        "\xC0\xAF",     "\xE0\x9F\xBF",
-                                        "\xE2\x82",     "\xED\xA0\x80",
-                                        "\xF0\x9F\x98", "\xF4\x90\x80\x80",
-                                        "\xF8\x88",     "\xF0\x8F\xBF\xBF"};
-  for (const auto& bytes : bad) {
-    EXPECT_EQ(find_invalid_utf8("0123456789" + bytes), std::optional<std::size_t>(10));
-    EXPECT_EQ(find_invalid_utf8(bytes + " after it"), std::optional<std::size_t>(0));
-  }
-}
-
 TEST(Unicode, ClassesOfKnownCharacters) {
   const CharClass* c = char_classes();
   EXPECT_EQ(c[U'a'], CharClass::letter);

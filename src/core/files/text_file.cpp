@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/files/files.h"
+#include "core/utf8.h"
 
 namespace straq {
 namespace {
@@ -59,20 +60,6 @@ struct Magic {
 };
 
 }  // namespace
-
-void append_utf8(std::string& out, char32_t c) {
-  const auto put = [&](char32_t b) { out += static_cast<char>(b); };
-  if (c < 0x80) {
-    put(c);
-  } else if (c < 0x800) {
-    put(0xC0 | (c >> 6)), put(0x80 | (c & 0x3F));
-  } else if (c < 0x10000) {
-    put(0xE0 | (c >> 12)), put(0x80 | ((c >> 6) & 0x3F)), put(0x80 | (c & 0x3F));
-  } else {
-    put(0xF0 | (c >> 18)), put(0x80 | ((c >> 12) & 0x3F));
-    put(0x80 | ((c >> 6) & 0x3F)), put(0x80 | (c & 0x3F));
-  }
-}
 
 DecodedText decode_text(std::string_view bytes) {
   using namespace std::string_view_literals;

@@ -39,7 +39,4 @@ bool is_blank_line(std::string_view line);
 // At most about `most` bytes of a text for a message, never half a character; "…" where it goes on.
 std::string shortened_text(const std::string& text, std::size_t most = 60);
 
-// The code point `c` (not checked: no surrogate, at most U+10FFFF) in UTF-8 behind `out`.
-void append_utf8(std::string& out, char32_t c);
-
 }  // namespace straq

@@ -1,7 +1,6 @@
 #include "dialogue/readers/readers.h"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <set>
 
@@ -14,13 +13,6 @@
 
 namespace straq::dialogue {
 namespace {
-
-constexpr std::array<std::pair<const char*, Format>, 4> kFormats = {{
-    {"auto", Format::automatic},
-    {"esconv_json", Format::esconv_json},
-    {"esconv_jsonl", Format::esconv_jsonl},
-    {"empathetic_csv", Format::empathetic_csv},
-}};
 
 std::string stem_of(const std::string& path) {
   return std::filesystem::path(path).stem().string();
@@ -54,7 +46,7 @@ Corpus parse_named(std::string_view bytes, const std::string& path, Format forma
 
   if (!decoded.reason.empty()) {
     source.problem(decoded.line, decoded.reason, decoded.hint);
-  } else if (const auto offset = first_invalid_utf8(source.bytes)) {
+  } else if (const auto offset = find_invalid_utf8(source.bytes)) {
     // Whatever stands around it cannot be trusted, so nothing of the file is used.
     source.problem(source.line_of(*offset), "the text is not valid UTF-8",
                    "convert the file, for instance with iconv -f latin1 -t utf-8");
@@ -107,21 +99,6 @@ std::string Source::id_of(std::size_t index) const {
 }
 
 }  // namespace internal
-
-const char* format_name(Format format) {
-  for (const auto& [name, f] : kFormats) {
-    if (f == format) return name;
-  }
-  return "?";
-}
-
-Format parse_format(const std::string& name) {
-  for (const auto& [known, format] : kFormats) {
-    if (name == known) return format;
-  }
-  fail_input("unknown corpus format \"" + name + "\"",
-             "choose one of: auto, esconv_json, esconv_jsonl, empathetic_csv");
-}
 
 Corpus parse_corpus(std::string_view bytes, const std::string& path, Format format,
                     const StrategySet& strategies, const OnProblem& on_problem) {

@@ -24,11 +24,6 @@ enum class Format {
   empathetic_csv,  // EmpatheticDialogues' columns; quotes are literal, commas written _comma_
 };
 
-// The names that configs and commands use: auto, esconv_json, esconv_jsonl, empathetic_csv.
-const char* format_name(Format format);
-// Throws Error(input) for another word.
-Format parse_format(const std::string& name);
-
 struct SourceFile {
   std::string path;
   std::string sha256;  // of its bytes

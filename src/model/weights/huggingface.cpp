@@ -297,6 +297,86 @@ std::string why_missing(const std::vector<std::string>& missing, const Map& ther
   return "the checkpoint is incomplete, or config.json belongs to another one";
 }
 
+using FilesByTensor = std::unordered_map<std::string, const SafetensorsFile*>;
+
+// Which of the files holds each tensor. Throws Error(input) where two do.
+FilesByTensor tensors_of(const std::vector<SafetensorsFile>& files) {
+  FilesByTensor where;
+  for (const auto& file : files) {
+    for (const auto& entry : file.entries()) {
+      if (is_ignored(entry.name)) continue;
+      if (!where.emplace(entry.name, &file).second) {
+        fail_input(
+            file.path() + ": tensor " + entry.name + " is also in " + where[entry.name]->path(),
+            "remove the file that does not belong to the checkpoint");
+      }
+    }
+  }
+  return where;
+}
+
+// The widest precision of the parameters. Throws Error(input) where one is missing, of another
+// shape or of whole numbers.
+at::ScalarType check_tensors(const std::string& folder, const std::vector<ParameterSpec>& specs,
+                             const FilesByTensor& where) {
+  std::vector<std::string> missing;
+  for (const auto& spec : specs) {
+    if (!where.contains(spec.name)) missing.push_back(spec.name);
+  }
+  if (!missing.empty()) {
+    fail_input(folder + ": " + listed("tensor", missing) +
+                   (missing.size() == 1 ? " is missing" : " are missing"),
+               why_missing(missing, where));
+  }
+  std::optional<at::ScalarType> widest;
+  for (const auto& spec : specs) {
+    const auto it = where.find(spec.name);
+    const auto& entry = *it->second->find(spec.name);
+    if (entry.shape != spec.shape) {
+      fail_input(it->second->path() + ": tensor " + spec.name + " has shape " +
+                     shape_words(entry.shape) + " where config.json asks for " +
+                     shape_words(spec.shape),
+                 "weights and config.json must come from the same checkpoint");
+    }
+    if (!at::isFloatingType(entry.dtype)) {
+      fail_input(it->second->path() + ": tensor " + spec.name + " holds whole numbers (" +
+                     at::toString(entry.dtype) + ")",
+                 "quantised weights are not supported; use the original checkpoint");
+    }
+    widest = widest ? at::promote_types(*widest, entry.dtype) : entry.dtype;
+  }
+  return *widest;
+}
+
+// A tied checkpoint may store the shared matrix twice; it must then be the same one.
+void check_tied_head(const FilesByTensor& where, const ParameterSpec& embedding_spec) {
+  const auto head = where.find("lm_head.weight");
+  if (head == where.end()) return;
+  const at::Tensor embedding = where.at(embedding_spec.name)->tensor(embedding_spec.name);
+  const at::Tensor twice = head->second->tensor("lm_head.weight").to(embedding.scalar_type());
+  if (!at::equal(twice, embedding)) {
+    fail_input(head->second->path() +
+                   ": tensor lm_head.weight differs from the embedding, but "
+                   "config.json says tie_word_embeddings: true",
+               "set tie_word_embeddings to false");
+  }
+}
+
+void refuse_other_tensors(const LlamaShape& shape, const std::vector<ParameterSpec>& specs,
+                          const FilesByTensor& where) {
+  std::set<std::string> extra;
+  for (const auto& [name, file] : where) extra.insert(name);
+  for (const auto& spec : specs) extra.erase(spec.name);
+  if (shape.tied) extra.erase("lm_head.weight");
+  if (extra.empty()) return;
+  fail_input(where.at(*extra.begin())->path() + ": " +
+                 listed("tensor", {extra.begin(), extra.end()}) +
+                 (extra.size() == 1 ? " is" : " are") + " not part of a Llama model" +
+                 " of this config.json",
+             "the checkpoint has parts that would be ignored (adapters, biases, more layers than "
+             "config.json says); merge or remove them first");
+}
+
 }  // namespace
 
 HuggingFaceConfig read_huggingface_config(const std::string& folder) {
@@ -338,10 +418,9 @@ WeightsSource open_huggingface(const std::string& folder) {
   // Shared by the source's copies, which may outlive this call.
   struct Opened {
     std::vector<SafetensorsFile> files;
-    std::unordered_map<std::string, const SafetensorsFile*> where;
+    FilesByTensor where;
   };
   const auto opened = std::make_shared<Opened>();
-  auto& where = opened->where;
   WeightsSource source;
   source.path = folder;
   source.shape = config.shape;
@@ -352,68 +431,12 @@ WeightsSource open_huggingface(const std::string& folder) {
   for (const auto& file : opened->files) {
     source.bytes += fs::file_size(file.path());
     source.metadata.insert(file.metadata().begin(), file.metadata().end());
-    for (const auto& entry : file.entries()) {
-      if (is_ignored(entry.name)) continue;
-      if (!where.emplace(entry.name, &file).second) {
-        fail_input(
-            file.path() + ": tensor " + entry.name + " is also in " + where[entry.name]->path(),
-            "remove the file that does not belong to the checkpoint");
-      }
-    }
   }
-
-  std::optional<at::ScalarType> widest;
+  opened->where = tensors_of(opened->files);
   const auto specs = parameter_specs(config.shape);
-  std::vector<std::string> missing;
-  for (const auto& spec : specs) {
-    if (!where.contains(spec.name)) missing.push_back(spec.name);
-  }
-  if (!missing.empty()) {
-    fail_input(folder + ": " + listed("tensor", missing) +
-                   (missing.size() == 1 ? " is missing" : " are missing"),
-               why_missing(missing, where));
-  }
-  for (const auto& spec : specs) {
-    const auto it = where.find(spec.name);
-    const auto& entry = *it->second->find(spec.name);
-    if (entry.shape != spec.shape) {
-      fail_input(it->second->path() + ": tensor " + spec.name + " has shape " +
-                     shape_words(entry.shape) + " where config.json asks for " +
-                     shape_words(spec.shape),
-                 "weights and config.json must come from the same checkpoint");
-    }
-    if (!at::isFloatingType(entry.dtype)) {
-      fail_input(it->second->path() + ": tensor " + spec.name + " holds whole numbers (" +
-                     at::toString(entry.dtype) + ")",
-                 "quantised weights are not supported; use the original checkpoint");
-    }
-    widest = widest ? at::promote_types(*widest, entry.dtype) : entry.dtype;
-  }
-  source.dtype = *widest;
-  // A tied checkpoint may store the shared matrix twice; it must then be the same one.
-  auto head = where.find("lm_head.weight");
-  if (config.shape.tied && head != where.end()) {
-    const at::Tensor embedding = where["model.embed_tokens.weight"]->tensor(specs[0].name);
-    const at::Tensor twice = head->second->tensor("lm_head.weight").to(embedding.scalar_type());
-    if (!at::equal(twice, embedding)) {
-      fail_input(head->second->path() +
-                     ": tensor lm_head.weight differs from the embedding, but "
-                     "config.json says tie_word_embeddings: true",
-                 "set tie_word_embeddings to false");
-    }
-  }
-  std::set<std::string> extra;
-  for (const auto& [name, file] : where) extra.insert(name);
-  for (const auto& spec : specs) extra.erase(spec.name);
-  if (config.shape.tied) extra.erase("lm_head.weight");
-  if (!extra.empty()) {
-    fail_input(where[*extra.begin()]->path() + ": " +
-                   listed("tensor", {extra.begin(), extra.end()}) +
-                   (extra.size() == 1 ? " is" : " are") + " not part of a Llama model" +
-                   " of this config.json",
-               "the checkpoint has parts that would be ignored (adapters, biases, more layers than "
-               "config.json says); merge or remove them first");
-  }
+  source.dtype = check_tensors(folder, specs, opened->where);
+  if (config.shape.tied) check_tied_head(opened->where, specs[0]);
+  refuse_other_tensors(config.shape, specs, opened->where);
   source.tensor = [opened](const ParameterSpec& spec) {
     return opened->where.at(spec.name)->tensor(spec.name);
   };

@@ -92,6 +92,71 @@ std::string shape_words(const std::vector<std::int64_t>& shape) {
   return s + "]";
 }
 
+namespace {
+
+std::map<std::string, std::string> read_metadata(const std::string& path,
+                                                 const nlohmann::json& item) {
+  if (!item.is_object()) fail_input(path + ": __metadata__ is no JSON object", damaged);
+  std::map<std::string, std::string> out;
+  for (const auto& [key, value] : item.items()) {
+    if (!value.is_string()) fail_input(path + ": __metadata__ " + key + " is no string", damaged);
+    out[key] = value.get<std::string>();
+  }
+  return out;
+}
+
+// One tensor of the header; its bytes lie within the file and are as many as its shape needs.
+SafetensorsEntry read_entry(const std::string& path, const std::string& name,
+                            const nlohmann::json& item, std::uint64_t data_bytes) {
+  const auto fail = [&](const std::string& what) {
+    fail_input(path + ": tensor " + name + ": " + what, damaged);
+  };
+  if (!item.is_object() || !item.contains("dtype") || !item["dtype"].is_string() ||
+      !item.contains("shape") || !item["shape"].is_array() || !item.contains("data_offsets") ||
+      !item["data_offsets"].is_array() || item["data_offsets"].size() != 2 ||
+      !is_count(item["data_offsets"][0]) || !is_count(item["data_offsets"][1])) {
+    fail("expected dtype, shape and data_offsets [begin, end]");
+  }
+  SafetensorsEntry entry;
+  entry.name = name;
+  const auto dtype = dtype_of(item["dtype"].get<std::string>());
+  if (!dtype) {
+    fail_input(path + ": tensor " + name + ": dtype " + item["dtype"].get<std::string>() +
+                   " is not supported",
+               "convert the file to F32, F16 or BF16 first");
+  }
+  entry.dtype = *dtype;
+  entry.begin = item["data_offsets"][0].get<std::uint64_t>();
+  entry.end = item["data_offsets"][1].get<std::uint64_t>();
+  if (entry.begin > entry.end || entry.end > data_bytes) {
+    fail("its bytes [" + std::to_string(entry.begin) + ", " + std::to_string(entry.end) +
+         ") are not within the file's " + std::to_string(data_bytes) + " bytes of data");
+  }
+  if (item["shape"].size() > max_dimensions) {
+    fail("its shape has " + std::to_string(item["shape"].size()) + " dimensions, more than " +
+         std::to_string(max_dimensions));
+  }
+  std::uint64_t bytes = at::elementSize(entry.dtype), strides = bytes;
+  for (const auto& d : item["shape"]) {
+    if (!is_count(d)) fail("its shape is no list of sizes");
+    const auto size = d.get<std::uint64_t>();
+    // Strides grow with the other dimensions even where one is 0.
+    if (size > kLargestSize || __builtin_mul_overflow(bytes, size, &bytes) ||
+        __builtin_mul_overflow(strides, std::max<std::uint64_t>(size, 1), &strides) ||
+        strides > kLargestSize) {
+      fail("its shape overflows");
+    }
+    entry.shape.push_back(static_cast<std::int64_t>(size));
+  }
+  if (bytes != entry.end - entry.begin) {
+    fail("shape " + shape_words(entry.shape) + " needs " + std::to_string(bytes) +
+         " bytes but its offsets give " + std::to_string(entry.end - entry.begin));
+  }
+  return entry;
+}
+
+}  // namespace
+
 SafetensorsFile::SafetensorsFile(const std::string& path)
     : path_(path), map_(std::make_shared<MappedFile>(path, "name a .safetensors file")) {
   std::uint64_t length = 0;
@@ -130,60 +195,10 @@ void SafetensorsFile::parse_header(std::string_view text, std::uint64_t data_byt
   }
   for (const auto& [name, item] : header.items()) {
     if (name == "__metadata__") {
-      if (!item.is_object()) fail_input(path_ + ": __metadata__ is no JSON object", damaged);
-      for (const auto& [key, value] : item.items()) {
-        if (!value.is_string()) {
-          fail_input(path_ + ": __metadata__ " + key + " is no string", damaged);
-        }
-        metadata_[key] = value.get<std::string>();
-      }
-      continue;
+      metadata_ = read_metadata(path_, item);
+    } else {
+      entries_.push_back(read_entry(path_, name, item, data_bytes));
     }
-    const auto fail = [&, &name = name](const std::string& what) {
-      fail_input(path_ + ": tensor " + name + ": " + what, damaged);
-    };
-    if (!item.is_object() || !item.contains("dtype") || !item["dtype"].is_string() ||
-        !item.contains("shape") || !item["shape"].is_array() || !item.contains("data_offsets") ||
-        !item["data_offsets"].is_array() || item["data_offsets"].size() != 2 ||
-        !is_count(item["data_offsets"][0]) || !is_count(item["data_offsets"][1])) {
-      fail("expected dtype, shape and data_offsets [begin, end]");
-    }
-    SafetensorsEntry entry;
-    entry.name = name;
-    const auto dtype = dtype_of(item["dtype"].get<std::string>());
-    if (!dtype) {
-      fail_input(path_ + ": tensor " + name + ": dtype " + item["dtype"].get<std::string>() +
-                     " is not supported",
-                 "convert the file to F32, F16 or BF16 first");
-    }
-    entry.dtype = *dtype;
-    entry.begin = item["data_offsets"][0].get<std::uint64_t>();
-    entry.end = item["data_offsets"][1].get<std::uint64_t>();
-    if (entry.begin > entry.end || entry.end > data_bytes) {
-      fail("its bytes [" + std::to_string(entry.begin) + ", " + std::to_string(entry.end) +
-           ") are not within the file's " + std::to_string(data_bytes) + " bytes of data");
-    }
-    if (item["shape"].size() > max_dimensions) {
-      fail("its shape has " + std::to_string(item["shape"].size()) + " dimensions, more than " +
-           std::to_string(max_dimensions));
-    }
-    std::uint64_t bytes = at::elementSize(entry.dtype), strides = bytes;
-    for (const auto& d : item["shape"]) {
-      if (!is_count(d)) fail("its shape is no list of sizes");
-      const auto size = d.get<std::uint64_t>();
-      // Strides grow with the other dimensions even where one is 0.
-      if (size > kLargestSize || __builtin_mul_overflow(bytes, size, &bytes) ||
-          __builtin_mul_overflow(strides, std::max<std::uint64_t>(size, 1), &strides) ||
-          strides > kLargestSize) {
-        fail("its shape overflows");
-      }
-      entry.shape.push_back(static_cast<std::int64_t>(size));
-    }
-    if (bytes != entry.end - entry.begin) {
-      fail("shape " + shape_words(entry.shape) + " needs " + std::to_string(bytes) +
-           " bytes but its offsets give " + std::to_string(entry.end - entry.begin));
-    }
-    entries_.push_back(std::move(entry));
   }
   std::stable_sort(entries_.begin(), entries_.end(), [](const auto& a, const auto& b) {
     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);

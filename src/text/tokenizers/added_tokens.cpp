@@ -16,7 +16,7 @@ std::size_t blanks_before(std::string_view text, std::size_t end) {
   while (end > 0) {
     std::size_t at = end - 1;
     while (at > 0 && (first_byte(text.substr(at)) & 0xC0) == 0x80) --at;
-    if (!is_space(char_classes()[decode_utf8(text.data() + at).code])) break;
+    if (!is_space(char_classes()[utf8_character(text.data() + at).code])) break;
     end = at;
   }
   return end;
@@ -25,7 +25,7 @@ std::size_t blanks_before(std::string_view text, std::size_t end) {
 // Where the white space that begins at `begin` ends.
 std::size_t blanks_after(std::string_view text, std::size_t begin) {
   while (begin < text.size()) {
-    const Decoded d = decode_utf8(text.data() + begin);
+    const Character d = utf8_character(text.data() + begin);
     if (!is_space(char_classes()[d.code])) break;
     begin += d.bytes;
   }

@@ -162,7 +162,7 @@ void BytePairEncoder::find_symbols(const std::vector<std::string>& tokens) {
       if (token.size() == 1) byte = static_cast<unsigned char>(token[0]);
     } else {
       if (symbols_.byte_fallback) byte = byte_of_token(token);
-      const Decoded d = decode_utf8(token.data());
+      const Character d = utf8_character(token.data());
       if (d.bytes == token.size()) character_ids_.emplace(d.code, value);
     }
     if (byte < 0) continue;
@@ -285,7 +285,7 @@ void BytePairEncoder::begin(std::string_view piece, std::vector<TokenId>& symbol
     }
   } else {
     for (std::size_t i = 0; i < piece.size();) {
-      const Decoded d = decode_utf8(piece.data() + i);
+      const Character d = utf8_character(piece.data() + i);
       const std::string_view bytes = piece.substr(i, d.bytes);
       i += d.bytes;
       if (const auto it = character_ids_.find(d.code); it != character_ids_.end()) {

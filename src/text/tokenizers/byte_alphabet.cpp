@@ -39,7 +39,7 @@ std::string to_byte_alphabet(std::string_view bytes) {
 std::optional<std::string> from_byte_alphabet(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size();) {
-    const Decoded d = decode_utf8(text.data() + i);
+    const Character d = utf8_character(text.data() + i);
     if (d.code >= alphabet().byte_of.size() || alphabet().byte_of[d.code] < 0) return std::nullopt;
     out += static_cast<char>(alphabet().byte_of[d.code]);
     i += d.bytes;

@@ -145,7 +145,7 @@ Metaspace read_metaspace(const JsonReader& in, const json& object) {
   Metaspace out;
   out.replacement = in.word(object, "replacement");
   if (out.replacement.empty() ||
-      decode_utf8(out.replacement.data()).bytes != out.replacement.size()) {
+      utf8_character(out.replacement.data()).bytes != out.replacement.size()) {
     in.fail("a Metaspace pre-tokenizer needs a \"replacement\" of one character");
   }
   out.split = in.flag(object, "split", true);

@@ -73,7 +73,7 @@ void decompose(char32_t c, std::u32string& out) {
 std::u32string decomposed(std::string_view text) {
   std::u32string out;
   for (std::size_t i = 0; i < text.size();) {
-    const Decoded d = decode_utf8(text.data() + i);
+    const Character d = utf8_character(text.data() + i);
     decompose(d.code, out);
     i += d.bytes;
   }

@@ -71,7 +71,7 @@ void UnigramEncoder::append(std::string_view text, std::vector<TokenId>& ids) co
   best.assign(size + 1, Step{});
   for (std::size_t at = 0; at < size;) {
     const float here = best[at].score;
-    const std::size_t character = decode_utf8(normal.data() + at).bytes;
+    const std::size_t character = utf8_character(normal.data() + at).bytes;
     bool has_character = false;
     TokenId node = first_[static_cast<unsigned char>(normal[at])];
     for (std::size_t end = at + 1; node >= 0; ++end) {

@@ -6,14 +6,12 @@
 namespace straq::text {
 
 void TrainOptions::fields(config::Fields& f) {
-  f.choice(
-      "kind", kind,
-      {{"byte_bpe", TokenizerKind::byte_bpe}, {"sentencepiece", TokenizerKind::sentencepiece}});
+  f.choice("kind", kind, kTokenizerKinds);
   f("vocab_size", vocab_size, config::between(260, 1'000'000));
   f("specials", specials);
-  f.choice("split", split, {{"gpt2", SplitStyle::gpt2}, {"llama3", SplitStyle::llama3}});
+  f.choice("split", split, kSplitStyles);
   f("min_frequency", min_frequency, config::at_least(1));
-  f.choice("model", model, {{"bpe", PieceModel::bpe}, {"unigram", PieceModel::unigram}});
+  f.choice("model", model, kPieceModels);
   f("dummy_prefix", dummy_prefix);
   f("split_digits", split_digits);
   f("character_coverage", character_coverage, config::between(0.9, 1));

@@ -3,6 +3,7 @@
 // Both are deterministic: the same texts and options give the same bytes.
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,14 @@ namespace straq::text {
 enum class TokenizerKind { byte_bpe, sentencepiece };
 enum class SplitStyle { gpt2, llama3 };
 enum class PieceModel { bpe, unigram };
+
+// Their words, in configs, commands and files.
+inline constexpr std::initializer_list<config::Choice<TokenizerKind>> kTokenizerKinds = {
+    {"byte_bpe", TokenizerKind::byte_bpe}, {"sentencepiece", TokenizerKind::sentencepiece}};
+inline constexpr std::initializer_list<config::Choice<SplitStyle>> kSplitStyles = {
+    {"gpt2", SplitStyle::gpt2}, {"llama3", SplitStyle::llama3}};
+inline constexpr std::initializer_list<config::Choice<PieceModel>> kPieceModels = {
+    {"bpe", PieceModel::bpe}, {"unigram", PieceModel::unigram}};
 
 struct TrainOptions {
   TokenizerKind kind = TokenizerKind::byte_bpe;

@@ -166,9 +166,23 @@ nlohmann::ordered_json pre_tokenizer_json(SplitStyle style) {
           {"pretokenizers", nlohmann::ordered_json::array({split, byte_level})}};
 }
 
-}  // namespace
+// Texts begin with "<s>"; the file says so itself, so that other readers do the same.
+nlohmann::ordered_json post_processor_json(std::size_t bos_id) {
+  const nlohmann::ordered_json bos = {{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}};
+  const auto sequence = [](const char* name, int type) {
+    return nlohmann::ordered_json{{"Sequence", {{"id", name}, {"type_id", type}}}};
+  };
+  return {{"type", "TemplateProcessing"},
+          {"single", nlohmann::ordered_json::array({bos, sequence("A", 0)})},
+          {"pair", nlohmann::ordered_json::array({bos, sequence("A", 0), sequence("B", 1)})},
+          {"special_tokens",
+           {{"<s>",
+             {{"id", "<s>"},
+              {"ids", nlohmann::ordered_json::array({bos_id})},
+              {"tokens", nlohmann::ordered_json::array({"<s>"})}}}}}};
+}
 
-std::string train_byte_bpe(const std::vector<std::string>& texts, const TrainOptions& options) {
+std::vector<std::string> special_names(const TrainOptions& options) {
   std::vector<std::string> specials = {"<s>", "</s>"};
   for (const auto& name : options.specials) {
     if (name.empty() || find_invalid_utf8(name)) fail_input("a special token has no valid name");
@@ -176,6 +190,57 @@ std::string train_byte_bpe(const std::vector<std::string>& texts, const TrainOpt
       specials.push_back(name);
     }
   }
+  return specials;
+}
+
+// The file's bytes: `tokens` by their bytes, the specials behind them.
+std::string tokenizer_json(const std::vector<std::string>& tokens,
+                           const nlohmann::ordered_json& merges,
+                           const std::vector<std::string>& specials, SplitStyle style) {
+  nlohmann::ordered_json vocab = nlohmann::ordered_json::object();
+  for (std::size_t id = 0; id < tokens.size(); ++id) {
+    vocab[to_byte_alphabet(tokens[id])] = id;
+  }
+  auto added = nlohmann::ordered_json::array();
+  for (std::size_t i = 0; i < specials.size(); ++i) {
+    added.push_back({{"id", tokens.size() + i},
+                     {"content", specials[i]},
+                     {"single_word", false},
+                     {"lstrip", false},
+                     {"rstrip", false},
+                     {"normalized", false},
+                     {"special", true}});
+  }
+  const nlohmann::ordered_json decoder = {{"type", "ByteLevel"},
+                                          {"add_prefix_space", false},
+                                          {"trim_offsets", true},
+                                          {"use_regex", false}};
+  const nlohmann::ordered_json root = {{"version", "1.0"},
+                                       {"truncation", nullptr},
+                                       {"padding", nullptr},
+                                       {"added_tokens", added},
+                                       {"normalizer", nullptr},
+                                       {"pre_tokenizer", pre_tokenizer_json(style)},
+                                       {"post_processor", post_processor_json(tokens.size())},
+                                       {"decoder", decoder},
+                                       {"model",
+                                        {{"type", "BPE"},
+                                         {"dropout", nullptr},
+                                         {"unk_token", nullptr},
+                                         {"continuing_subword_prefix", nullptr},
+                                         {"end_of_word_suffix", nullptr},
+                                         {"fuse_unk", false},
+                                         {"byte_fallback", false},
+                                         {"ignore_merges", false},
+                                         {"vocab", vocab},
+                                         {"merges", merges}}}};
+  return root.dump(1) + "\n";
+}
+
+}  // namespace
+
+std::string train_byte_bpe(const std::vector<std::string>& texts, const TrainOptions& options) {
+  const std::vector<std::string> specials = special_names(options);
   const int room = options.vocab_size - 256 - static_cast<int>(specials.size());
   if (room < 0) {
     fail_input("vocab_size " + std::to_string(options.vocab_size) +
@@ -209,59 +274,7 @@ std::string train_byte_bpe(const std::vector<std::string>& texts, const TrainOpt
     }
     if (is_new) tokens.push_back(bytes);
   }
-
-  nlohmann::ordered_json vocab = nlohmann::ordered_json::object();
-  for (std::size_t id = 0; id < tokens.size(); ++id) {
-    vocab[to_byte_alphabet(tokens[id])] = id;
-  }
-  auto added = nlohmann::ordered_json::array();
-  for (std::size_t i = 0; i < specials.size(); ++i) {
-    added.push_back({{"id", tokens.size() + i},
-                     {"content", specials[i]},
-                     {"single_word", false},
-                     {"lstrip", false},
-                     {"rstrip", false},
-                     {"normalized", false},
-                     {"special", true}});
-  }
-  const nlohmann::ordered_json decoder = {{"type", "ByteLevel"},
-                                          {"add_prefix_space", false},
-                                          {"trim_offsets", true},
-                                          {"use_regex", false}};
-  // Texts begin with "<s>"; the file says so itself, so that other readers do the same.
-  const nlohmann::ordered_json bos = {{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}};
-  const auto sequence = [](const char* name, int type) {
-    return nlohmann::ordered_json{{"Sequence", {{"id", name}, {"type_id", type}}}};
-  };
-  const nlohmann::ordered_json post_processor = {
-      {"type", "TemplateProcessing"},
-      {"single", nlohmann::ordered_json::array({bos, sequence("A", 0)})},
-      {"pair", nlohmann::ordered_json::array({bos, sequence("A", 0), sequence("B", 1)})},
-      {"special_tokens",
-       {{"<s>",
-         {{"id", "<s>"},
-          {"ids", nlohmann::ordered_json::array({tokens.size()})},
-          {"tokens", nlohmann::ordered_json::array({"<s>"})}}}}}};
-  const nlohmann::ordered_json root = {{"version", "1.0"},
-                                       {"truncation", nullptr},
-                                       {"padding", nullptr},
-                                       {"added_tokens", added},
-                                       {"normalizer", nullptr},
-                                       {"pre_tokenizer", pre_tokenizer_json(options.split)},
-                                       {"post_processor", post_processor},
-                                       {"decoder", decoder},
-                                       {"model",
-                                        {{"type", "BPE"},
-                                         {"dropout", nullptr},
-                                         {"unk_token", nullptr},
-                                         {"continuing_subword_prefix", nullptr},
-                                         {"end_of_word_suffix", nullptr},
-                                         {"fuse_unk", false},
-                                         {"byte_fallback", false},
-                                         {"ignore_merges", false},
-                                         {"vocab", vocab},
-                                         {"merges", merges}}}};
-  return root.dump(1) + "\n";
+  return tokenizer_json(tokens, merges, specials, options.split);
 }
 
 }  // namespace straq::text

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "config/choices.h"
 #include "core/error.h"
 #include "text/training/train.h"
 #include "text/unicode.h"
@@ -70,7 +71,7 @@ std::string train_sentencepiece(const std::vector<std::string>& texts,
   }
 
   std::unordered_map<std::string, std::string> settings = {
-      {"model_type", options.model == PieceModel::bpe ? "bpe" : "unigram"},
+      {"model_type", config::word_of(kPieceModels, options.model)},
       {"vocab_size", std::to_string(options.vocab_size)},
       {"character_coverage", std::to_string(options.character_coverage)},
       {"byte_fallback", "true"},

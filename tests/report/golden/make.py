@@ -10,7 +10,8 @@ Everything follows from a few rules, so that every number of the tables can be c
  - a judge gives 5 to a right decision and 2 to a wrong one, and 4 to the corpus's own;
  - Q of the chosen strategy is the return plus 0.1, all others 0; the return is the discounted
    number of decisions left (gamma 0.85).
-No text is from a corpus. evaluation.json and the expected tables are written by
+No text is from a corpus. The test that reads the folder adds the runs' evaluation.json to a copy
+of it; the expected tables are written by
   STRAQ_UPDATE_GOLDEN=1 test_report --gtest_filter='Golden*'
 """
 import json
