@@ -12,7 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bench_main.h"
-#include "comm/collectives.h"
+#include "comm/collectives/collectives.h"
 #include "config/value.h"
 #include "core/error.h"
 #include "core/files/files.h"

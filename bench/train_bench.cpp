@@ -19,7 +19,7 @@
 #include <sstream>
 
 #include "bench_main.h"
-#include "comm/collectives.h"
+#include "comm/collectives/collectives.h"
 #include "config/value.h"
 #include "coordinate/dataset_job.h"
 #include "core/error.h"

@@ -9,7 +9,7 @@
 #include <ATen/cuda/CUDAContext.h>
 #endif
 
-#include "comm/nccl_collectives.h"
+#include "comm/collectives/nccl_collectives.h"
 #include "comm/world.h"
 #include "core/environment.h"
 #include "core/json/json.h"

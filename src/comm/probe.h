@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "comm/collectives.h"
+#include "comm/collectives/collectives.h"
 
 namespace straq::comm {
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-#include "comm/collectives.h"
+#include "comm/collectives/collectives.h"
 #include "config/fields.h"
 #include "learn/not_built.h"
 #include "learn/rewards/reward_config.h"

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "comm/collectives.h"
+#include "comm/collectives/collectives.h"
 #include "learn/checkpoint.h"
 #include "learn/learn_config.h"
 #include "learn/optimizer.h"

@@ -10,7 +10,7 @@
 #include <set>
 #include <thread>
 
-#include "comm/nccl_collectives.h"
+#include "comm/collectives/nccl_collectives.h"
 #include "core/environment.h"
 #include "core/error.h"
 #include "core/files/files.h"

@@ -17,7 +17,7 @@ using results::Results;
 using results::Run;
 using results::Step;
 
-template <std::optional<double> Step::*field>
+template <auto field>  // a member of Step
 bool in_steps(const Run& run) {
   return std::any_of(run.steps.begin(), run.steps.end(),
                      [](const Step& s) { return (s.*field).has_value(); });

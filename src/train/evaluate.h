@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "comm/collectives.h"
+#include "comm/collectives/collectives.h"
 #include "core/run_inputs.h"
 #include "experiment/experiment.h"
 #include "metrics/predictions.h"

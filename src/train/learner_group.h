@@ -7,7 +7,7 @@
 
 #include <memory>
 
-#include "comm/collectives.h"
+#include "comm/collectives/collectives.h"
 #include "comm/roles.h"
 #include "experiment/experiment.h"
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "comm/collectives.h"
+#include "comm/collectives/collectives.h"
 #include "train/torch_failure.h"
 
 namespace straq::train {

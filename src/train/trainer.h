@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "comm/collectives.h"
+#include "comm/collectives/collectives.h"
 #include "comm/roles.h"
 #include "core/files/files.h"
 #include "experiment/experiment.h"

@@ -1,6 +1,6 @@
 // What one process can check of the data plane: the choice of a backend, the group of one, and in
 // which order the bucketed reducer starts its sums. tests/mpi has the same between real ranks.
-#include "comm/collectives.h"
+#include "comm/collectives/collectives.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <random>
 #include <stdexcept>
 
-#include "comm/nccl_collectives.h"
+#include "comm/collectives/nccl_collectives.h"
 #include "config/fields.h"
 #include "core/error.h"
 

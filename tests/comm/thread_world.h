@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-#include "comm/backend.h"
+#include "comm/collectives/backend.h"
 #include "comm/control.h"
 #include "comm/directive.h"
 #include "core/environment.h"

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "comm/collectives.h"
+#include "comm/collectives/collectives.h"
 #include "learn/learner.h"
 #include "learn/rewards/imitation.h"
 #include "planner/ask.h"

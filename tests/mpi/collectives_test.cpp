@@ -1,5 +1,5 @@
 // The control and data planes between real ranks.
-#include "comm/collectives.h"
+#include "comm/collectives/collectives.h"
 
 #include <gtest/gtest.h>
 #include <mpi.h>
@@ -8,8 +8,8 @@
 #include <cstdlib>
 #include <limits>
 
+#include "comm/collectives/nccl_collectives.h"
 #include "comm/communicator.h"
-#include "comm/nccl_collectives.h"
 #include "comm/probe.h"
 #include "comm/roles.h"
 #include "core/error.h"

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "comm/collectives.h"
+#include "comm/collectives/collectives.h"
 
 namespace straq::comm {
 

@@ -12,8 +12,8 @@
 #include <thread>
 
 #include "comm/activity.h"
-#include "comm/backend.h"
-#include "comm/collectives.h"
+#include "comm/collectives/backend.h"
+#include "comm/collectives/collectives.h"
 #include "core/error.h"
 
 namespace straq::comm {

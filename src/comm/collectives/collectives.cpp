@@ -1,9 +1,9 @@
-#include "comm/collectives.h"
+#include "comm/collectives/collectives.h"
 
 #include <stdexcept>
 
-#include "comm/backend.h"
-#include "comm/nccl_collectives.h"
+#include "comm/collectives/backend.h"
+#include "comm/collectives/nccl_collectives.h"
 #include "core/error.h"
 
 namespace straq::comm {

@@ -4,7 +4,7 @@
 #include <map>
 #include <stdexcept>
 
-#include "comm/collectives.h"
+#include "comm/collectives/collectives.h"
 
 namespace straq::comm {
 namespace {

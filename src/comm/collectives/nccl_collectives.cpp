@@ -1,4 +1,4 @@
-#include "comm/nccl_collectives.h"
+#include "comm/collectives/nccl_collectives.h"
 
 #include <map>
 
@@ -18,7 +18,7 @@
 #include <thread>
 
 #include "comm/activity.h"
-#include "comm/backend.h"
+#include "comm/collectives/backend.h"
 #include "comm/world.h"
 #include "core/log.h"
 #endif
