@@ -4,7 +4,7 @@
 //
 //   const auto planner = planner::Planner::open("results/esconv/seed-1/planner");
 //   const at::Tensor q = planner.q_next(history);  // [K], one a strategy
-//   const int strategy = planner::choice(...);
+//   const int strategy = planner.choose(history);  // the greatest of them
 #pragma once
 
 #include <ATen/ATen.h>

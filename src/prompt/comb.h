@@ -47,7 +47,7 @@ struct CombDecision {
   bool terminal = false;       // no next state
   // What came of it; rewards may be made of it. The seeker's rating, 1 to 5; 0: none was given.
   std::int32_t rating = kNotCarried;
-  std::optional<double> judge;  // a judge's score
+  std::optional<double> judge = {};  // a judge's score
 };
 
 // One dialogue. decisions[i] is asked by probes[i]; the next state of decisions[i] is the one that

@@ -75,8 +75,9 @@ Trainer::Trainer(const Context& context) : context_(context) {
         learn::epoch_batches(train, config.learn, objective, seed, 0).size());
   });
   for (const auto& s : stages_) total_steps_ += s.steps;
-  if (std::any_of(stages_.begin(), stages_.end(),
-                  [](const Stage& s) { return s.steps > 0 && s.config.objective.bellman > 0; })) {
+  if (std::any_of(stages_.begin(), stages_.end(), [](const experiment::Stage& s) {
+        return s.steps > 0 && s.config.objective.bellman > 0;
+      })) {
     learn::require_outcomes(config.learn.reward.chosen(), train, "train");
   }
   transitions_ = learn::transitions_of(train, config.learn,

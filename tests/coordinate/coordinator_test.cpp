@@ -8,6 +8,7 @@
 #include <set>
 
 #include "coordinate/rank_loops.h"
+#include "results/run_folder.h"
 #include "results/run_lock.h"
 #include "tests/coordinate/job_fixture.h"
 
@@ -175,7 +176,7 @@ TEST_F(Jobs, AnItemThatFailsEndsItsDataSetAndThePointsOfIt) {
       });
   expect_code(2);
   EXPECT_EQ(state(), results::PointState::failed);
-  const auto failure = results::failure_of(job_->run_folder());
+  const auto failure = results::RunFolder(job_->run_folder()).failure();
   ASSERT_TRUE(failure);
   EXPECT_NE(failure->reason.find("train-00000.h5: a token is too long"), std::string::npos);
 }

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "results/run_folder.h"
 #include "tests/coordinate/job_fixture.h"
 
 namespace straq::coordinate {
@@ -101,7 +102,7 @@ TEST(Ledger, AFailedDataSetsCodeIsThatOfItsFirstFailure) {
   EXPECT_EQ(ledger.datasets()[0].failure, "train-00001.h5: first");
   EXPECT_EQ(ledger.exit_code(), 1);
   ledger.fail_without_data(ledger.points()[0]);
-  const auto note = results::failure_of(job.run_folder());
+  const auto note = results::RunFolder(job.run_folder()).failure();
   ASSERT_TRUE(note);
   EXPECT_EQ(note->kind, results::FailureKind::out_of_memory);
 }

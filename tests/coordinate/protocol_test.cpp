@@ -71,11 +71,13 @@ TEST(Protocol, APointAndItsResultArrive) {
   task.name = "seed-1";
   task.config = config::parse_yaml("learn: {gamma: 0.5}", "c.yaml");
   task.run_folder = "results/x/seed-1", task.shard_folder = "shards/0", task.key = "k";
+  task.tokenizer = "t/tokenizer.json";
   task.retry = false, task.continue_anyway = true;
   task.inputs.add("seed", "1");
   const auto got = arrived(PointOrder{task}).task;
   EXPECT_EQ(got.name + got.run_folder + got.shard_folder + got.key,
             task.name + task.run_folder + task.shard_folder + task.key);
+  EXPECT_EQ(got.tokenizer, task.tokenizer);
   EXPECT_EQ(config::to_yaml(got.config), config::to_yaml(task.config));
   EXPECT_FALSE(got.retry);
   EXPECT_TRUE(got.continue_anyway);

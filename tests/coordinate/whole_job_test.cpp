@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "coordinate/rank_loops.h"
+#include "results/run_folder.h"
 #include "tests/coordinate/job_fixture.h"
 
 namespace straq::coordinate {
@@ -55,8 +56,8 @@ TEST(WholeJob, TrainsAndEvaluatesWithOneLearnerOrTwo) {
     for (const int code : run_job(tiny, learners)) EXPECT_EQ(code, 0) << learners;
     const results::RunFolder run(tiny.run_folder());
     EXPECT_TRUE(run.done()) << learners;
-    EXPECT_EQ(lines_of(run.file(results::kMetricsFile)), "3");
-    EXPECT_TRUE(std::filesystem::exists(run.file("evaluation.json")));
+    EXPECT_EQ(lines_of(run.metrics()), "3");
+    EXPECT_TRUE(std::filesystem::exists(run.evaluation()));
   }
 }
 
@@ -67,7 +68,7 @@ TEST(WholeJob, AFailureOfTheLearnersIsOnePointsAndItsWords) {
                     "{vocab: 7, hidden: 16, layers: 1, heads: 2, kv_heads: 1, inner: 32, "
                     "max_positions: 2048, tied: true}\n");
   for (const int code : run_job(tiny, 2)) EXPECT_EQ(code, 2);
-  EXPECT_TRUE(results::failure_of(tiny.run_folder()));
+  EXPECT_TRUE(results::RunFolder(tiny.run_folder()).failure());
 }
 
 }  // namespace

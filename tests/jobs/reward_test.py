@@ -3,6 +3,7 @@ is evaluated by its own returns and stands in the tables by its own name, beside
 
 STRAQ_BUILD has the program with that reward, STRAQ the one without. Tiny simulated corpus; seconds.
 """
+import csv
 import json
 import os
 import pathlib
@@ -38,7 +39,7 @@ def config_of(work, name, corpus, lines):
     path = work / f"{name}.yaml"
     path.write_text(f"""name: {name}
 results: {work}/results
-data: {{train: {work}/{corpus}/train.txt, valid: {work}/{corpus}/valid.txt, test: {work}/{corpus}/test.txt}}
+data: {{name: esconv, train: {work}/{corpus}/train.txt, valid: {work}/{corpus}/valid.txt, test: {work}/{corpus}/test.txt}}
 tokenizer: {{train: {{kind: byte_bpe, vocab_size: 300}}}}
 prompt: {{template: {SOURCE}/configs/prompts/compact.yaml, window: 2048}}
 shards: {{folder: {work}/shards}}
@@ -114,11 +115,13 @@ def run(work):
     # By the program that has the reward and by the one that has not: the run says enough.
     for program in (WITH_REWARD, PROGRAM):
         out = work / ("report-" + os.path.basename(program))
-        report = start(program, "report", work / "results", "--out", out, "--format", "md")
-        tables = "\n".join(p.read_text() for p in out.rglob("*.md"))
-        names = "straQ*-rated" in tables and "straQ*-imit" in tables
+        report = start(program, "report", work / "results", "--out", out)
+        table = next(iter(out.rglob("table1.csv")), None)
+        rows = list(csv.reader(table.open())) if table else []
+        names = [row[0] for row in rows if "both/kind-" in "".join(row)]
         check(f"{os.path.basename(program)} reports both by their names",
-              report.returncode == 0 and names, report.stderr[-2000:] + tables[:2000])
+              report.returncode == 0 and sorted(names) == ["straQ*-imit", "straQ*-rated"],
+              f"{names} {rows} {report.stderr[-2000:]}")
 
     alone = start(WITH_REWARD, "run", config_of(work, "alone", "rated", learn % ", kind: rated"))
     check("alone, a setting of imitation is told to change nothing", alone.returncode == 0 and

@@ -40,7 +40,9 @@ TEST(Contents, EntriesHaveIdsOfTheirOwnAndSayWhatWouldFillThem) {
   for (const auto& e : figure_entries()) {
     EXPECT_TRUE(figures.insert(e.id).second) << e.id;
     EXPECT_EQ(e.title == nullptr, e.needs.empty()) << e.id;
-    if (e.part_of != nullptr) EXPECT_EQ(figures.count(e.part_of), 1u) << e.id;
+    if (e.part_of != nullptr) {
+      EXPECT_EQ(figures.count(e.part_of), 1u) << e.id;
+    }
     for (const Need need : e.needs) EXPECT_GT(std::string(remedy(need)).size(), 0u);
   }
 }

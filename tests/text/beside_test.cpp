@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "json_shapes.h"
 #include "text/tokenizers/sentencepiece.h"
 
@@ -285,6 +287,28 @@ TEST(Folder, FilesThatBelongToATokenizerAreNamed) {
             (std::vector<std::string>{folder.path("vocab.json"), folder.path("merges.txt"),
                                       folder.path("added_tokens.json")}));
   EXPECT_EQ(files_of_tokenizer(folder.path()).size(), 3u);
+}
+
+// Named by itself a file may be called anything; a folder is searched for certain names.
+TEST(Folder, CopiesMakeTheSameTokenizer) {
+  const Folder original({{"a.json", tree_with_end().dump()},
+                         {"tokenizer.model", "another"},
+                         {"tokenizer_config.json", R"({"add_bos_token": true})"}});
+  std::vector<std::string> paths = {original.path("a.json")};
+  for (const char* name : {"gpt2/vocab.json", "gpt2", "llama2/tokenizer.model", "llama3"}) {
+    if (const auto path = straq::testing::data_path(std::string("tokenizers/") + name)) {
+      paths.push_back(*path);
+    }
+  }
+  for (const auto& path : paths) {
+    Folder copy({std::pair<std::string, std::string>{"x", ""}});
+    for (const auto& file : copies_of_tokenizer(path)) {
+      const auto names = names_of_copies();
+      EXPECT_NE(std::find(names.begin(), names.end(), file.name), names.end()) << file.name;
+      copy.put(file.name, read_file(file.path));
+    }
+    EXPECT_EQ(copy.open()->fingerprint(), open_tokenizer(path)->fingerprint()) << path;
+  }
 }
 
 TEST(RealTokenizers, TokensAddedBesideLlama2) {

@@ -113,8 +113,9 @@ std::vector<std::string> rewards_with(const std::string& key) {
     config::Value own;
     if (section == "reward") {
       own = dumped(*r, &Reward::fields);
-    } else if (const config::Value* found = dumped(*r, &Reward::sections).find(section)) {
-      own = *found;
+    } else {
+      const config::Value sections = dumped(*r, &Reward::sections);
+      if (const config::Value* found = sections.find(section)) own = *found;
     }
     if (own.kind == config::Value::Kind::map && own.find(rest.substr(0, rest.find('.')))) {
       out.push_back(r->facts().kind);
