@@ -35,20 +35,25 @@ Command make_model(CLI::App& app, Common& common) {
       "Examples:\n"
       "  straq model inspect Llama-3.2-1B --tensors\n"
       "  straq model import stories15M.bin --out models/stories15M\n"
+      "  straq model import SmolLM2-135M-Instruct.Q4_1.gguf --out models/smollm2\n"
       "  straq model init configs/shapes/small_256x6.yaml --vocab 4096 --seed 1 --out "
       "models/random\n"
       "  straq model export results/run/seed=1 --out planner_hf --dtype bf16 --max-shard-size 2GB");
 
   CLI::App* inspect = cmd->add_subcommand(
       "inspect", "shape, parameters, precision, tensors and metadata of weights");
-  inspect->add_option("path", o->path, "a Hugging Face folder, a run, a .safetensors or .bin file")
+  inspect
+      ->add_option("path", o->path,
+                   "a Hugging Face folder, a run, a .gguf, .safetensors or .bin file")
       ->required();
   inspect->add_flag("--tensors", o->all_tensors, "every tensor by itself");
   inspect->footer("Example: straq model inspect results/run/seed=1 --format json");
 
   CLI::App* import = cmd->add_subcommand(
-      "import", "check a Hugging Face folder or llama2.c file and write it as one file");
-  import->add_option("from", o->path, "a Hugging Face folder, or a .bin checkpoint of llama2.c")
+      "import", "check a Hugging Face folder, GGUF or llama2.c file and write it as one file");
+  import
+      ->add_option("from", o->path,
+                   "a Hugging Face folder, a .gguf file, or a .bin checkpoint of llama2.c")
       ->required();
   add_output(*import, *o, o->convert.tokenizer, o->convert.overwrite, "as stored");
   import->footer("Example: straq model import Llama-3.2-1B --out models/llama-1b --dtype bf16");

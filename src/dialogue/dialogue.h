@@ -47,7 +47,7 @@ struct Decision {
   // What came of it: the rating 1..5 that the seeker gave for this turn (0: none), and a judge's
   // score of it where there is one.
   int rating = 0;
-  std::optional<double> judge;
+  std::optional<double> judge = {};
 };
 
 struct Episode {

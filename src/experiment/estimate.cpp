@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "learn/sampler.h"
-#include "model/weights/huggingface.h"
+#include "model/weights/open_model.h"
 
 namespace straq::experiment {
 namespace {
@@ -82,7 +82,7 @@ EstimateInput estimate_input(const ExperimentConfig& config, std::int64_t learne
   EstimateInput in;
   in.shape = config.model.from.empty()
                  ? config::read<model::LlamaShape>(config::load_config(config.model.shape))
-                 : model::read_huggingface_config(config.model.from).shape;
+                 : model::read_model_head(config.model.from).shape;
   if (in.shape.vocab == 0) in.shape.vocab = vocab;
   if (in.shape.vocab == 0 && config.tokenizer.train) {
     in.shape.vocab = config.tokenizer.train->vocab_size;

@@ -25,7 +25,7 @@ enum class Precision { fp32, fp64, bf16 };
 
 struct ModelConfig {
   std::string shape = "configs/shapes/tiny.yaml";  // a file of shape keys, for random weights
-  std::string from;  // a Hugging Face folder, or a planner's; empty = random weights of `shape`
+  std::string from;  // a Hugging Face folder, a planner's, a GGUF file; empty: random weights
   DeviceKind device = DeviceKind::automatic;
   Precision precision =
       Precision::fp32;  // of the computation; weights are updated in fp32 or wider

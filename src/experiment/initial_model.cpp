@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "learn/optimizer.h"
-#include "model/weights/huggingface.h"
+#include "model/weights/open_model.h"
 
 namespace straq::experiment {
 namespace fs = std::filesystem;
@@ -39,7 +39,7 @@ std::string state_of_file(const std::string& path) {
 model::LlamaShape resolved_shape(const ExperimentConfig& config, std::int64_t vocab) {
   const auto& m = config.model;
   auto shape = m.from.empty() ? config::read<model::LlamaShape>(config::load_config(m.shape))
-                              : model::read_huggingface_config(m.from).shape;
+                              : model::read_model_head(m.from).shape;
   if (shape.vocab == 0) shape.vocab = vocab;
   if (shape.vocab < vocab && !m.from.empty()) {
     fail_input("model.from: " + m.from + " knows " + std::to_string(shape.vocab) +
@@ -59,10 +59,10 @@ model::LlamaShape resolved_shape(const ExperimentConfig& config, std::int64_t vo
   return shape;
 }
 
-std::string weights_sha256(const std::string& folder) {
+std::string weights_sha256(const std::string& path) {
   static std::mutex mutex;
   static std::map<std::string, std::string> known;  // by names, sizes and times of the files
-  const auto files = model::open_huggingface(folder).files;
+  const auto files = model::open_model(path).files;
   std::string state;
   for (const auto& file : files) state += state_of_file(file);
   const std::lock_guard lock(mutex);
@@ -85,12 +85,12 @@ InitialModel make_model(const ExperimentConfig& config, std::int64_t vocab, at::
   const bool rounds =
       training && learn::keeps_master(dtype) &&
       (config.model.from.empty() ||
-       model::read_huggingface_config(config.model.from).dtype.value_or(at::kFloat) != dtype);
+       model::read_model_head(config.model.from).dtype.value_or(at::kFloat) != dtype);
   const at::ScalarType first = rounds ? at::kFloat : dtype;
   const at::Device place = rounds ? at::Device(at::kCPU) : device;
   if (!config.model.from.empty()) {
-    out.reset(new model::Llama(
-        model::load_huggingface(config.model.from, first, place, training && !rounds)));
+    out.reset(new model::Llama(model::load_weights(model::open_model(config.model.from), first,
+                                                   place, training && !rounds)));
   } else {
     out = std::make_unique<model::Llama>(shape, first, place, training && !rounds);
     out->initialise(static_cast<std::uint64_t>(config.seed));

@@ -1,4 +1,5 @@
-// The model that a run starts from: random weights of a shape's file, or the weights of a folder.
+// The model that a run starts from: random weights of a shape's file, or the weights of a Hugging
+// Face folder or a GGUF file.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -17,9 +18,9 @@ namespace straq::experiment {
 // is too small for the tokenizer or for prompt.window.
 model::LlamaShape resolved_shape(const ExperimentConfig& config, std::int64_t vocab);
 
-// SHA-256 over the files that hold the weights of a Hugging Face folder, in their order; remembered
-// as long as their sizes and times stay. Throws what model::open_huggingface does.
-std::string weights_sha256(const std::string& folder);
+// SHA-256 over the files that hold the weights of model.from, in their order; remembered as long as
+// their sizes and times stay. Throws what model::open_model does.
+std::string weights_sha256(const std::string& path);
 
 struct InitialModel {
   std::unique_ptr<model::Llama> network;

@@ -2,13 +2,16 @@
 
 #include <filesystem>
 #include <memory>
+#include <utility>
 
 #include "core/error.h"
 #include "core/files/files.h"
+#include "core/files/gguf_file.h"
 #include "core/files/lfs_pointer.h"
 #include "core/json/json.h"
 #include "prompt/builder.h"
 #include "text/tokenizer.h"
+#include "text/tokenizers/gguf_tokenizer.h"
 
 namespace straq::planner {
 namespace fs = std::filesystem;
@@ -81,8 +84,15 @@ Card Card::read(const std::string& folder) {
 Companions Companions::gather(Card card, const std::string& tokenizer) {
   Companions out;
   const auto opened = text::open_tokenizer(tokenizer);
-  for (const auto& copy : text::copies_of_tokenizer(tokenizer)) {
-    out.tokenizer.emplace_back(copy.name, read_file(copy.path));
+  if (is_gguf_file(tokenizer)) {
+    // Its weights stay behind.
+    for (auto& file : text::tokenizer_files_of_gguf(GgufFile(tokenizer))) {
+      out.tokenizer.emplace_back(std::move(file.name), std::move(file.bytes));
+    }
+  } else {
+    for (const auto& copy : text::copies_of_tokenizer(tokenizer)) {
+      out.tokenizer.emplace_back(copy.name, read_file(copy.path));
+    }
   }
   const std::string& source = card.prompt.template_path;
   card.pieces = prompt::Template::load(source);

@@ -60,7 +60,7 @@ struct ShardKey {
   std::int64_t window = 0;
   std::string data;  // how episodes and splits come from the source: merge label, split rule, limit
   std::int64_t dialogues_per_shard = 0;
-  std::vector<SplitSource> splits;  // empty in a manifest of an older version
+  std::vector<SplitSource> splits = {};  // empty in a manifest of an older version
 
   std::string hex() const;  // 64 hexadecimal digits
   nlohmann::ordered_json to_json() const;

@@ -126,6 +126,16 @@ void read_config(const JsonReader& in, Beside& out) {
   read_decoder(in, out);
 }
 
+// What all files together say about each added token.
+void settle_flags(Beside& out) {
+  for (auto& added : out.added) {
+    added.token.special |= out.special_names.count(added.token.text) > 0;
+    if (!added.has_flags) added.token.normalized = !added.token.special;
+  }
+  std::sort(out.added.begin(), out.added.end(),
+            [](const auto& a, const auto& b) { return a.token.id < b.token.id; });
+}
+
 std::optional<TokenId> first_of(const std::map<std::string, TokenId, std::less<>>& specials,
                                 std::initializer_list<const char*> names) {
   for (const char* name : names) {
@@ -150,6 +160,13 @@ const std::vector<std::string>& names_beside() {
   return names;
 }
 
+Beside beside_of_config(const std::string& path, const std::string& config) {
+  Beside out;
+  read_config(JsonReader(path, hint, config), out);
+  settle_flags(out);
+  return out;
+}
+
 Beside read_beside(const std::string& folder) {
   Beside out;
   const auto if_there = [&](const char* name, const auto& read) {
@@ -166,12 +183,7 @@ Beside read_beside(const std::string& folder) {
     if (bos != nullptr) out.generation_bos = in.id(*bos, "bos_token_id");
     out.generation = in.path();
   });
-  for (auto& added : out.added) {
-    added.token.special |= out.special_names.count(added.token.text) > 0;
-    if (!added.has_flags) added.token.normalized = !added.token.special;
-  }
-  std::sort(out.added.begin(), out.added.end(),
-            [](const auto& a, const auto& b) { return a.token.id < b.token.id; });
+  settle_flags(out);
   return out;
 }
 

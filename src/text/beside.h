@@ -44,6 +44,10 @@ struct Beside {
 // and is not supported.
 Beside read_beside(const std::string& folder);
 
+// What `config`, the text of a tokenizer_config.json, says by itself; `path` is the file that holds
+// it.
+Beside beside_of_config(const std::string& path, const std::string& config);
+
 // The names of files that read_beside() reads.
 const std::vector<std::string>& names_beside();
 

@@ -70,10 +70,101 @@ std::vector<ChatPiece> render_llama2(const std::vector<ChatMessage>& messages, b
   return out;
 }
 
+std::vector<ChatPiece> render_chatml(const ChatFormat& format,
+                                     const std::vector<ChatMessage>& messages, bool reply) {
+  std::vector<ChatPiece> out;
+  if (!format.bos.empty()) out.push_back({format.bos, true});
+  const auto message = [&](const std::string& role, const std::string& content) {
+    out.push_back({"<|im_start|>", true});
+    out.push_back({role + "\n" + content, false});
+    out.push_back({"<|im_end|>", true});
+    out.push_back({"\n", false});
+  };
+  if (!format.default_system.empty() && !messages.empty() && messages[0].role != "system") {
+    message("system", format.default_system);
+  }
+  for (const auto& m : messages) message(m.role, m.content);
+  if (reply) {
+    out.push_back({"<|im_start|>", true});
+    out.push_back({"assistant\n", false});
+  }
+  return out;
+}
+
+// A text of a Jinja template with its escaped line ends as line ends.
+std::string unescaped(std::string text) {
+  for (std::size_t at = text.find("\\n"); at != std::string::npos; at = text.find("\\n", at)) {
+    text.replace(at, 2, "\n");
+  }
+  return text;
+}
+
+// The system message that a ChatML template brings itself: literal text between the tokens.
+std::string default_system_of(const std::string& jinja) {
+  constexpr std::string_view begin = "<|im_start|>system\n", end = "<|im_end|>";
+  for (std::size_t at = jinja.find(begin); at != std::string::npos; at = jinja.find(begin, at)) {
+    at += begin.size();
+    const std::size_t stop = jinja.find(end, at);
+    if (stop == std::string::npos) break;
+    const std::string text = jinja.substr(at, stop - at);
+    // A quote or brace: what is written there is put together from variables.
+    if (!text.empty() && text.find_first_of("'\"{}") == std::string::npos) return text;
+  }
+  return {};
+}
+
 }  // namespace
 
-std::vector<ChatPiece> render_chat(ChatFamily family, const std::vector<ChatMessage>& messages,
-                                   bool reply) {
+ChatFormat recognise_chat_template(std::string_view jinja, const std::string& bos,
+                                   const std::string& where) {
+  const std::string text = unescaped(std::string(jinja));
+  const auto has = [&](std::string_view part) { return text.find(part) != std::string::npos; };
+  const auto refuse = [&](const std::string& what) {
+    fail_input(where + ": the chat template " + what,
+               "known are those of Llama 2 ([INST], <<SYS>>), Llama 3 (<|start_header_id|>) and "
+               "ChatML (<|im_start|>)");
+  };
+  ChatFormat out;
+  if (has("<|start_header_id|>") && has("<|eot_id|>")) {
+    if (has("Cutting Knowledge") || has("strftime_now")) {
+      refuse("is Llama 3's with dates in the system message, which is not supported");
+    }
+    out.family = ChatFamily::llama3;
+  } else if (has("[INST]") && has("<<SYS>>")) {
+    out.family = ChatFamily::llama2;
+  } else if (has("<|im_start|>") && has("<|im_end|>")) {
+    if (has("| trim") || has("|trim") || has(".strip()")) {
+      refuse("is ChatML that trims its messages, which is not supported");
+    }
+    out.family = ChatFamily::chatml;
+    out.default_system = default_system_of(text);
+    if (out.default_system.empty() && (has("!= 'system'") || has("!= \"system\""))) {
+      refuse("is ChatML with a system message of its own that cannot be told");
+    }
+    if (has("bos_token")) out.bos = bos;
+  } else {
+    refuse("is of no known format");
+  }
+  return out;
+}
+
+std::string words_of(const ChatFormat& format) {
+  switch (format.family) {
+    case ChatFamily::llama2:
+      return "llama2";
+    case ChatFamily::llama3:
+      return "llama3";
+    case ChatFamily::chatml:
+      return format.default_system.empty() ? "chatml" : "chatml, with a system message of its own";
+    case ChatFamily::none:
+      break;
+  }
+  return "none";
+}
+
+std::vector<ChatPiece> render_chat(const ChatFormat& format,
+                                   const std::vector<ChatMessage>& messages, bool reply) {
+  const ChatFamily family = format.family;
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const std::string& role = messages[i].role;
     if (role != "system" && role != "user" && role != "assistant") {
@@ -84,6 +175,7 @@ std::vector<ChatPiece> render_chat(ChatFamily family, const std::vector<ChatMess
   }
   if (family == ChatFamily::llama3) return render_llama3(messages, reply);
   if (family == ChatFamily::llama2) return render_llama2(messages, reply);
+  if (family == ChatFamily::chatml) return render_chatml(format, messages, reply);
   std::vector<ChatPiece> out;
   for (const auto& m : messages) out.push_back({m.content, false});
   return out;

@@ -5,9 +5,11 @@
 
 #include "core/error.h"
 #include "core/files/files.h"
+#include "core/files/gguf_file.h"
 #include "text/beside.h"
 #include "text/tokenizer.h"
 #include "text/tokenizers/bpe_tokenizer.h"
+#include "text/tokenizers/gguf_tokenizer.h"
 #include "text/tokenizers/json_reader.h"
 #include "text/tokenizers/sentencepiece.h"
 
@@ -17,8 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kinds =
-    "a tokenizer is a sentencepiece model, Llama 3's tiktoken rank file, a tokenizer.json, or a "
-    "folder with tokenizer.model, tokenizer.json or vocab.json and merges.txt";
+    "a tokenizer is a sentencepiece model, Llama 3's tiktoken rank file, a tokenizer.json, a GGUF "
+    "file, or a folder with tokenizer.model, tokenizer.json or vocab.json and merges.txt";
 
 // A token in base64, a blank and a number: the first line of a rank file.
 bool looks_like_ranks(std::string_view bytes) {
@@ -52,6 +54,7 @@ Kind kind_of(const std::string& path, std::string_view bytes) {
 
 std::unique_ptr<Tokenizer> open_file(const fs::path& path) {
   const std::string name = path.string();
+  if (is_gguf_file(name)) return open_gguf_tokenizer(name);
   const std::string bytes = read_file(name);
   const Kind kind = kind_of(name, bytes);
   if (kind == Kind::none) fail_input(name + ": not a tokenizer of a known kind", kinds);
@@ -170,6 +173,7 @@ std::unique_ptr<Tokenizer> open_tokenizer(const std::string& path) {
 
 std::vector<std::string> files_of_tokenizer(const std::string& path) {
   const fs::path place(path);
+  if (is_gguf_file(path)) return {path};  // nothing beside it counts
   const bool folder = fs::is_directory(place);
   const fs::path beside = folder ? place : place.parent_path();
   std::vector<std::string> out;

@@ -38,12 +38,12 @@ class Tokenizer {
 };
 
 // Opens a tokenizer by what `path` is: a sentencepiece model, Llama 3's tiktoken rank file
-// (tokenizer.model), a Hugging Face tokenizer.json, or a folder that holds one of these or
-// vocab.json with merges.txt. In a folder with several, tokenizer.model is taken before
-// tokenizer.json (but tokenizer.json before a rank file) and both before vocab.json, and they must
-// hold the same vocabulary. tokenizer_config.json, special_tokens_map.json, added_tokens.json and
-// generation_config.json beside it are read too. Throws Error(input) naming the file and what was
-// expected.
+// (tokenizer.model), a Hugging Face tokenizer.json, a GGUF file (the tokenizer in it), or a folder
+// that holds one of these but the last, or vocab.json with merges.txt. In a folder with several,
+// tokenizer.model is taken before tokenizer.json (but tokenizer.json before a rank file) and both
+// before vocab.json, and they must hold the same vocabulary. tokenizer_config.json,
+// special_tokens_map.json, added_tokens.json and generation_config.json beside it are read too.
+// Throws Error(input) naming the file and what was expected.
 std::unique_ptr<Tokenizer> open_tokenizer(const std::string& path);
 
 // The files that open_tokenizer(path) reads or may read: what has to be copied along.

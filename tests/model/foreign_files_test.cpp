@@ -394,7 +394,7 @@ TEST_F(NearMisses, AFileNamedInPlaceOfWeights) {
     put(name, "some bytes");
     expect_words(error_of([&] { open_weights(folder.path(name)); }), words);
   };
-  named("m.gguf", {"m.gguf", "GGUF", "Hugging Face folder"});
+  named("m.gguf", {"m.gguf", "does not begin as one", "Hugging Face folder"});
   named("m.onnx", {"m.onnx", "ONNX"});
   named("m.pt", {"m.pt", "torch.save", "save_pretrained"});
   named("consolidated.00.pth", {"torch.save"});
@@ -414,7 +414,7 @@ TEST_F(NearMisses, AFolderWithWeightsOfAnotherKindOnly) {
   };
   with("pytorch_model.bin", {"pytorch_model.bin", "no safetensors", "save_pretrained"});
   with("pytorch_model.bin.index.json", {"pytorch_model.bin.index.json", "no safetensors"});
-  with("llama-q4.gguf", {"llama-q4.gguf", "GGUF"});
+  with("llama-q4.gguf", {"llama-q4.gguf", "GGUF", "name the file"});
   with("flax_model.msgpack", {"flax_model.msgpack", "Flax"});
   with("tf_model.h5", {"tf_model.h5", "Keras"});
   with("model-00001-of-00002.safetensors", {"model-00001-of-00002", "index.json"});

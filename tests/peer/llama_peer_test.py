@@ -14,8 +14,11 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
-from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import (AutoConfig, AutoModelForCausalLM, AutoTokenizer, LlamaConfig,
+                          LlamaForCausalLM)
 from transformers.utils import logging as transformers_logging
+
+import gguf_files
 
 TOLERANCE = 1e-4
 ROOT = Path(__file__).resolve().parents[2]
@@ -156,6 +159,48 @@ def round_trips(straq, name, folder, model, scratch):
         shutil.rmtree(path)
 
 
+def real_gguf(straq, path, scratch):
+    """The published file as transformers reads it by itself, and as it was imported."""
+    expected = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name,
+                                                    dtype=torch.float32).eval()
+    folder = scratch / "gguf"
+    program(straq, "model", "import", path, "--out", folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    report(same_tensors(model, expected), f"{path.name}: transformers reads the same tensors from it")
+    same = all(getattr(model.config, key) == getattr(expected.config, key) for key in (
+        "vocab_size", "hidden_size", "num_key_value_heads", "tie_word_embeddings",
+        "rope_parameters", "bos_token_id", "eos_token_id", "max_position_embeddings"))
+    report(same, f"{path.name}: and the same config")
+    generator = torch.Generator().manual_seed(5)
+    ids = torch.randint(model.config.vocab_size, (200,), generator=generator).tolist()
+    with torch.no_grad():
+        logits = expected(torch.tensor([ids])).logits[0]
+    request, out = scratch / "request.json", scratch / "out.safetensors"
+    request.write_text(json.dumps({"ids": ids, "target": 3, "gradients": False}))
+    program(os.environ["LLAMA_PROBE"], path, request, out)
+    got = load_file(out)["logits"]
+    difference = (logits - got).abs().max().item()
+    # The logits of a real model lie near 30, of random ones near 1.
+    report(difference < 10 * TOLERANCE and torch.equal(logits.argmax(-1), got.argmax(-1)),
+           f"{path.name}: logits differ by {difference:.1e} at most (their deviation is "
+           f"{logits.std().item():.2f})")
+    chat(folder)
+
+
+def chat(folder):
+    """The imported template, with the system message that it brings."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    text = tokenizer.apply_chat_template([{"role": "user", "content": " Hello <b> "}], tokenize=False,
+                                         add_generation_prompt=True)
+    expected = ("<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face"
+                "<|im_end|>\n<|im_start|>user\n Hello <b> <|im_end|>\n<|im_start|>assistant\n")
+    report(text == expected, "the imported chat template writes ChatML with its own system message")
+    report(tokenizer.encode("Hi 12") == tokenizer.encode("Hi 12", add_special_tokens=False)
+           and tokenizer.eos_token == "<|im_end|>", "no BOS before a text; <|im_end|> ends it")
+    report(tokenizer.convert_ids_to_tokens(tokenizer.encode("12\x04")) == ["1", "2"],
+           "single digits; a byte without token is left out")
+
+
 def main(straq):
     torch.set_num_threads(1)
     transformers_logging.disable_progress_bar()
@@ -192,6 +237,11 @@ def main(straq):
                     "--out", folder)
             report(same_tensors(AutoModelForCausalLM.from_pretrained(folder), model),
                    "stories260K: import of llama2.c's file gives the same tensors")
+        published = gguf_files.real_file()
+        if published is None:
+            print(gguf_files.why_no_real_file())
+        else:
+            real_gguf(straq, published, scratch)
     print(f"{failures} failed" if failures else "all agree")
     return 1 if failures else 0
 

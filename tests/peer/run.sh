@@ -4,7 +4,7 @@
 #
 #   bash tests/peer/run.sh [PROGRAM [NAME...]]   (default: build/cpu/straq, every test)
 #
-# NAME is a test without _peer_test.py: h5py, tokenizers, llama. llama runs models and needs torch
+# NAME is a test without _peer_test.py: h5py, tokenizers, gguf, llama. llama runs models and needs torch
 # and transformers; it shares the environment of bench/ for that. LLAMA_PROBE names the program of
 # llama_probe.cpp (default: where PROGRAM's build has it).
 #

@@ -43,6 +43,66 @@ TEST(ChatTemplate, Llama2) {
                 {"[INST] Bye [/INST]", false}}));
 }
 
+TEST(ChatTemplate, ChatmlKeepsBlanksAndMayBringASystemMessage) {
+  const ChatPiece start{"<|im_start|>", true}, end{"<|im_end|>", true}, line{"\n", false};
+  EXPECT_EQ(render_chat(ChatFamily::chatml, {chat[0], chat[1]}, true),
+            (std::vector<ChatPiece>{start,
+                                    {"system\nBe kind.", false},
+                                    end,
+                                    line,
+                                    start,
+                                    {"user\n Hi <|eot_id|> ", false},
+                                    end,
+                                    line,
+                                    start,
+                                    {"assistant\n", false}}));
+  const ChatFormat format{ChatFamily::chatml, "You are a helper.", "<s>"};
+  EXPECT_EQ(render_chat(format, {chat[3]}, false),
+            (std::vector<ChatPiece>{{"<s>", true},
+                                    start,
+                                    {"system\nYou are a helper.", false},
+                                    end,
+                                    line,
+                                    start,
+                                    {"user\nBye", false},
+                                    end,
+                                    line}));
+  EXPECT_EQ(render_chat(format, {chat[0]}, false).size(), 5u);  // its own stays away
+}
+
+TEST(ChatTemplate, FormatsAreToldByTheirTokens) {
+  const auto of = [](const std::string& jinja) {
+    return recognise_chat_template(jinja, "<s>", "m.gguf");
+  };
+  const std::string messages =
+      "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}";
+  const auto plain = of("{% for message in messages %}" + messages + "{% endfor %}");
+  EXPECT_EQ(plain.family, ChatFamily::chatml);
+  EXPECT_EQ(plain.default_system, "");
+  EXPECT_EQ(plain.bos, "");
+  // Line ends may be escaped or not.
+  for (const std::string line : {"\n", "\\n"}) {
+    const auto own =
+        of("{{bos_token}}{% if messages[0]['role'] != 'system' %}{{ '<|im_start|>system" + line +
+           "You are kind, and brief.<|im_end|>" + line + "' }}{% endif %}" + messages);
+    EXPECT_EQ(own.default_system, "You are kind, and brief.");
+    EXPECT_EQ(own.bos, "<s>");
+    EXPECT_EQ(words_of(own), "chatml, with a system message of its own");
+  }
+  EXPECT_EQ(of("<|start_header_id|> <|end_header_id|> <|eot_id|>").family, ChatFamily::llama3);
+  EXPECT_EQ(of("[INST] <<SYS>> [/INST]").family, ChatFamily::llama2);
+  for (const std::string& other : std::vector<std::string>
+       {std::string("<|user|> {{ message }}"), std::string("[INST] [/INST]"), std::string(),
+        "<|start_header_id|><|eot_id|> Cutting Knowledge Date: December 2023",
+        messages + "{{ message['content'] | trim }}",
+        "{% if messages[0]['role'] != 'system' %}{{ system }}{% endif %}" + messages}) {
+    const auto error = error_of([&] { of(other); });
+    ASSERT_TRUE(error);
+    EXPECT_NE(error->full().find("m.gguf"), std::string::npos);
+    EXPECT_NE(error->full().find("ChatML"), std::string::npos);
+  }
+}
+
 TEST(ChatTemplate, NoneIsTheTextAlone) {
   EXPECT_EQ(render_chat(ChatFamily::none, {chat[0], chat[3]}, true),
             (std::vector<ChatPiece>{{"Be kind.", false}, {"Bye", false}}));

@@ -9,22 +9,26 @@
 
 #include "core/error.h"
 #include "core/files/files.h"
+#include "core/files/gguf_file.h"
 #include "core/json/json.h"
 #include "core/memory.h"
+#include "model/weights/gguf.h"
 #include "model/weights/huggingface.h"
 #include "model/weights/llama2c.h"
 #include "model/weights/near_miss.h"
 #include "model/weights/safetensors.h"
 #include "results/layout.h"
+#include "text/chat_template.h"
 #include "text/tokenizer.h"
+#include "text/tokenizers/gguf_tokenizer.h"
 
 namespace straq::model {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kinds =
-    "weights are a Hugging Face folder (config.json, model.safetensors), a run's folder, or a "
-    "llama2.c checkpoint (.bin)";
+    "weights are a Hugging Face folder (config.json, model.safetensors), a run's folder, a GGUF "
+    "file or a llama2.c checkpoint (.bin)";
 
 const std::vector<std::string> tokenizer_files = {"tokenizer.model",
                                                   "tokenizer.json",
@@ -55,15 +59,28 @@ void copy_beside(const fs::path& from, const fs::path& to_folder) {
   write_file_atomic(to.string(), read_file(from.string()));
 }
 
-// A tokenizer on its way to weights: what is copied, and the tokenizer opened to be checked.
+// A tokenizer on its way to weights: what is copied or, from a GGUF file, written, and the
+// tokenizer opened to be checked.
 struct Companion {
   std::vector<fs::path> files;
+  std::vector<text::TokenizerFile> made;
   std::unique_ptr<text::Tokenizer> tokenizer;
 };
+
+void put_beside(const Companion& companion, const std::string& to) {
+  for (const auto& file : companion.files) copy_beside(file, to);
+  for (const auto& file : companion.made) {
+    write_file_atomic((fs::path(to) / file.name).string(), file.bytes);
+  }
+}
 
 Companion find_tokenizer(const std::string& path) {
   Companion found;
   found.tokenizer = text::open_tokenizer(path);
+  if (is_gguf_file(path)) {
+    found.made = text::tokenizer_files_of_gguf(GgufFile(path));
+    return found;
+  }
   if (!fs::is_directory(path)) {
     for (const auto& file : text::files_of_tokenizer(path)) {
       // The weights bring their own generation_config.json.
@@ -127,11 +144,12 @@ void add_rows(Table& table, const WeightsSource& source) {
 
 // "model.layers.3.mlp.up_proj.weight" without its number.
 std::string without_layer(const std::string& name) {
-  constexpr std::string_view prefix = "model.layers.";
-  if (!name.starts_with(prefix)) return name;
-  const auto dot = name.find('.', prefix.size());
-  if (dot == std::string::npos) return name;
-  return std::string(prefix) + "*" + name.substr(dot);
+  for (const std::string_view prefix : {"model.layers.", "blk."}) {
+    const auto dot = name.find('.', prefix.size());
+    if (!name.starts_with(prefix) || dot == std::string::npos) continue;
+    return std::string(prefix) + "*" + name.substr(dot);
+  }
+  return name;
 }
 
 struct Row {
@@ -188,6 +206,34 @@ std::vector<Table> inspect_file(const std::string& path, bool all_tensors) {
   return {table, tensor_table(std::move(rows), all_tensors)};
 }
 
+// What a GGUF file says beside its weights: its tokenizer, and how it wants a chat written.
+void add_text_rows(Table& table, const GgufFile& file) {
+  const auto of = [&](const char* key) { return std::string(file.text(key).value_or("none")); };
+  if (text::has_gguf_tokenizer(file)) {
+    table.add({"tokenizer", of("tokenizer.ggml.model") + ", " + of("tokenizer.ggml.pre") + ", " +
+                                std::to_string(file.texts("tokenizer.ggml.tokens").size()) +
+                                " tokens"});
+  }
+  const auto chat = file.text("tokenizer.chat_template");
+  if (!chat) return;
+  try {
+    table.add(
+        {"chat template", text::words_of(text::recognise_chat_template(*chat, "", file.path()))});
+  } catch (const Error&) {
+    table.add({"chat template", "of no known format"});
+  }
+}
+
+// The tensors as the file has them, by its own names.
+std::vector<Row> stored_tensors(const GgufFile& file) {
+  std::vector<Row> rows;
+  for (const auto& tensor : file.tensors()) {
+    rows.push_back(
+        {tensor.name, shape_words(tensor.shape), gguf_type_name(tensor.type), tensor.bytes});
+  }
+  return rows;
+}
+
 }  // namespace
 
 std::string find_weights(const std::string& path) {
@@ -203,6 +249,7 @@ std::string find_weights(const std::string& path) {
 WeightsSource open_weights(const std::string& path) {
   const std::string place = find_weights(path);
   if (fs::is_directory(place)) return open_huggingface(place);
+  if (is_gguf_file(place)) return open_gguf(place);
   if (fs::path(place).extension() == ".bin") return open_llama2c(place);
   refuse_foreign_weights(place);
   fail_input(place + ": no weights of a known kind", kinds);
@@ -215,24 +262,24 @@ std::vector<Table> convert_weights(const std::string& from, const std::string& t
   const auto dtype = options.dtype.value_or(source.dtype);
 
   // Everything that can be refused is refused before the first byte is written.
-  std::vector<fs::path> companions;
+  Companion companion;
   const std::string place = find_weights(from);
   const bool is_folder = fs::is_directory(place);
-  if (!options.tokenizer.empty()) {
-    const Companion companion = find_tokenizer(options.tokenizer);
-    require_fit(companion, options.tokenizer, source.shape.vocab);
-    if (is_folder) {
-      require_planners(companion, options.tokenizer, fs::path(place) / "planner.json");
-    }
-    companions = companion.files;
+  const bool brings_own = is_gguf_file(place) && text::has_gguf_tokenizer(GgufFile(place));
+  if (!options.tokenizer.empty() || brings_own) {
+    const std::string& tokenizer = options.tokenizer.empty() ? place : options.tokenizer;
+    companion = find_tokenizer(tokenizer);
+    require_fit(companion, tokenizer, source.shape.vocab);
+    if (is_folder) require_planners(companion, tokenizer, fs::path(place) / "planner.json");
   } else if (is_folder) {
     for (const auto& name : tokenizer_files) {
-      if (fs::exists(fs::path(place) / name)) companions.push_back(fs::path(place) / name);
+      if (fs::exists(fs::path(place) / name)) companion.files.push_back(fs::path(place) / name);
     }
   }
   for (const char* name : {"generation_config.json", "planner.json"}) {
-    if (is_folder && fs::exists(fs::path(place) / name))
-      companions.push_back(fs::path(place) / name);
+    if (is_folder && fs::exists(fs::path(place) / name)) {
+      companion.files.push_back(fs::path(place) / name);
+    }
   }
   require_storable(source, dtype);
 
@@ -241,7 +288,7 @@ std::vector<Table> convert_weights(const std::string& from, const std::string& t
   save.max_file_bytes = options.max_file_bytes;
   save.metadata = source.metadata;
   write_huggingface(source, to, save);
-  for (const auto& file : companions) copy_beside(file, to);
+  put_beside(companion, to);
   return inspect_weights(to, false);
 }
 
@@ -285,7 +332,7 @@ std::vector<Table> initialise_weights(const std::string& shape_file, const std::
   save.metadata["initialised"] =
       "seed " + std::to_string(options.seed) + ", std " + dump_json(nlohmann::json(options.std));
   write_huggingface(source, to, save);
-  for (const auto& file : companion.files) copy_beside(file, to);
+  put_beside(companion, to);
   return inspect_weights(to, false);
 }
 
@@ -307,6 +354,11 @@ std::vector<Table> inspect_weights(const std::string& path, bool all_tensors) {
   }
   add_metadata(table, source.metadata);
   std::vector<Row> rows;
+  if (is_gguf_file(place)) {
+    const GgufFile file(place);
+    add_text_rows(table, file);
+    return {table, tensor_table(stored_tensors(file), all_tensors)};
+  }
   for (const auto& spec : parameter_specs(source.shape)) {
     const at::Tensor values = source.tensor(spec);
     rows.push_back(

@@ -16,7 +16,8 @@ namespace straq::model {
 // Throws Error(input) when there is none.
 std::string find_weights(const std::string& path);
 
-// Opens a Hugging Face folder, a run folder or a llama2.c checkpoint (.bin). Throws Error(input)
+// Opens a Hugging Face folder, a run folder, a GGUF file (by its first bytes) or a llama2.c
+// checkpoint (.bin). Throws Error(input)
 // naming what was expected.
 WeightsSource open_weights(const std::string& path);
 
@@ -29,9 +30,10 @@ struct ConvertOptions {
 
 // Reads the weights of `from` (as open_weights does) and writes them to the folder `to`, tensor by
 // tensor, with the tokenizer's files, generation_config.json and planner.json where the source has
-// them. Throws Error(input) when a value is not finite or does not fit the precision, when the
-// tokenizer has more tokens than the model or is not the one that planner.json names, or when `to`
-// holds a model already and overwrite is not set. Returns what a caller may print.
+// them; of a GGUF file's tokenizer the files that it amounts to. Throws Error(input) when a value
+// is not finite or does not fit the precision, when the tokenizer has more tokens than the model or
+// is not the one that planner.json names, or when `to` holds a model already and overwrite is not
+// set. Returns what a caller may print.
 std::vector<Table> convert_weights(const std::string& from, const std::string& to,
                                    const ConvertOptions& options);
 

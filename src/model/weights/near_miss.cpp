@@ -23,6 +23,9 @@ constexpr const char* kToSafetensors =
 constexpr const char* kOriginal =
     "use the Hugging Face folder (config.json, .safetensors) that it was made from";
 constexpr const char* kNameFolder = "name its folder";
+constexpr const char* kNameGguf =
+    "name the GGUF file by itself where a model is asked for; straq model import makes a Hugging "
+    "Face folder of it";
 
 std::string first_bytes(const std::string& path, std::size_t count) {
   std::error_code ec;
@@ -47,8 +50,9 @@ NearMiss torch_file() {
 std::optional<NearMiss> by_bytes(const std::string& bytes, const std::string& extension) {
   const auto begins = [&](std::string_view magic) { return bytes.starts_with(magic); };
   if (is_lfs_pointer(bytes)) return NearMiss{lfs_pointer_words(bytes), kLfsHint};
-  if (begins("GGUF") || begins("tjgg") || begins("fmgg") || begins("lmgg")) {
-    return NearMiss{"it is a GGUF or GGML file of llama.cpp", kOriginal};
+  if (begins("GGUF")) return NearMiss{"it is a GGUF file under another name", kNameGguf};
+  if (begins("tjgg") || begins("fmgg") || begins("lmgg")) {
+    return NearMiss{"it is a GGML file of llama.cpp, older than GGUF", kOriginal};
   }
   if (begins("PK\x03\x04")) {
     if (extension == ".npz") {
@@ -82,7 +86,8 @@ std::optional<NearMiss> by_bytes(const std::string& bytes, const std::string& ex
 std::optional<NearMiss> by_name(const fs::path& path) {
   const std::string name = path.filename().string(), extension = lower(path.extension().string());
   if (extension == ".gguf" || extension == ".ggml") {
-    return NearMiss{"it is named as a GGUF file of llama.cpp", kOriginal};
+    return NearMiss{"it is named as a GGUF file of llama.cpp, but does not begin as one",
+                    kOriginal};
   }
   if (extension == ".onnx") return NearMiss{"it is an ONNX graph", kOriginal};
   if (extension == ".msgpack") return NearMiss{"it holds weights of Flax (JAX)", kOriginal};
@@ -202,7 +207,10 @@ void refuse_other_weights(const std::string& folder, const std::set<std::string>
   const auto by_extension = [&](const char* extension) {
     return first_name(names, [&](const auto& n) { return lower(n).ends_with(extension); });
   };
-  refuse(by_extension(".gguf"), "a GGUF file of llama.cpp, and no safetensors", kOriginal);
+  if (const auto name = by_extension(".gguf"); !name.empty()) {
+    fail_input(folder + ": holds " + name + ", a GGUF file of llama.cpp, and no safetensors",
+               "name the file: " + (fs::path(folder) / name).string());
+  }
   refuse(by_extension(".onnx"), "an ONNX graph, and no safetensors", kOriginal);
   refuse(by_extension(".msgpack"), "weights of Flax (JAX), and no safetensors", kToSafetensors);
   refuse(by_extension(".npz"), "NumPy arrays as older MLX models have, and no safetensors",

@@ -10,7 +10,7 @@
 namespace straq::model {
 
 struct NearMiss {
-  std::string what;  // "it is a GGUF file of llama.cpp"
+  std::string what;  // "it is an ONNX graph"
   std::string hint;
 };
 

@@ -58,7 +58,7 @@ void write_provenance(const std::string& path, const Provenance& provenance);
 // file that is not there. Throws Error(input) for one that is no JSON.
 struct ProvenanceFile {
   nlohmann::ordered_json json;
-  Provenance known;
+  Provenance known = {};
   bool notes_inputs = false;  // there are some, though `known` may lack them: they are damaged
   static std::optional<ProvenanceFile> read(const std::string& path);
   // Adds a note to continued_anyway and writes the file, unless it is there already.

@@ -79,6 +79,9 @@ std::unique_ptr<Tokenizer> open_tiktoken(const std::string& path, const Beside& 
 // (sentencepiece's kind, Llama 2's). What it holds that would give other ids here is refused by
 // name.
 std::unique_ptr<Tokenizer> open_hugging_face(const std::string& path, const Beside& beside);
+// The same of the text of a tokenizer.json that the file `path` amounts to.
+std::unique_ptr<Tokenizer> open_hugging_face(const std::string& path, std::string bytes,
+                                             const Beside& beside);
 // GPT-2's pair of files, with GPT-2's split pattern. Entries of the vocabulary that are neither a
 // byte nor the result of a merge are special tokens.
 std::unique_ptr<Tokenizer> open_vocab_merges(const std::string& vocab, const std::string& merges,

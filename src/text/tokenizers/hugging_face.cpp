@@ -429,7 +429,12 @@ BytePairEncoder::Symbols read_symbols(const JsonReader& in, const json& model,
 }  // namespace
 
 std::unique_ptr<Tokenizer> open_hugging_face(const std::string& path, const Beside& beside) {
-  const JsonReader in(path, kFileHint);
+  return open_hugging_face(path, read_file(path), beside);
+}
+
+std::unique_ptr<Tokenizer> open_hugging_face(const std::string& path, std::string bytes,
+                                             const Beside& beside) {
+  const JsonReader in(path, kFileHint, std::move(bytes));
   const json& model = in.part(in.root(), "model");
   require_bpe(in, model);
   const Vocabulary vocabulary = read_vocabulary(in, in.part(model, "vocab"));

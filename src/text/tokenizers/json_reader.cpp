@@ -18,7 +18,10 @@ void refuse_pointer(const std::string& path, std::string_view bytes) {
 }
 
 JsonReader::JsonReader(const std::string& path, std::string hint)
-    : path_(path), hint_(std::move(hint)), bytes_(read_file(path)) {
+    : JsonReader(path, std::move(hint), read_file(path)) {}
+
+JsonReader::JsonReader(const std::string& path, std::string hint, std::string bytes)
+    : path_(path), hint_(std::move(hint)), bytes_(std::move(bytes)) {
   refuse_pointer(path, bytes_);
   root_ = parse_json(bytes_, path, hint_);
   if (!root_.is_object()) fail("a JSON object was expected");

@@ -17,6 +17,8 @@ class JsonReader {
 
   // Reads the file; throws Error(input) unless it is one JSON object. `hint` goes with all errors.
   JsonReader(const std::string& path, std::string hint);
+  // The same of text that a part of the file `path` says.
+  JsonReader(const std::string& path, std::string hint, std::string bytes);
 
   const json& root() const { return root_; }
   const std::string& bytes() const { return bytes_; }

@@ -31,8 +31,7 @@ void load(sentencepiece::SentencePieceProcessor& processor, const std::string& p
 
 class SentencePieceTokenizer final : public Tokenizer {
  public:
-  SentencePieceTokenizer(const std::string& path, const Beside& beside) {
-    const std::string bytes = read_file(path);
+  SentencePieceTokenizer(const std::string& path, const std::string& bytes, const Beside& beside) {
     load(processor_, path, bytes);
     const auto model = parse_sentencepiece_model(bytes);
     // Unigram models add up scores over the whole text, and rounding lets a word's best cut depend
@@ -266,7 +265,12 @@ class SentencePieceTokenizer final : public Tokenizer {
 }  // namespace
 
 std::unique_ptr<Tokenizer> open_sentencepiece(const std::string& path, const Beside& beside) {
-  return std::make_unique<SentencePieceTokenizer>(path, beside);
+  return open_sentencepiece(path, read_file(path), beside);
+}
+
+std::unique_ptr<Tokenizer> open_sentencepiece(const std::string& path, const std::string& bytes,
+                                              const Beside& beside) {
+  return std::make_unique<SentencePieceTokenizer>(path, bytes, beside);
 }
 
 std::vector<std::string> pieces_of_sentencepiece(const std::string& path) {

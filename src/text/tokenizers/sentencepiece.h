@@ -27,6 +27,9 @@ namespace straq::text {
 //
 // Throws Error(input) when the file is no sentencepiece model, and for what settle() refuses.
 std::unique_ptr<Tokenizer> open_sentencepiece(const std::string& path, const Beside& beside);
+// The same of the bytes of a model that the file `path` amounts to.
+std::unique_ptr<Tokenizer> open_sentencepiece(const std::string& path, const std::string& bytes,
+                                              const Beside& beside);
 
 // The model's pieces by id, as they are spelled there; for comparing it with other files. Throws
 // Error(input) when the file is no sentencepiece model.

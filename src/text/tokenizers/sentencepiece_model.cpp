@@ -115,6 +115,60 @@ std::optional<SentencePieceModel> parse_sentencepiece_model(std::string_view byt
   return model;
 }
 
+namespace {
+
+void put_varint(std::string& out, std::uint64_t value) {
+  for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
+  out += static_cast<char>(value);
+}
+
+// A field of whole numbers; negative ones are ten bytes, as the format has them.
+void put_number(std::string& out, int field, std::int64_t value) {
+  put_varint(out, static_cast<std::uint64_t>(field) << 3);
+  put_varint(out, static_cast<std::uint64_t>(value));
+}
+
+void put_bytes(std::string& out, int field, std::string_view bytes) {
+  put_varint(out, static_cast<std::uint64_t>(field) << 3 | 2);
+  put_varint(out, bytes.size());
+  out += bytes;
+}
+
+}  // namespace
+
+std::string write_sentencepiece_model(const SentencePieceModel& model, const SpecialPieces& ids) {
+  std::string out;
+  bool byte_fallback = false;
+  for (const auto& piece : model.pieces) {
+    std::string message;
+    put_bytes(message, 1, piece.text);
+    message += '\x15';  // field 2, 32 bits
+    message.append(reinterpret_cast<const char*>(&piece.score), sizeof piece.score);
+    put_number(message, 3, static_cast<int>(piece.type));
+    put_bytes(out, 1, message);
+    byte_fallback |= piece.type == SentencePieceModel::Type::byte;
+  }
+  std::string trainer;
+  put_number(trainer, 3, static_cast<int>(model.kind));
+  put_number(trainer, 4, static_cast<std::int64_t>(model.pieces.size()));
+  put_number(trainer, 35, byte_fallback);
+  const auto special = [&](int id, int id_field, int text_field) {
+    put_number(trainer, id_field, id);
+    if (id >= 0) put_bytes(trainer, text_field, model.pieces[static_cast<std::size_t>(id)].text);
+  };
+  special(ids.unknown, 40, 45);
+  special(ids.bos, 41, 46);
+  special(ids.eos, 42, 47);
+  put_bytes(out, 2, trainer);
+  std::string normalizer;
+  put_bytes(normalizer, 1, "identity");
+  put_number(normalizer, 3, model.dummy_prefix);
+  put_number(normalizer, 4, model.remove_extra_whitespaces);
+  put_number(normalizer, 5, model.escape_whitespaces);
+  put_bytes(out, 3, normalizer);
+  return out;
+}
+
 bool words_are_independent(const SentencePieceModel& model) {
   if (!model.identity || model.remove_extra_whitespaces || !model.escape_whitespaces ||
       model.whitespace_as_suffix) {

@@ -32,6 +32,13 @@ struct SentencePieceModel {
 // Empty when `bytes` is no such message.
 std::optional<SentencePieceModel> parse_sentencepiece_model(std::string_view bytes);
 
+// The message of a BPE model for the library: pieces with their scores and kinds, and the ids of
+// the unknown token and, where there are any (-1: none), of the beginning and the end of a text.
+struct SpecialPieces {
+  int unknown = -1, bos = -1, eos = -1;
+};
+std::string write_sentencepiece_model(const SentencePieceModel& model, const SpecialPieces& ids);
+
 // True when no token can hold the end of one word and the blank before the next, so that
 // tokenising the words apart gives the tokens of the whole: blanks are kept as they are, U+2581 is
 // a piece of its own and follows no other character in any piece, and the user defined none.
