@@ -40,20 +40,23 @@ if(NOT yaml-cpp_FOUND)
 endif()
 find_package(PkgConfig QUIET)
 if(PkgConfig_FOUND)
-  pkg_check_modules(sentencepiece QUIET IMPORTED_TARGET sentencepiece)
+  pkg_check_modules(sentencepiece QUIET sentencepiece)  # hints, where it succeeds
   pkg_check_modules(pcre2 QUIET IMPORTED_TARGET libpcre2-8)
-  if(NOT sentencepiece_FOUND)
-    straq_missing("sentencepiece" libsentencepiece-dev)
-  endif()
   if(NOT pcre2_FOUND)
     straq_missing("PCRE2" libpcre2-dev)
   endif()
 else()
   straq_missing("pkg-config" pkg-config)
 endif()
-# The trainer lives in a library of its own that the pkg-config file does not always name.
+# Looked for by its files: Ubuntu 24.04's pkg-config file wants protobuf's, which its own package does
+# not bring. The trainer lives in a library of its own.
+find_path(SENTENCEPIECE_INCLUDE_DIR sentencepiece_processor.h
+          HINTS ${sentencepiece_INCLUDE_DIRS})
+find_library(SENTENCEPIECE_LIBRARY sentencepiece HINTS ${sentencepiece_LIBRARY_DIRS})
 find_library(SENTENCEPIECE_TRAIN_LIBRARY sentencepiece_train HINTS ${sentencepiece_LIBRARY_DIRS})
-if(sentencepiece_FOUND AND NOT SENTENCEPIECE_TRAIN_LIBRARY)
+if(NOT SENTENCEPIECE_INCLUDE_DIR OR NOT SENTENCEPIECE_LIBRARY)
+  straq_missing("sentencepiece" libsentencepiece-dev)
+elseif(NOT SENTENCEPIECE_TRAIN_LIBRARY)
   straq_missing("sentencepiece's trainer" libsentencepiece-dev)
 endif()
 if(STRAQ_TESTS)
@@ -80,8 +83,9 @@ endif()
 
 add_library(straq_sentencepiece INTERFACE)
 add_library(straq::sentencepiece ALIAS straq_sentencepiece)
+target_include_directories(straq_sentencepiece SYSTEM INTERFACE ${SENTENCEPIECE_INCLUDE_DIR})
 target_link_libraries(straq_sentencepiece INTERFACE
-  PkgConfig::sentencepiece ${SENTENCEPIECE_TRAIN_LIBRARY})
+  ${SENTENCEPIECE_LIBRARY} ${SENTENCEPIECE_TRAIN_LIBRARY})
 
 add_library(straq_pcre2 INTERFACE)
 add_library(straq::pcre2 ALIAS straq_pcre2)
