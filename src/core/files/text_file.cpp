@@ -10,7 +10,7 @@
 namespace straq {
 namespace {
 
-const char* const kToUtf8 = "save it as UTF-8, for example with iconv -t utf-8";
+constexpr const char* kToUtf8 = "save it as UTF-8, for example with iconv -t utf-8";
 
 DecodedText refused(std::string reason, std::string hint, long line = 0) {
   DecodedText out;
