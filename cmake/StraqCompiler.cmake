@@ -1,8 +1,8 @@
 # Warnings and flags that every target of the project shares.
 add_library(straq_flags INTERFACE)
 target_compile_options(straq_flags INTERFACE -Wall -Wextra)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  # GCC 12 warns about correct std::string concatenation (its bugs 105651 and 105329), most of all
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 14)
+  # GCC 12 and 13 warn about correct std::string code (bugs 105651 and 105329), most of all
   # where <string> comes out of a precompiled header.
   target_compile_options(straq_flags INTERFACE -Wno-restrict -Wno-stringop-overflow
                          -Wno-array-bounds)
