@@ -39,8 +39,12 @@ status=0
 # ctest's summary is held back, for the list of skipped tests to come before it.
 (cd "$build" && ctest --output-on-failure --no-tests=error --parallel "$(cores)" \
    ${arguments[@]+"${arguments[@]}"}) \
-  | awk -v closing="$closing" '/^[0-9]+% tests passed/ { hold = 1 }
-                               hold { print > closing; next } { print; fflush() }' || status=$?
+  | { hold=false
+      while IFS= read -r line; do  # not awk: Debian's reads blocks, and shows nothing for minutes
+        [[ $line =~ ^[0-9]+%\ tests\ passed ]] && hold=true
+        if $hold; then printf '%s\n' "$line" >>"$closing"; else printf '%s\n' "$line"; fi
+      done
+    } || status=$?
 
 python3 tests/tools/skipped.py "$build/Testing/Temporary/LastTest.log" "$closing" || true
 cat "$closing"
