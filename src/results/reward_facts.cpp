@@ -1,23 +1,18 @@
 #include "results/reward_facts.h"
 
 #include "core/json/json.h"
+#include "core/json/json_fields.h"
 
 namespace straq::results {
 
 RewardFacts reward_facts(const Run& run) {
-  nlohmann::json provenance;
-  if (try_parse_json(run.provenance, provenance).empty() && provenance.is_object()) {
-    const auto reward = provenance.find("reward");
-    if (reward != provenance.end() && reward->is_object()) {
-      const auto text = [&](const char* key) {
-        const auto it = reward->find(key);
-        return it != reward->end() && it->is_string() ? it->get<std::string>() : std::string();
-      };
-      RewardFacts f{text("kind"), text("method"), text("title")};
-      const auto imitation = reward->find("imitation");
-      f.imitation = imitation != reward->end() && imitation->is_boolean() && imitation->get<bool>();
-      if (!f.method.empty() && !f.title.empty()) return f;
-    }
+  nlohmann::ordered_json json;
+  if (try_parse_json(run.provenance, json).empty()) {
+    Provenance provenance;
+    JsonFields fields = JsonFields::skimmer(json);
+    provenance.fields(fields);
+    const auto& reward = provenance.reward;
+    if (reward && !reward->method.empty() && !reward->title.empty()) return *reward;
   }
   // The two that older runs can have; no others are to be added here.
   const std::string kind = run.parameter("learn.reward.kind").value_or("");
