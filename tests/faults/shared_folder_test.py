@@ -149,8 +149,15 @@ def containers(work):
     sweeps = [config(work, "many", "{seeds: [" + ", ".join(map(str, range(s, s + 8))) + "]}",
                      "learn: {steps: 2}\npretrain: {steps: 2}\nevaluate: {splits: [test], replicates: 100}")
               for s in (1,)]
-    jobs = [subprocess.Popen(inside + [PROGRAM, "sweep", str(sweeps[0])], stdout=subprocess.DEVNULL,
-                             stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    # Open MPI names its session folder by host and process number, which both jobs have in common:
+    # each needs temporary files of its own, as docs/setup.md says.
+    jobs = []
+    for name in ("one", "other"):
+        temporary = work / f"temporary-{name}"
+        temporary.mkdir()
+        jobs.append(subprocess.Popen(inside + [PROGRAM, "sweep", str(sweeps[0])],
+                                     stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                                     env={**os.environ, "TMPDIR": str(temporary)}))
     logs = [j.communicate(timeout=PATIENCE)[1] for j in jobs]
     rows = rows_of(work / "results" / "many")
     check("two such jobs fill one sweep", [j.returncode for j in jobs] == [0, 0]
