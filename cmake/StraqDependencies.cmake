@@ -10,6 +10,10 @@ find_package(OpenSSL QUIET COMPONENTS Crypto)
 if(NOT OpenSSL_FOUND)
   straq_missing("OpenSSL" libssl-dev)
 endif()
+find_package(CURL QUIET)
+if(NOT CURL_FOUND)
+  straq_missing("libcurl" libcurl4-openssl-dev)
+endif()
 find_package(spdlog QUIET)
 if(NOT spdlog_FOUND)
   straq_missing("spdlog" libspdlog-dev)
@@ -86,6 +90,11 @@ add_library(straq::sentencepiece ALIAS straq_sentencepiece)
 target_include_directories(straq_sentencepiece SYSTEM INTERFACE ${SENTENCEPIECE_INCLUDE_DIR})
 target_link_libraries(straq_sentencepiece INTERFACE
   ${SENTENCEPIECE_LIBRARY} ${SENTENCEPIECE_TRAIN_LIBRARY})
+
+# CMake's own FindCURL and libcurl's config file agree on this name.
+add_library(straq_curl INTERFACE)
+add_library(straq::curl ALIAS straq_curl)
+target_link_libraries(straq_curl INTERFACE CURL::libcurl)
 
 add_library(straq_pcre2 INTERFACE)
 add_library(straq::pcre2 ALIAS straq_pcre2)
