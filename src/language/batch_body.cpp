@@ -151,7 +151,11 @@ Sampling read_sampling(JsonFields& f, std::int64_t default_tokens) {
   s.max_tokens = default_tokens;
   s.temperature = 1;  // the API's
   f.maybe("max_tokens", s.max_tokens);
+  const std::int64_t by_its_old_name = s.max_tokens;
   f.maybe("max_completion_tokens", s.max_tokens);
+  if (f.has("max_tokens") && s.max_tokens != by_its_old_name) {
+    f.fail("max_completion_tokens", "is another number than \"max_tokens\"");
+  }
   f.maybe("temperature", s.temperature);
   f.maybe("top_p", s.top_p);
   if (f.has("top_k")) {

@@ -89,6 +89,7 @@ Fault fault_of(CURLcode code, bool connected) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR:  // no https there, or none that both sides speak
       return Fault::unreachable;
     case CURLE_OPERATION_TIMEDOUT:
       return connected ? Fault::timeout : Fault::unreachable;

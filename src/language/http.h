@@ -14,7 +14,7 @@ namespace straq::language {
 
 enum class Fault {
   none,         // an HTTP reply is there, whatever its status
-  unreachable,  // no connection: no such host, refused, no answer to the attempt
+  unreachable,  // no connection: no such host, refused, no answer to the attempt, no https
   untrusted,    // the server's certificate, or none of our own to check it with
   timeout,      // connected, but the reply did not come in time
   broken,       // the connection ended before the reply did

@@ -145,8 +145,8 @@ void ServerRun::settle(std::size_t index, const HttpReply& http) {
   // Nobody has heard of the server for as long as this was tried: it is not this request's fault.
   if (http.fault == Fault::unreachable && state_.last_contact < call.first_sent) {
     lose("no server answers at " + config_.url + ": " + verdict.words + times,
-         "start the server, or correct `url`; is it reached from this host, and does it listen "
-         "on that address and port?");
+         "start the server, or correct `url`; is it reached from this host, does it listen on that "
+         "address and port, is it http or https?");
     return;
   }
   finish(index, http, verdict.words + times, {});
@@ -257,9 +257,13 @@ void ServerRun::try_again(std::size_t index, const Verdict& verdict) {
   if (verdict.throttled) {
     // One for all: the others would only be told the same.
     state_.paused_until = std::max(state_.paused_until, at);
-    log::write(verdict.slowest ? log::Level::info : log::Level::debug, "language",
-               config_.url + ": too many requests; waiting " + seconds_words(wait) + ", then " +
-                   std::to_string(state_.pace.limit()) + " at once");
+    // At every fall to a new low; the saw's other teeth are for who looks closely.
+    const log::Level level = verdict.slowest ? log::Level::info : log::Level::debug;
+    if (log::enabled(level)) {
+      log::write(level, "language",
+                 config_.url + ": too many requests; waiting " + seconds_words(wait) + ", then " +
+                     std::to_string(state_.pace.limit()) + " at once");
+    }
   } else {
     log::debug("language", "{}: {}; again in {}", config_.url, verdict.words, seconds_words(wait));
   }

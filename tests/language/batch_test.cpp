@@ -152,6 +152,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadRequest{"Unknown", nullptr, R"("reasoning_effort":"high")", "\"reasoning_effort\""},
         BadRequest{"Prompt", nullptr, R"("prompt":"x")", "\"prompt\" does not belong"},
         BadRequest{"NoTokens", nullptr, R"("max_tokens":0)", "\"max_tokens\" must be at least 1"},
+        BadRequest{"TwoLimits", nullptr, R"("max_tokens":5,"max_completion_tokens":6)",
+                   "another number than \"max_tokens\""},
         BadRequest{"HalfTokens", nullptr, R"("max_tokens":1.5)", "\"max_tokens\" must be a whole"},
         BadRequest{"Cold", nullptr, R"("temperature":-1)", "\"temperature\""},
         BadRequest{"TopP", nullptr, R"("top_p":0)", "\"top_p\""},

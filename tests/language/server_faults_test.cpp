@@ -269,6 +269,18 @@ TEST(ServerFaults, AServerThatIsNotThereIsTheJobsFailure) {
   EXPECT_EQ(replies, 0);
 }
 
+TEST(ServerFaults, HttpsWhereThereIsNoneIsTheJobsFailure) {
+  FaultServer server([](const SeenRequest&) { return ok(); });
+  ServerConfig config = client_of("https" + server.url().substr(4));
+  config.connect_timeout_seconds = 0.1;
+  config.retries = 1;
+  const auto e = error_of([&] { fast(config)->answer(chats(30), [](auto, auto) {}); });
+  ASSERT_TRUE(e);
+  EXPECT_EQ(e->kind(), ErrorKind::failure);
+  EXPECT_NE(e->hint().find("http or https"), std::string::npos) << e->full();
+  EXPECT_EQ(server.count(), 0u);
+}
+
 TEST(ServerFaults, AServerThatGoesAwayIsTheJobsFailureAndRepliesBeforeStay) {
   std::vector<std::string> texts;
   auto server = std::make_unique<FaultServer>([](const SeenRequest&) { return ok(); });
