@@ -11,7 +11,7 @@
 #include "core/log.h"
 #include "experiment/experiment.h"
 #include "simulate/corpus.h"
-#include "train/together.h"
+#include "train/shared_outcome.h"
 
 namespace straq::jobs {
 namespace {

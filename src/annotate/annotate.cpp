@@ -6,6 +6,7 @@
 
 #include "annotate/annotate_form.h"
 #include "annotate/annotate_sources.h"
+#include "annotate/rating_key.h"
 #include "core/error.h"
 #include "core/files/files.h"
 #include "core/json/json.h"
@@ -97,32 +98,6 @@ std::string guide() {
     }
   }
   return out;
-}
-
-nlohmann::ordered_json key_json(const RatingPlan& plan) {
-  nlohmann::ordered_json j;
-  j["format"] = 1;
-  j["seed"] = plan.seed;
-  j["scales"] = nlohmann::ordered_json::array();
-  for (const auto& s : results::rating_scales()) j["scales"].push_back(s.key);
-  j["sources"] = nlohmann::ordered_json::array();
-  for (const auto& s : plan.sources) {
-    j["sources"].push_back({{"run", s.run},
-                            {"name", s.name},
-                            {"method", s.method},
-                            {"responder", s.responder},
-                            {"corpus", s.corpus},
-                            {"replies", s.replies}});
-  }
-  j["items"] = nlohmann::ordered_json::object();
-  for (const auto& [code, item] : plan.items) {
-    j["items"][code] = {{"source", std::stoul(item.source)},
-                        {"id", item.id},
-                        {"dialogue", item.dialogue},
-                        {"strategy", item.strategy}};
-  }
-  j["raters"] = plan.assigned;
-  return j;
 }
 
 }  // namespace
@@ -246,7 +221,7 @@ void write_rating_files(const RatingPlan& plan, const std::string& out) {
   write_file_atomic((folder / "form.html").string(), rating_form(plan));
   write_file_atomic((folder / "guide.md").string(), guide());
   // Last: a folder with a key is whole.
-  write_file_atomic((folder / "key.json").string(), dump_json(key_json(plan), 1) + "\n");
+  write_file_atomic((folder / "key.json").string(), dump_json(write_json(key_of(plan)), 1) + "\n");
 }
 
 }  // namespace straq::annotate

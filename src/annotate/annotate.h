@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "core/json/json_fields.h"
 #include "results/results.h"
 
 namespace straq::annotate {
@@ -50,6 +51,15 @@ struct RatingSource {
   std::string name;  // responses/<name>.jsonl, human/<name>.jsonl
   std::string method, responder, corpus;
   std::string replies;  // the file that they were read from, below the results folder
+
+  void fields(JsonFields& f) {
+    f("run", run);
+    f("name", name);
+    f("method", method);
+    f("responder", responder);
+    f("corpus", corpus);
+    f.maybe("replies", replies);
+  }
 };
 
 struct RatingPlan {

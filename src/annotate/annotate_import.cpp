@@ -6,6 +6,7 @@
 #include <set>
 
 #include "annotate/annotate.h"
+#include "annotate/rating_key.h"
 #include "core/error.h"
 #include "core/files/files.h"
 #include "core/files/text_file.h"
@@ -23,79 +24,6 @@ namespace {
 
 constexpr std::size_t kMostProblems = 20;
 
-struct KeyItem {
-  std::size_t source = 0;
-  std::string id, dialogue, strategy;
-};
-
-struct Key {
-  std::uint64_t seed = 0;
-  std::vector<RatingSource> sources;
-  std::map<std::string, KeyItem> items;
-  std::map<std::string, std::vector<std::string>> raters;
-};
-
-Key parse_key(const std::string& path) {
-  const auto json = parse_ordered_json(read_text_file(path), path);
-  const JsonFields in(json, path);
-  int format = 0;
-  in.get("format", format);
-  if (format != 1) {
-    fail_input(path + ": its format is " + std::to_string(format) + ", this program reads 1");
-  }
-  Key key;
-  in.get("seed", key.seed);
-  if (!in.at("sources").is_array()) in.fail("sources", "must be a list");
-  for (const auto& s : in.at("sources")) {
-    const JsonFields f(s, path + ": sources");
-    RatingSource source;
-    f.get("run", source.run);
-    f.get("name", source.name);
-    f.get("method", source.method);
-    f.get("responder", source.responder);
-    f.get("corpus", source.corpus);
-    // The key says where files go: it must not reach outside the results folder.
-    const fs::path run(source.run);
-    const bool inside = run.is_relative() && std::none_of(run.begin(), run.end(),
-                                                          [](const auto& p) { return p == ".."; });
-    if (!inside || source.name.empty() || source.name.find('/') != std::string::npos) {
-      fail_input(path + ": sources: \"" + source.run + "\" and \"" + source.name +
-                 "\" name no file of a results folder");
-    }
-    key.sources.push_back(std::move(source));
-  }
-  for (const char* name : {"items", "raters"}) {
-    if (!in.at(name).is_object()) in.fail(name, "must be an object");
-  }
-  for (const auto& [code, i] : in.at("items").items()) {
-    const JsonFields f(i, path + ": items: " + code);
-    KeyItem item;
-    f.get("source", item.source);
-    f.get("id", item.id);
-    f.get("dialogue", item.dialogue);
-    f.get("strategy", item.strategy);
-    if (item.source >= key.sources.size()) f.fail("source", "is none of the sources");
-    key.items[code] = std::move(item);
-  }
-  for (const auto& [rater, codes] : in.at("raters").items()) {
-    for (const auto& code : codes) {
-      if (!code.is_string() || key.items.count(code.get<std::string>()) == 0) {
-        fail_input(path + ": raters: " + rater + ": " + dump_json(code) + " is no item");
-      }
-      key.raters[rater].push_back(code.get<std::string>());
-    }
-  }
-  return key;
-}
-
-Key read_key(const std::string& path) {
-  try {
-    return parse_key(path);
-  } catch (const Error& e) {
-    fail_input(e.what(), "use the key.json as `straq annotate export` wrote it");
-  }
-}
-
 using Scores = std::map<std::string, int>;
 
 // A score from 1 to 5; a spreadsheet may show 4 as 4.0, or as 4,0. 0 for anything else.
@@ -110,7 +38,7 @@ int score_of(const std::string& text) {
 // of three.
 class Sheet {
  public:
-  Sheet(const std::string& path, const Key& key, std::vector<std::string>& problems)
+  Sheet(const std::string& path, const RatingKey& key, std::vector<std::string>& problems)
       : path_(path), key_(key), problems_(problems) {}
 
   std::string rater;
@@ -147,7 +75,7 @@ class Sheet {
       return;
     }
     std::vector<std::string> missing;
-    for (const auto& code : key_.raters.at(rater)) {
+    for (const auto& code : *key_.codes_of(rater)) {
       if (seen_.count(code) == 0) missing.push_back(code);
     }
     if (!missing.empty()) {
@@ -215,7 +143,7 @@ class Sheet {
       return;
     }
     const std::string who = field(rater_column_), code = field(item_column_);
-    if (key_.raters.count(who) == 0) {
+    if (key_.codes_of(who) == nullptr) {
       complain(row.line, "there is no rater \"" + who + "\"");
       return;
     }
@@ -224,12 +152,12 @@ class Sheet {
       complain(row.line, "the sheet is " + rater + "'s, this row is " + who + "'s");
       return;
     }
-    const auto item = key_.items.find(code);
-    if (item == key_.items.end()) {
+    const KeyItem* item = key_.item(code);
+    if (item == nullptr) {
       complain(row.line, "there is no item \"" + code + "\"");
       return;
     }
-    const auto& mine = key_.raters.at(rater);
+    const auto& mine = *key_.codes_of(rater);
     if (std::find(mine.begin(), mine.end(), code) == mine.end()) {
       complain(row.line, "the item " + code + " is not " + rater + "'s to rate");
       return;
@@ -242,7 +170,7 @@ class Sheet {
     for (const auto& [scale, column] : columns_) {
       const std::string text = field(column);
       // Without a strategy nothing can be aligned with it.
-      const bool asked = std::string(scale->key) != "alignment" || !item->second.strategy.empty();
+      const bool asked = std::string(scale->key) != "alignment" || !item->strategy.empty();
       if (text.empty()) {
         if (asked) empty += (empty.empty() ? "" : ", ") + std::string(scale->key);
         continue;
@@ -261,7 +189,7 @@ class Sheet {
   }
 
   std::string path_;
-  const Key& key_;
+  const RatingKey& key_;
   std::vector<std::string>& problems_;
   std::size_t rater_column_ = 0, item_column_ = 0;
   std::vector<std::pair<const results::Scale*, std::size_t>> columns_;
@@ -284,7 +212,7 @@ class Sheet {
 }  // namespace
 
 ImportResult import_ratings(const ImportOptions& options) {
-  const Key key = read_key(options.key);
+  const RatingKey key = read_rating_key(options.key);
   if (options.sheets.empty())
     fail_input("there is no sheet to import", "name the filled CSV files");
   std::vector<std::string> problems;

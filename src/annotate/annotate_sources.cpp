@@ -140,8 +140,12 @@ std::vector<ReplySource> choose_sources(const results::Results& results,
   for (auto& [key, list] : candidates) {
     const Candidate& c = only(key, list, options.runs);
     ReplySource s;
-    s.about = {c.folder,       c.file->name, c.file->info.method, c.file->info.responder,
-               options.corpus, c.path};
+    s.about = {.run = c.folder,
+               .name = c.file->name,
+               .method = c.file->info.method,
+               .responder = c.file->info.responder,
+               .corpus = options.corpus,
+               .replies = c.path};
     s.file = c.file;
     for (const auto& r : c.file->rows) s.by_id[r.id] = &r;
     out.push_back(std::move(s));

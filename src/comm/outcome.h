@@ -1,6 +1,6 @@
 // One outcome for all ranks of a communicator: what one rank can fail at alone, all ranks leave
 // together, with the failing rank's words. For sections before anybody has a role; learners of a
-// group have train/together.h.
+// group have train/shared_outcome.h.
 #pragma once
 
 #include <mpi.h>

@@ -14,7 +14,7 @@ int Coordinator::run() {
   comm::hang_if_arranged(0);
   while (!over()) {
     // Waiting sleeps between polls: the coordinator shares a core with a learner on a laptop.
-    const auto signalled = [&] { return !ledger_.stopping() && asked_to_stop_(); };
+    const auto signalled = [&] { return !progress_.stopping() && asked_to_stop_(); };
     if (const auto message = control_.receive_unless(signalled)) {
       handle(*message);
     } else {
@@ -22,7 +22,7 @@ int Coordinator::run() {
     }
     for (const auto& desk : desks_) desk->feed();
   }
-  const int code = ledger_.exit_code();
+  const int code = progress_.exit_code();
   finish_all(control_, layout_, code);
   return code;
 }
@@ -33,10 +33,10 @@ bool Coordinator::over() const {
 
 void Coordinator::stop(const std::string& who) {
   // In a job that is being aborted the launcher's signals are no request.
-  if (ledger_.stopping() || comm::abort_announced()) return;
+  if (progress_.stopping() || comm::abort_announced()) return;
   // What was saved the learners say themselves.
   log::warn("coordinate", "{} was asked to stop: asking the learners to save and end", who);
-  ledger_.stop();
+  progress_.stop();
 }
 
 void Coordinator::handle(const comm::Message& message) {

@@ -11,7 +11,7 @@
 #include "comm/control.h"
 #include "comm/roles.h"
 #include "coordinate/desk.h"
-#include "coordinate/ledger.h"
+#include "coordinate/job_progress.h"
 #include "coordinate/order_line.h"
 
 namespace straq::coordinate {
@@ -19,11 +19,11 @@ namespace straq::coordinate {
 class Coordinator {
  public:
   // `asked_to_stop` is asked while it waits: whether a signal has reached this rank.
-  Coordinator(const comm::Control& control, const comm::Layout& layout, Ledger& ledger,
+  Coordinator(const comm::Control& control, const comm::Layout& layout, JobProgress& progress,
               std::function<bool()> asked_to_stop = coordinate::asked_to_stop)
       : control_(control),
         layout_(layout),
-        ledger_(ledger),
+        progress_(progress),
         asked_to_stop_(std::move(asked_to_stop)) {}
   // Before run(). Desks are fed in the order in which they were added.
   void add(std::unique_ptr<Desk> desk) { desks_.push_back(std::move(desk)); }
@@ -38,7 +38,7 @@ class Coordinator {
 
   const comm::Control& control_;
   const comm::Layout& layout_;
-  Ledger& ledger_;
+  JobProgress& progress_;
   std::function<bool()> asked_to_stop_;
   std::vector<std::unique_ptr<Desk>> desks_;
 };

@@ -9,11 +9,11 @@
 namespace straq::coordinate {
 
 PointDesk::PointDesk(const comm::Control& control, const comm::Layout& layout,
-                     std::vector<comm::DirectiveLine*> directives, Ledger& ledger)
+                     std::vector<comm::DirectiveLine*> directives, JobProgress& progress)
     : control_(control),
       layout_(layout),
       directives_(std::move(directives)),
-      ledger_(ledger),
+      progress_(progress),
       groups_(static_cast<std::size_t>(layout.groups())) {}
 
 bool PointDesk::takes(const std::string& type) const {
@@ -35,17 +35,17 @@ void PointDesk::handle(const comm::Message& message) {
 
 void PointDesk::answer_status(std::size_t g, const comm::Status& status) {
   Group& group = groups_[g];
-  if (!std::exchange(group.begun, true)) ledger_.update_index();
-  comm::Directive directive = group.pacer.direct(status, ledger_.stopping());
+  if (!std::exchange(group.begun, true)) progress_.update_index();
+  comm::Directive directive = group.pacer.direct(status, progress_.stopping());
   directives_.at(g)->broadcast(directive);
 }
 
 // The group has no point (any more); it says how the last one went.
 void PointDesk::take_back(Group& group, train::PointResult result) {
   if (group.busy) {
-    ledger_.points()[group.point].note(std::move(result));
+    progress_.points()[group.point].note(std::move(result));
     group.busy = false;
-    ledger_.update_index();
+    progress_.update_index();
   }
   group.waiting = true;
 }
@@ -59,12 +59,12 @@ void PointDesk::feed() {
 
 void PointDesk::answer_await(std::size_t g) {
   Group& group = groups_[g];
-  const auto& data = ledger_.datasets()[ledger_.points()[group.point].dataset];
+  const auto& data = progress_.datasets()[progress_.points()[group.point].dataset];
   if (data.complete()) {
     to_group(g, ShardsComplete{});
   } else if (!data.failure.empty()) {
     to_group(g, ShardsIncomplete{data.failure});
-  } else if (ledger_.stopping()) {
+  } else if (progress_.stopping()) {
     to_group(g, StopWord{});
   } else {
     return;
@@ -73,12 +73,12 @@ void PointDesk::answer_await(std::size_t g) {
 }
 
 PointJob* PointDesk::next_point(bool& later) {
-  for (const std::size_t i : ledger_.order()) {
-    PointJob& job = ledger_.points()[i];
+  for (const std::size_t i : progress_.order()) {
+    PointJob& job = progress_.points()[i];
     if (job.state != results::PointState::missing || job.elsewhere) continue;
-    const auto& data = ledger_.datasets()[job.dataset];
+    const auto& data = progress_.datasets()[job.dataset];
     if (!data.failure.empty()) {
-      ledger_.fail_without_data(job);
+      progress_.fail_without_data(job);
     } else if (data.ready(experiment::splits_to_train(job.config))) {
       return &job;
     } else {
@@ -92,10 +92,10 @@ void PointDesk::assign_point(std::size_t g) {
   Group& group = groups_[g];
   bool later = false;
   PointJob* job = nullptr;
-  if (!ledger_.stopping()) {
+  if (!progress_.stopping()) {
     do {
       job = next_point(later);
-    } while (job == nullptr && !later && ledger_.revisit());
+    } while (job == nullptr && !later && progress_.revisit());
     if (job == nullptr && later) return;
   }
   if (job == nullptr) {
@@ -105,12 +105,12 @@ void PointDesk::assign_point(std::size_t g) {
   job->state = results::PointState::running;
   group.waiting = false;
   group.busy = true;
-  group.point = static_cast<std::size_t>(job - ledger_.points().data());
+  group.point = static_cast<std::size_t>(job - progress_.points().data());
   group.begun = false;
   group.pacer = {};
-  ledger_.update_index();
+  progress_.update_index();
   log::info("coordinate", "group {}: {}", g, job->point.name);
-  to_group(g, PointOrder{ledger_.task(*job)});
+  to_group(g, PointOrder{progress_.task(*job)});
 }
 
 bool PointDesk::over() const {

@@ -6,7 +6,7 @@
 #include "comm/directive.h"
 #include "comm/roles.h"
 #include "coordinate/desk.h"
-#include "coordinate/ledger.h"
+#include "coordinate/job_progress.h"
 #include "coordinate/protocol.h"
 #include "train/director.h"
 
@@ -16,7 +16,7 @@ class PointDesk : public Desk {
  public:
   // `directives`: the way to each group of the layout.
   PointDesk(const comm::Control& control, const comm::Layout& layout,
-            std::vector<comm::DirectiveLine*> directives, Ledger& ledger);
+            std::vector<comm::DirectiveLine*> directives, JobProgress& progress);
   bool takes(const std::string& type) const override;
   void handle(const comm::Message& message) override;
   void feed() override;
@@ -44,7 +44,7 @@ class PointDesk : public Desk {
   const comm::Control& control_;
   const comm::Layout& layout_;
   std::vector<comm::DirectiveLine*> directives_;
-  Ledger& ledger_;
+  JobProgress& progress_;
   std::vector<Group> groups_;
 };
 

@@ -101,12 +101,12 @@ train::PointResult result_from_json(const Json& j) {
 }  // namespace
 
 Json ShardMade::to_json() const {
-  return {{"record", shard::to_json(record)}};
+  return {{"record", write_json(record)}};
 }
 
 ShardMade ShardMade::from_json(const comm::Message& message) {
-  return {shard::record_from_json(message.body.at("record"),
-                                  "record of rank " + std::to_string(message.source))};
+  return {read_json<shard::ShardRecord>(message.body.at("record"),
+                                        "record of rank " + std::to_string(message.source))};
 }
 
 Json ShardFailed::to_json() const {

@@ -24,52 +24,52 @@ namespace {
 constexpr int kMe = 0;  // who is alone, as a holder of work
 
 // False when the job was asked to stop.
-bool make_shards_alone(Ledger& ledger) {
-  while (ledger.shards().waiting()) {
-    if (comm::stop_requested()) ledger.stop();
-    if (ledger.stopping()) return false;
-    const auto work = ledger.shards().take(kMe);
+bool make_shards_alone(JobProgress& progress) {
+  while (progress.shards().waiting()) {
+    if (comm::stop_requested()) progress.stop();
+    if (progress.stopping()) return false;
+    const auto work = progress.shards().take(kMe);
     comm::enter_phase("preprocessing a shard", comm::Patience::phase, work->item.index);
     try {
-      ledger.shard_made(kMe, ledger.datasets()[work->lot].job->process(work->item));
+      progress.shard_made(kMe, progress.datasets()[work->lot].job->process(work->item));
     } catch (const std::exception& e) {
       // As on many ranks: its points fail, the others do not need it.
-      ledger.shard_failed(kMe, train::as_failure(e));
+      progress.shard_failed(kMe, train::as_failure(e));
     }
   }
   return true;
 }
 
-void run_points_alone(Ledger& ledger, const comm::Layout& layout) {
+void run_points_alone(JobProgress& progress, const comm::Layout& layout) {
   train::LearnerGroup learners(MPI_COMM_NULL, {});
-  train::LocalDirector director([&] { ledger.update_index(); });
+  train::LocalDirector director([&] { progress.update_index(); });
   do {
-    for (const std::size_t i : ledger.order()) {
-      PointJob& job = ledger.points()[i];
+    for (const std::size_t i : progress.order()) {
+      PointJob& job = progress.points()[i];
       if (job.state != results::PointState::missing || job.elsewhere) continue;
-      if (comm::stop_requested()) ledger.stop();
-      if (ledger.stopping()) break;
-      if (!ledger.datasets()[job.dataset].failure.empty()) {
-        ledger.fail_without_data(job);
+      if (comm::stop_requested()) progress.stop();
+      if (progress.stopping()) break;
+      if (!progress.datasets()[job.dataset].failure.empty()) {
+        progress.fail_without_data(job);
         continue;
       }
       job.state = results::PointState::running;
-      ledger.update_index();
-      job.note(train::run_point(ledger.task(job), learners, director, layout));
-      if (comm::stop_requested()) ledger.stop();
-      ledger.update_index();
+      progress.update_index();
+      job.note(train::run_point(progress.task(job), learners, director, layout));
+      if (comm::stop_requested()) progress.stop();
+      progress.update_index();
     }
-  } while (!ledger.stopping() && ledger.revisit());
+  } while (!progress.stopping() && progress.revisit());
 }
 
 int run_alone(const JobPlan& plan, const comm::Layout& layout) {
   JobPlan mine = plan;
   mine.alone = true;
-  Ledger ledger(mine);
-  if (make_shards_alone(ledger) && layout.learners > 0) run_points_alone(ledger, layout);
-  const int code = ledger.exit_code();
-  ledger.update_index(/*all=*/true);
-  ledger.log_summary();
+  JobProgress progress(mine);
+  if (make_shards_alone(progress) && layout.learners > 0) run_points_alone(progress, layout);
+  const int code = progress.exit_code();
+  progress.update_index(/*all=*/true);
+  progress.log_summary();
   return code;
 }
 
@@ -91,10 +91,10 @@ int run_coordinator(const comm::World& world, const comm::Layout& layout,
   JobPlan mine = plan;
   // Without a preprocessor nobody would ever make what is missing: then it is an error.
   mine.preprocess = plan.preprocess && layout.preprocessors > 0;
-  std::unique_ptr<Ledger> ledger;
+  std::unique_ptr<JobProgress> progress;
   try {
     comm::fault_point("planning");
-    ledger = std::make_unique<Ledger>(mine);
+    progress = std::make_unique<JobProgress>(mine);
   } catch (const std::exception& e) {
     return end_before_start(control, layout, train::as_failure(e));
   }
@@ -102,12 +102,12 @@ int run_coordinator(const comm::World& world, const comm::Layout& layout,
   for (int g = 0; g < layout.groups(); ++g) lines.emplace_back(groups.directive(g));
   std::vector<comm::DirectiveLine*> directives;
   for (auto& line : lines) directives.push_back(&line);
-  Coordinator coordinator(control, layout, *ledger);
-  coordinator.add(std::make_unique<ShardDesk>(control, *ledger, layout.preprocessors));
-  coordinator.add(std::make_unique<PointDesk>(control, layout, directives, *ledger));
+  Coordinator coordinator(control, layout, *progress);
+  coordinator.add(std::make_unique<ShardDesk>(control, *progress, layout.preprocessors));
+  coordinator.add(std::make_unique<PointDesk>(control, layout, directives, *progress));
   const int code = coordinator.run();
-  ledger->update_index(/*all=*/true);
-  ledger->log_summary();
+  progress->update_index(/*all=*/true);
+  progress->log_summary();
   return code;
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "comm/world.h"
-#include "coordinate/ledger.h"
+#include "coordinate/job_progress.h"
 
 namespace straq::coordinate {
 

@@ -20,32 +20,33 @@ void ShardDesk::note_outcome(const comm::Message& message) {
     const auto outcome = decode<ShardMade, ShardFailed>(message);
     if (const auto* failed = std::get_if<ShardFailed>(&outcome)) throw failed->failure;
     comm::fault_point("keeping a record");
-    ledger_.shard_made(message.source, std::get<ShardMade>(outcome).record);
+    progress_.shard_made(message.source, std::get<ShardMade>(outcome).record);
   } catch (const std::exception& e) {  // also where the manifest's disk is full
-    ledger_.shard_failed(message.source, train::as_failure(e));
+    progress_.shard_failed(message.source, train::as_failure(e));
   }
 }
 
 void ShardDesk::feed() {
   while (!idle_.empty()) {
     const int rank = idle_.front();
-    const auto work = ledger_.shards().take(rank);
+    const auto work = progress_.shards().take(rank);
     if (!work) return;
     idle_.pop_front();
-    const DatasetProgress& progress = ledger_.datasets()[work->lot];
+    const DatasetProgress& progress = progress_.datasets()[work->lot];
     const auto episodes = progress.job->episodes(work->item);
-    control_.post(rank, encode(ShardOrder{work->lot,
-                                          config::to_yaml(progress.config),
-                                          progress.job->key(),
-                                          progress.job->folder(),
-                                          progress.job->tokenizer_path(),
-                                          work->item,
-                                          {episodes.begin(), episodes.end()}}));
+    control_.post(rank, encode(ShardOrder{.dataset = work->lot,
+                                          .config = config::to_yaml(progress.config),
+                                          .key = progress.job->key(),
+                                          .folder = progress.job->folder(),
+                                          .tokenizer = progress.job->tokenizer_path(),
+                                          .item = work->item,
+                                          .episodes = {episodes.begin(), episodes.end()}}));
   }
 }
 
 bool ShardDesk::over() const {
-  return ledger_.shards().over() && static_cast<int>(idle_.size()) == kItemsAhead * preprocessors_;
+  return progress_.shards().over() &&
+         static_cast<int>(idle_.size()) == kItemsAhead * preprocessors_;
 }
 
 }  // namespace straq::coordinate

@@ -4,7 +4,7 @@
 #include <deque>
 
 #include "coordinate/desk.h"
-#include "coordinate/ledger.h"
+#include "coordinate/job_progress.h"
 
 namespace straq::coordinate {
 
@@ -13,8 +13,8 @@ inline constexpr int kItemsAhead = 2;
 
 class ShardDesk : public Desk {
  public:
-  ShardDesk(const comm::Control& control, Ledger& ledger, int preprocessors)
-      : control_(control), ledger_(ledger), preprocessors_(preprocessors) {}
+  ShardDesk(const comm::Control& control, JobProgress& progress, int preprocessors)
+      : control_(control), progress_(progress), preprocessors_(preprocessors) {}
   bool takes(const std::string& type) const override;
   void handle(const comm::Message& message) override;
   void feed() override;
@@ -25,7 +25,7 @@ class ShardDesk : public Desk {
   void note_outcome(const comm::Message& message);
 
   const comm::Control& control_;
-  Ledger& ledger_;
+  JobProgress& progress_;
   int preprocessors_;
   std::deque<int> idle_;  // a rank stands here once for every item it could take
 };

@@ -1,5 +1,10 @@
 // Work of one kind on its way: what waits, who holds what, what is done or has failed. It knows
 // nothing of ranks or messages, so any desk can have one for its kind of work.
+//
+//   WorkQueue<Shard> queue;
+//   queue.add(/*lot=*/0, shard);
+//   if (auto work = queue.take(/*holder=*/rank)) send(rank, work->item);
+//   queue.done(rank);  // or fail(rank): nothing more of the lot is begun
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,8 @@
 // Errors that a user can act on. Every failure that is somebody's input, config or environment is
 // thrown as an Error with a message (what is wrong, where) and a hint (what to do); the exit code
 // follows from its kind, so that scripts and Slurm can tell the cases apart.
+//
+//   fail_input(at_line(path, 7, "\"speaker\" is missing"), "name seeker or supporter");
 #pragma once
 
 #include <stdexcept>

@@ -1,6 +1,9 @@
 // Counter-based random numbers: a value is a pure function of (seed, stream, counter), so a draw
 // does not depend on how many ranks or threads drew before it, and nothing has to be stored to
 // resume. Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
+//
+//   CounterRng rng(seed, "negatives", dialogue);  // the same draws on every rank
+//   const auto action = rng.below(strategies);
 #pragma once
 
 #include <array>

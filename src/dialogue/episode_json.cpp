@@ -36,8 +36,12 @@ Episode episode_from_json(const nlohmann::json& json) {
     out.turns.push_back(std::move(turn));
   }
   for (const auto& d : json.at("decisions")) {
-    Decision decision{d.at(0).get<int>(),  d.at(1).get<int>(), d.at(2).get<int>(),
-                      d.at(3).get<bool>(), d.at(4).get<int>(), std::nullopt};
+    Decision decision{.turn = d.at(0).get<int>(),
+                      .gold = d.at(1).get<int>(),
+                      .previous = d.at(2).get<int>(),
+                      .terminal = d.at(3).get<bool>(),
+                      .rating = d.at(4).get<int>(),
+                      .judge = std::nullopt};
     if (!d.at(5).is_null()) decision.judge = d.at(5).get<double>();
     out.decisions.push_back(decision);
   }

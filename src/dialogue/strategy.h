@@ -1,5 +1,8 @@
 // The support strategies: their order, names, abbreviations, definitions and the other spellings
 // that corpora use for them. Read from configs/strategies/*.yaml.
+//
+//   const auto strategies = StrategySet::load("configs/strategies/esconv.yaml");
+//   const auto index = strategies.find("Restatement");  // 1, by an alias
 #pragma once
 
 #include <optional>

@@ -320,8 +320,11 @@ std::vector<IdleSetting> idle_settings(const Value& root, const SettingsContext&
       if (!reason) {
         live.insert(key);
       } else {
-        idle.try_emplace(
-            key, IdleSetting{key, value.where, reason->why, reason->needs, reason->mistake});
+        idle.try_emplace(key, IdleSetting{.key = key,
+                                          .where = value.where,
+                                          .why = reason->why,
+                                          .needs = reason->needs,
+                                          .mistake = reason->mistake});
         if (!idle_reason({config, written, anywhere}, key)) placed.insert(key);
       }
     }

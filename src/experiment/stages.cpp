@@ -28,7 +28,8 @@ std::vector<Stage> stages_of(const ExperimentConfig& config, const BatchCount& b
           std::string("the train split has nothing that the stage ") + name + " could learn from",
           "the Bellman equation and ce need dialogues with strategies, lm needs text");
     }
-    stages.push_back({name, stage, steps_of(stage, n), syncs, n});
+    stages.push_back(
+        {.name = name, .config = stage, .steps = steps_of(stage, n), .syncs = syncs, .batches = n});
   };
   if (has_steps(config.pretrain)) add("pretrain", config.pretrain, false);
   const bool bellman = config.learn.objective.bellman > 0;

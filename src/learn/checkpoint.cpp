@@ -202,10 +202,11 @@ Checkpoint open_checkpoint(const std::string& folder, bool verify) {
     if (j.contains("micro_tokens")) out.micro_tokens = number_in(j, "micro_tokens", 0);
     out.continued_anyway = j.value("continued_anyway", nlohmann::ordered_json::array());
     for (const auto& f : j.at("files")) {
-      out.files.push_back({f.at("name").get<std::string>(), number_in(f, "begin", 0),
-                           number_in(f, "end", 0),
-                           static_cast<std::uint64_t>(number_in(f, "bytes", 0)),
-                           f.at("sha256").get<std::string>()});
+      out.files.push_back({.name = f.at("name").get<std::string>(),
+                           .begin = number_in(f, "begin", 0),
+                           .end = number_in(f, "end", 0),
+                           .bytes = static_cast<std::uint64_t>(number_in(f, "bytes", 0)),
+                           .sha256 = f.at("sha256").get<std::string>()});
     }
   } catch (const BadNumber& e) {
     refuse(folder, std::string("corrupted: checkpoint.json cannot be read (") + e.what() + ")");

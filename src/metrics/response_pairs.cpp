@@ -365,7 +365,12 @@ std::vector<ResponsePair> pair_rows(const File& replies, const std::vector<File>
   const IndexOfId ids = index_by_id(hypotheses, rows);
   std::vector<ResponsePair> pairs;
   for (const Row& row : rows) {
-    pairs.push_back({row.id, row.text[0], row.references, row.dialogue, row.strategy, row.emotion});
+    pairs.push_back({.id = row.id,
+                     .hypothesis = row.text[0],
+                     .references = row.references,
+                     .dialogue = row.dialogue,
+                     .strategy = row.strategy,
+                     .emotion = row.emotion});
   }
   for (const File& file : references) {
     const std::string& path = file.first;

@@ -13,6 +13,7 @@
 
 #include "model/blas.h"
 #include "model/layers.h"
+#include "model/parallel_tasks.h"
 #include "model/row_kernels.h"
 
 namespace straq::model {
@@ -97,17 +98,6 @@ struct Operand {
   T* at(std::int64_t row, std::int64_t column) const { return data + row * stride + column; }
 };
 
-// f(task) for each of [0, count), in parallel; whoever is free takes the next one, because spans
-// differ in length. Tasks write apart from each other, so the order does not show in the result.
-template <class F>
-void for_tasks(std::int64_t count, F&& f) {
-  std::atomic<std::int64_t> next{0};
-  const auto workers = std::min<std::int64_t>(count, at::get_num_threads());
-  at::parallel_for(0, workers, 1, [&](std::int64_t, std::int64_t) {
-    for (std::int64_t task = 0; (task = next++) < count;) f(task);
-  });
-}
-
 // Rows of `from` from `first` on, the `width` columns of one head, side by side at `to`. In place
 // the rows of a head are a power of two apart as often as not, and then share a few sets of the
 // cache.
@@ -159,15 +149,15 @@ void gather_queries(const Operand<T>& from, std::int64_t row, std::int64_t colum
 // The query heads that share keys and values go through the products together, as rows of one
 // matrix: keys and values are read and packed once for all of them.
 template <class T>
-void forward(const at::Tensor& q_, const at::Tensor& k_, const at::Tensor& v_, std::int64_t heads,
-             std::int64_t kv_heads, const AttentionPlan& plan, at::Tensor out_,
-             at::Tensor log_sum_) {
+void forward(const AttentionOperands& in, const AttentionPlan& plan,
+             const AttentionResult& result_) {
   using A = kernel::Accumulator<T>;
   const auto& ops = kernel::row_ops<T>();
-  const Operand<T> q(q_), k(k_), v(v_), out(out_);
-  const auto d = q_.size(1) / heads, group = heads / kv_heads, queries = q_.size(0);
+  const Operand<T> q(in.q), k(in.k), v(in.v), out(result_.out);
+  const auto heads = in.heads, kv_heads = in.kv_heads;
+  const auto d = in.q.size(1) / heads, group = heads / kv_heads, queries = in.q.size(0);
   const A scale = static_cast<A>(1 / std::sqrt(static_cast<double>(d)));
-  A* log_sum = data<A>(log_sum_);
+  A* log_sum = data<A>(result_.log_sum);
   const auto tasks = static_cast<std::int64_t>(plan.size()) * kv_heads;
   for_tasks(tasks, [&](std::int64_t task) {
     const auto& span = plan[static_cast<std::size_t>(task / kv_heads)];
@@ -229,24 +219,24 @@ void add_shared(const at::Tensor& parts, const at::Tensor& dk, const at::Tensor&
 }
 
 template <class T>
-void backward(const at::Tensor& g_, const at::Tensor& q_, const at::Tensor& k_,
-              const at::Tensor& v_, const at::Tensor& out_, const at::Tensor& log_sum_,
-              std::int64_t heads, std::int64_t kv_heads, const AttentionPlan& plan,
-              const at::Tensor& dq_, const at::Tensor& dk_, const at::Tensor& dv_) {
+void backward(const at::Tensor& g_, const AttentionOperands& in, const AttentionResult& result_,
+              const AttentionPlan& plan, const AttentionGradients& gradients) {
   using A = kernel::Accumulator<T>;
   const auto& ops = kernel::row_ops<T>();
-  const Operand<T> g(g_), q(q_), k(k_), v(v_), out(out_), dq(dq_), dk(dk_), dv(dv_);
-  const auto d = q_.size(1) / heads, group = heads / kv_heads, queries = q_.size(0);
+  const Operand<T> g(g_), q(in.q), k(in.k), v(in.v), out(result_.out), dq(gradients.q),
+      dk(gradients.k), dv(gradients.v);
+  const auto heads = in.heads, kv_heads = in.kv_heads;
+  const auto d = in.q.size(1) / heads, group = heads / kv_heads, queries = in.q.size(0);
   const A scale = static_cast<A>(1 / std::sqrt(static_cast<double>(d)));
-  const A* log_sum = data<A>(log_sum_);
+  const A* log_sum = data<A>(result_.log_sum);
   const auto spans = static_cast<std::int64_t>(plan.size());
   std::int64_t prefix = 0;
   for (const auto& span : plan) prefix = std::max(prefix, span.prefix);
   // What each task contributes to the keys and values of the shared prefix, summed in order
   // afterwards: the result does not depend on the number of threads. [spans, kv_heads, k or v,
   // prefix, d]
-  const at::Tensor shared_parts =
-      at::zeros({spans, kv_heads, 2, prefix, d}, q_.options().dtype(wide_type(q_.scalar_type())));
+  const at::Tensor shared_parts = at::zeros({spans, kv_heads, 2, prefix, d},
+                                            in.q.options().dtype(wide_type(in.q.scalar_type())));
   A* shared_part = data<A>(shared_parts);
   for_tasks(spans * kv_heads, [&](std::int64_t task) {
     const auto& span = plan[static_cast<std::size_t>(task / kv_heads)];
@@ -305,7 +295,7 @@ void backward(const at::Tensor& g_, const at::Tensor& q_, const at::Tensor& k_,
     write_rows(dkey + span.prefix * d, span.keys, d, dk, span.begin, kv * d);
     write_rows(dvalue + span.prefix * d, span.keys, d, dv, span.begin, kv * d);
   });
-  if (prefix > 0) add_shared(shared_parts, dk_, dv_);
+  if (prefix > 0) add_shared(shared_parts, gradients.k, gradients.v);
 }
 
 // How many of the span's queries, from its first on, are those of its rows in order, each seeing
@@ -340,20 +330,20 @@ struct SpanTensors {
   at::Tensor before;  // the prefix's queries, where the span's first ones follow them
 };
 
-SpanTensors tensors_of(const AttentionPlan& plan, const AttentionSpan& span, const at::Tensor& q,
-                       const at::Tensor& k, const at::Tensor& v, std::int64_t heads,
-                       std::int64_t kv_heads) {
-  const auto d = q.size(1) / heads;
+SpanTensors tensors_of(const AttentionPlan& plan, const AttentionSpan& span,
+                       const AttentionOperands& in) {
+  const auto heads = in.heads, d = in.q.size(1) / heads;
   const auto n = static_cast<std::int64_t>(span.visible.size());
   const auto keys = [&](const at::Tensor& x) {
     auto own = x.narrow(0, span.begin, span.keys);
     if (span.prefix > 0) own = at::cat({x.narrow(0, 0, span.prefix), own});
-    return own.reshape({span.prefix + span.keys, kv_heads, d});
+    return own.reshape({span.prefix + span.keys, in.kv_heads, d});
   };
-  SpanTensors t{q.narrow(0, span.first_query, n).reshape({n, heads, d}), keys(k), keys(v), {}};
+  SpanTensors t{
+      in.q.narrow(0, span.first_query, n).reshape({n, heads, d}), keys(in.k), keys(in.v), {}};
   // The prefix is the plan's first span; when only some rows ask it may have no queries.
   if (span.prefix > 0 && static_cast<std::int64_t>(plan[0].visible.size()) == span.prefix) {
-    t.before = q.narrow(0, plan[0].first_query, span.prefix).reshape({span.prefix, heads, d});
+    t.before = in.q.narrow(0, plan[0].first_query, span.prefix).reshape({span.prefix, heads, d});
   }
   return t;
 }
@@ -440,59 +430,61 @@ AttentionPlan plan_for(const CombBatch& batch, const std::vector<std::int64_t>& 
   return plan;
 }
 
-at::Tensor comb_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                          std::int64_t heads, std::int64_t kv_heads, const AttentionPlan& plan,
-                          at::Tensor& log_sum) {
-  if (has_row_kernels(q)) {
-    at::Tensor out = at::empty({q.size(0), q.size(1)}, q.options());
-    log_sum = at::empty({heads, q.size(0)}, q.options().dtype(wide_type(q.scalar_type())));
-    with_row_kernels(q, [&]<class T>(const kernel::RowOps<T>&) {
-      forward<T>(q, k, v, heads, kv_heads, plan, out, log_sum);
-    });
-    return out;
+AttentionResult comb_attention(const AttentionOperands& in, const AttentionPlan& plan) {
+  AttentionResult result;
+  if (has_row_kernels(in.q)) {
+    const auto queries = in.q.size(0);
+    result.out = at::empty({queries, in.q.size(1)}, in.q.options());
+    result.log_sum =
+        at::empty({in.heads, queries}, in.q.options().dtype(wide_type(in.q.scalar_type())));
+    with_row_kernels(in.q,
+                     [&]<class T>(const kernel::RowOps<T>&) { forward<T>(in, plan, result); });
+    return result;
   }
   std::vector<at::Tensor> parts;
   for (const auto& span : plan) {
     if (span.visible.empty()) continue;
-    parts.push_back(attend(tensors_of(plan, span, q, k, v, heads, kv_heads), span));
+    parts.push_back(attend(tensors_of(plan, span, in), span));
   }
-  return at::cat(parts);
+  result.out = at::cat(parts);
+  return result;
 }
 
-void comb_attention_backward(const at::Tensor& g, const at::Tensor& q, const at::Tensor& k,
-                             const at::Tensor& v, const at::Tensor& out, const at::Tensor& log_sum,
-                             std::int64_t heads, std::int64_t kv_heads, const AttentionPlan& plan,
-                             at::Tensor dq, at::Tensor dk, at::Tensor dv) {
-  if (has_row_kernels(q)) {
-    with_row_kernels(q, [&]<class T>(const kernel::RowOps<T>&) {
-      backward<T>(g, q, k, v, out, log_sum, heads, kv_heads, plan, dq, dk, dv);
-    });
+void comb_attention_backward(const at::Tensor& g, const AttentionOperands& in,
+                             const AttentionResult& result, const AttentionPlan& plan,
+                             const AttentionGradients& d) {
+  if (has_row_kernels(in.q)) {
+    with_row_kernels(
+        in.q, [&]<class T>(const kernel::RowOps<T>&) { backward<T>(g, in, result, plan, d); });
     return;
   }
+  const AttentionOperands constants{in.q.detach(), in.k.detach(), in.v.detach(), in.heads,
+                                    in.kv_heads};
   // libtorch's attention once more with autograd, span by span: the fused kernels' own backward
   // functions differ from version to version, autograd's interface does not.
   at::AutoGradMode grad(true);
   for (const auto& span : plan) {
-    auto dk_own = dk.narrow(0, span.begin, span.keys), dv_own = dv.narrow(0, span.begin, span.keys);
+    auto dk_own = d.k.narrow(0, span.begin, span.keys),
+         dv_own = d.v.narrow(0, span.begin, span.keys);
     if (span.visible.empty()) {
       dk_own.zero_();
       dv_own.zero_();
       continue;
     }
     const auto n = static_cast<std::int64_t>(span.visible.size());
-    auto t = tensors_of(plan, span, q.detach(), k.detach(), v.detach(), heads, kv_heads);
+    auto t = tensors_of(plan, span, constants);
     for (at::Tensor* x : {&t.q, &t.k, &t.v}) *x = x->detach().requires_grad_(true);
     const auto o = attend(t, span);
     const auto grads =
         torch::autograd::grad({o}, {t.q, t.k, t.v}, {g.narrow(0, span.first_query, n)});
-    dq.narrow(0, span.first_query, n).copy_(grads[0].reshape({n, -1}));
+    d.q.narrow(0, span.first_query, n).copy_(grads[0].reshape({n, -1}));
     const auto give = [&](const at::Tensor& grad_of, at::Tensor own, at::Tensor all) {
       const auto flat = grad_of.reshape({span.prefix + span.keys, -1});
       own.copy_(flat.narrow(0, span.prefix, span.keys));
       if (span.prefix > 0) all.narrow(0, 0, span.prefix).add_(flat.narrow(0, 0, span.prefix));
     };
-    give(grads[1], dk_own, dk);
-    give(grads[2], dv_own, dv);
+    give(grads[1], dk_own, d.k);
+    give(grads[2], dv_own, d.v);
   }
 }
 

@@ -33,19 +33,29 @@ AttentionPlan full_plan(const CombBatch& batch);
 // Only `rows` ask (ascending, without repetition): q has these rows.
 AttentionPlan plan_for(const CombBatch& batch, const std::vector<std::int64_t>& rows);
 
-// softmax(q k^T / sqrt(d)) v over the visible columns. q [queries, heads * d], k and v [rows,
-// kv_heads * d], rows may be strided; query head h reads kv head h / (heads / kv_heads). Returns
-// [queries, heads * d]; `log_sum` receives the logarithms of the softmax's denominators, [heads,
-// queries] in the wide type, which the backward pass needs (undefined where it does not).
-at::Tensor comb_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                          std::int64_t heads, std::int64_t kv_heads, const AttentionPlan& plan,
-                          at::Tensor& log_sum);
+// What attention reads: q [queries, heads * d], k and v [rows, kv_heads * d]; rows may be strided.
+// Query head h reads kv head h / (heads / kv_heads).
+struct AttentionOperands {
+  at::Tensor q, k, v;
+  std::int64_t heads = 0, kv_heads = 0;
+};
+struct AttentionResult {
+  at::Tensor out;  // [queries, heads * d]
+  // The logarithms of the softmax's denominators, [heads, queries] in the wide type, which the
+  // backward pass needs (undefined where it does not).
+  at::Tensor log_sum;
+};
+struct AttentionGradients {
+  at::Tensor q, k, v;  // shapes of the operands, rows may be strided
+};
 
-// From g = d loss / d out: writes d loss / d q, k, v into dq, dk, dv (shapes of q, k, v, rows may
-// be strided; every row of dk and dv that the plan names is overwritten, others are left alone).
-void comb_attention_backward(const at::Tensor& g, const at::Tensor& q, const at::Tensor& k,
-                             const at::Tensor& v, const at::Tensor& out, const at::Tensor& log_sum,
-                             std::int64_t heads, std::int64_t kv_heads, const AttentionPlan& plan,
-                             at::Tensor dq, at::Tensor dk, at::Tensor dv);
+// softmax(q k^T / sqrt(d)) v over the visible columns.
+AttentionResult comb_attention(const AttentionOperands& in, const AttentionPlan& plan);
+
+// From g = d loss / d out: writes d loss / d q, k, v into `d`; every row of d.k and d.v that the
+// plan names is overwritten, others are left alone.
+void comb_attention_backward(const at::Tensor& g, const AttentionOperands& in,
+                             const AttentionResult& result, const AttentionPlan& plan,
+                             const AttentionGradients& d);
 
 }  // namespace straq::model

@@ -54,7 +54,13 @@ std::vector<Piece> pieces_of(const CombSelection& selection, std::int32_t index)
   const Comb& comb = *selection.comb;
   std::vector<Piece> by_trunk(comb.trunks.size());
   for (std::size_t t = 0; t < by_trunk.size(); ++t) {
-    by_trunk[t] = {&comb, index, static_cast<std::int32_t>(t), 0, 0, {}, {}};
+    by_trunk[t] = {.comb = &comb,
+                   .selection = index,
+                   .trunk = static_cast<std::int32_t>(t),
+                   .trunk_rows = 0,
+                   .probe_rows = 0,
+                   .chosen = {},
+                   .repeated = {}};
   }
   for (std::size_t i = 0; i < selection.probes.size(); ++i) {
     const Probe& probe = comb.probes[selection.probes[i]];

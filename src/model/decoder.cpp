@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "model/products.h"
+#include "model/matrix_product.h"
 #include "model/row_kernels.h"
 
 namespace straq::model {
@@ -109,7 +109,10 @@ at::Tensor DecoderPass::layer_forward(std::int64_t i, const at::Tensor& x, Layer
     v = t.qkv.narrow(1, q_width + kv_width, kv_width);
   }
   h = at::Tensor();
-  t.attended = comb_attention(t.q, k, v, heads, kv_heads, last(i) ? last_plan_ : plan_, t.log_sum);
+  AttentionResult attention =
+      comb_attention({t.q, k, v, heads, kv_heads}, last(i) ? last_plan_ : plan_);
+  t.attended = std::move(attention.out);
+  t.log_sum = std::move(attention.log_sum);
   if (!tape) t.qkv = t.q = k = v = at::Tensor();
   t.middle = at::empty_like(residual);
   add_product_out(t.middle, residual, t.attended, w.o.t());
@@ -168,8 +171,8 @@ at::Tensor DecoderPass::layer_backward(std::int64_t i, at::Tensor d, LayerTape& 
   at::Tensor dk = d_qkv.narrow(1, k_at, kv_width), dv = d_qkv.narrow(1, k_at + kv_width, kv_width);
   at::Tensor dq =
       some ? at::empty({t.q.size(0), t.q.size(1)}, t.q.options()) : d_qkv.narrow(1, 0, q_width);
-  comb_attention_backward(d_attended, t.q, k, v, t.attended, t.log_sum, heads, kv_heads,
-                          last(i) ? last_plan_ : plan_, dq, dk, dv);
+  comb_attention_backward(d_attended, {t.q, k, v, heads, kv_heads}, {t.attended, t.log_sum},
+                          last(i) ? last_plan_ : plan_, {dq, dk, dv});
   d_attended = t.attended = t.q = t.qkv = at::Tensor();
   const at::Tensor x = shared(i) ? embedding_.index_select(0, tokens_once_) : t.x;
   h = rms_norm_again(x, w.input_norm, t.input_scale);

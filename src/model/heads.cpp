@@ -8,7 +8,7 @@
 #include <algorithm>
 
 #include "model/layers.h"
-#include "model/products.h"
+#include "model/matrix_product.h"
 
 namespace straq::model {
 namespace {

@@ -1,6 +1,11 @@
 // A decoder of the Llama architecture (RMSNorm, rotary position embedding, grouped-query attention,
 // SwiGLU) on libtorch tensors, with a forward pass over combs. Parameter names, layouts and
 // numerics are Hugging Face's, so that weights travel both ways.
+//
+//   const Llama model = load_weights(open_model("models/llama-1b"), at::kFloat, at::kCPU);
+//   const auto batch = pack({{&comb, {0, 1}}}, model.device());     // two of a dialogue's probes
+//   const auto hidden = model.hidden(batch, batch.readout_rows);    // [2, hidden]
+//   const auto q = model.logits_of(hidden, option_ids);             // [2, options]
 #pragma once
 
 #include <ATen/ATen.h>

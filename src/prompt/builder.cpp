@@ -147,7 +147,12 @@ Comb PromptBuilder::build_comb(const dialogue::Episode& episode) const {
       probe.trunk = static_cast<std::int32_t>(own.size());
     }
     comb.probes.push_back(std::move(probe));
-    comb.decisions.push_back({d.turn, d.gold, d.previous, d.terminal, d.rating, d.judge});
+    comb.decisions.push_back({.turn = d.turn,
+                              .gold = d.gold,
+                              .previous = d.previous,
+                              .terminal = d.terminal,
+                              .rating = d.rating,
+                              .judge = d.judge});
   }
   if (trunk.tokens.size() > window) trunk.tokens.resize(window);
   trunk.header = std::min(trunk.header, static_cast<std::int32_t>(trunk.tokens.size()));

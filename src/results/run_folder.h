@@ -1,5 +1,9 @@
 // The folder of one run (one sweep point): where everything in it lies, and the markers that say
 // how it ended. docs/formats.md describes every file.
+//
+//   const RunFolder run("results/esconv/seed-1");
+//   if (!run.done()) run.begin(config);
+//   LineWriter metrics(run.metrics(), /*append=*/true);
 #pragma once
 
 #include <cstdint>

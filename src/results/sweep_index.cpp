@@ -230,7 +230,11 @@ std::string SweepIndex::csv(const std::vector<std::string>& running) {
   IndexTable table{keys_, {}};
   for (Row& row : rows_) {
     const bool begun = row.state != PointState::done && now.contains(row.name);
-    IndexRow out{row.name, name(begun ? PointState::running : row.state), {}, {}, {}};
+    IndexRow out{.point = row.name,
+                 .state = name(begun ? PointState::running : row.state),
+                 .parameters = {},
+                 .kind = {},
+                 .reason = {}};
     for (const auto& key : keys_) out.parameters.emplace_back(key, value(row, key));
     if (!begun) {
       out.kind = row.kind;

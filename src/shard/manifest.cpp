@@ -25,23 +25,6 @@ std::string join(const std::string& folder, const std::string& file) {
   return (std::filesystem::path(folder) / file).string();
 }
 
-ShardKey key_from_json(const Json& j) {
-  ShardKey k;
-  k.source = j.at("source").get<std::string>();
-  k.tokenizer = j.at("tokenizer").get<std::string>();
-  k.prompt = j.at("template").get<std::string>();
-  k.window = j.at("window").get<std::int64_t>();
-  k.data = j.at("data").get<std::string>();
-  k.dialogues_per_shard = j.at("dialogues_per_shard").get<std::int64_t>();
-  if (j.contains("splits")) {
-    for (const auto& s : j.at("splits")) {
-      k.splits.push_back({s.at("split").get<std::string>(), s.at("sha256").get<std::string>(),
-                          s.at("ids").get<std::string>()});
-    }
-  }
-  return k;
-}
-
 // A value for a message, cut where it is long.
 std::string shown(const Json& value) {
   const std::string text = dump_json(value);
@@ -57,18 +40,8 @@ bool is_plain_name(const std::string& name) {
 
 }  // namespace
 
-Json ShardKey::to_json() const {
-  Json out = {{"source", source},   {"tokenizer", tokenizer},
-              {"template", prompt}, {"window", window},
-              {"data", data},       {"dialogues_per_shard", dialogues_per_shard}};
-  for (const auto& s : splits) {
-    out["splits"].push_back({{"split", s.split}, {"sha256", s.sha256}, {"ids", s.ids}});
-  }
-  return out;
-}
-
 std::string ShardKey::hex() const {
-  return sha256_hex(to_json().dump());
+  return sha256_hex(write_json(*this).dump());
 }
 
 ShardKey make_key(const dialogue::DataConfig& data, const dialogue::Splits& splits,
@@ -141,35 +114,39 @@ void Manifest::add(const ShardRecord& record) {
 }
 
 ShardHeader Manifest::header(const WorkItem& item) const {
-  return {key,          parts.source, parts.tokenizer, parts.prompt,
-          parts.window, vocab_size,   option_ids,      item};
+  return {.key = key,
+          .source = parts.source,
+          .tokenizer = parts.tokenizer,
+          .prompt = parts.prompt,
+          .window = parts.window,
+          .vocab_size = vocab_size,
+          .option_ids = option_ids,
+          .item = item};
 }
 
 Expected Manifest::expected(const ManifestEntry& entry) const {
-  return {key, parts.source, parts.tokenizer, parts.prompt, entry.item, entry.record};
+  return {.key = key,
+          .source = parts.source,
+          .tokenizer = parts.tokenizer,
+          .prompt = parts.prompt,
+          .item = entry.item,
+          .record = entry.record};
 }
 
-Json Manifest::to_json() const {
-  Json out;
-  out["format"] = kFormat;
-  out["format_version"] = kManifestVersion;
-  out["corpus"] = corpus;
-  out["key"] = key;
-  out["key_parts"] = parts.to_json();
-  out["vocab_size"] = vocab_size;
-  out["option_ids"] = option_ids;
-  out["strategies"] = strategies;
-  out["splits"] = Json::object();
-  for (const auto& [name, size] : splits) out["splits"][name] = size;
-  out["shards"] = Json::array();
-  for (const auto& e : shards) {
-    Json row = {{"file", e.item.file()},          {"state", e.record ? "done" : "missing"},
-                {"split", e.item.split},          {"index", e.item.index},
-                {"first_dialogue", e.item.first}, {"dialogues", e.item.count}};
-    if (e.record) row["record"] = shard::to_json(*e.record);
-    out["shards"].push_back(std::move(row));
+void Manifest::fields(JsonFields& f) {
+  constexpr std::int64_t most_tokens = std::int64_t{1} << 31;
+  if (f.writing()) {
+    f.put("format", kFormat);
+    f.put("format_version", kManifestVersion);
   }
-  return out;
+  f("corpus", corpus);
+  f("key", key);
+  f("key_parts", parts);
+  f.within("vocab_size", vocab_size, std::int64_t{0}, most_tokens);
+  f("option_ids", option_ids);
+  f("strategies", strategies);
+  f("splits", splits);
+  f("shards", shards);
 }
 
 void Manifest::write(const std::string& folder) const {
@@ -193,71 +170,37 @@ void Manifest::write_if_changed(const std::string& folder) const {
 
 namespace {
 
-// The fields of manifest.json. Numbers become sizes, indices and names of files: none is used
-// before it was looked at. Throws Error(input), or a Json::exception for a key that is missing.
-class ManifestReader {
- public:
-  explicit ManifestReader(const std::string& path)
-      : path_(path), refused_("manifest " + path + " is refused: ") {}
+[[noreturn]] void refuse(const std::string& path, const std::string& why) {
+  fail_input("manifest " + path + " is refused: " + why, kHint);
+}
 
-  [[noreturn]] void refuse(const std::string& why) const { fail_input(refused_ + why, kHint); }
-
-  Manifest read(const Json& j) const {
-    Manifest m;
-    if (!j.is_object() || !j.contains("format") || j["format"] != kFormat) {
-      refuse("it is not a manifest of this program");
-    }
-    const auto version = number(j, "format_version", std::numeric_limits<std::int64_t>::min(),
-                                std::numeric_limits<std::int64_t>::max());
-    if (version != kManifestVersion) {
-      refuse("it has format version " + std::to_string(version) + "; this program reads version " +
-             std::to_string(kManifestVersion));
-    }
-    m.corpus = j.at("corpus").get<std::string>();
-    m.key = j.at("key").get<std::string>();
-    const Json& parts = j.at("key_parts");
-    number(parts, "window", 0, kMost);
-    number(parts, "dialogues_per_shard", 1, kMost);
-    m.parts = key_from_json(parts);
-    m.vocab_size = number(j, "vocab_size", 0, kMostTokens);
-    for (const auto& id : j.at("option_ids")) {
-      const auto n = whole_number(id, 0, kMostTokens - 1);
-      if (!n) refuse("option_ids holds " + shown(id) + ", no token id");
-      m.option_ids.push_back(static_cast<std::int32_t>(*n));
-    }
-    m.strategies = j.at("strategies").get<std::vector<std::string>>();
-    const Json& splits = j.at("splits");
-    if (!splits.is_object()) refuse("splits is no object");
-    for (const auto& [name, size] : splits.items()) {
-      if (!is_plain_name(name)) refuse("the name of a split is " + shown(Json(name)));
-      m.splits.emplace_back(name, number(splits, name.c_str(), 0, kMost));
-    }
-    for (const auto& row : j.at("shards")) {
-      ManifestEntry e;
-      e.item = {row.at("split").get<std::string>(), number(row, "index", 0, kMost),
-                number(row, "first_dialogue", 0, kMost), number(row, "dialogues", 0, kMost)};
-      if (row.contains("record")) e.record = record_from_json(row.at("record"), path_);
-      m.shards.push_back(std::move(e));
-    }
-    return m;
+// What tells a manifest of this version from anything else.
+void check_format(const Json& j, const std::string& path) {
+  if (!j.is_object() || !j.contains("format") || j["format"] != kFormat) {
+    refuse(path, "it is not a manifest of this program");
   }
-
- private:
-  static constexpr std::int64_t kMost = std::int64_t{1} << 53;
-  static constexpr std::int64_t kMostTokens = std::int64_t{1} << 31;
-
-  std::int64_t number(const Json& in, const char* key, std::int64_t least,
-                      std::int64_t most) const {
-    const auto n = whole_number(in.at(key), least, most);
-    if (!n) {
-      refuse(key + std::string(" is ") + shown(in.at(key)) + ", no whole number from " +
-             std::to_string(least) + " to " + std::to_string(most));
-    }
-    return *n;
+  const auto version = j.contains("format_version") ? whole_number(j["format_version"])
+                                                    : std::optional<std::int64_t>();
+  if (version != kManifestVersion) {
+    refuse(path, "it has format version " +
+                     (j.contains("format_version") ? shown(j["format_version"]) : "none") +
+                     "; this program reads version " + std::to_string(kManifestVersion));
   }
+}
 
-  std::string path_, refused_;
-};
+// What the list of fields cannot say. Numbers become sizes, indices and names of files: none is
+// used before it was looked at.
+void check_values(const Manifest& m, const std::string& path) {
+  for (const auto id : m.option_ids) {
+    if (id < 0) refuse(path, "option_ids holds " + std::to_string(id) + ", no token id");
+  }
+  for (const auto& [name, size] : m.splits) {
+    if (!is_plain_name(name)) refuse(path, "the name of a split is " + shown(Json(name)));
+    if (size < 0 || size > kMostCount) {
+      refuse(path, "splits: " + name + " is " + std::to_string(size) + ", no number of dialogues");
+    }
+  }
+}
 
 // An edited manifest must not name files elsewhere or leave dialogues out. How many shards the
 // splits make is computed before they are listed: the sizes are the file's claim.
@@ -289,14 +232,10 @@ Manifest Manifest::read(const std::string& folder) {
   if (const auto reason = try_parse_json(text, j); !reason.empty()) {
     fail_input("manifest " + path + " is malformed: " + reason, kHint);
   }
-  const ManifestReader reader(path);
-  Manifest m;
-  try {
-    m = reader.read(j);
-  } catch (const Json::exception& e) {
-    fail_input("manifest " + path + " is malformed: " + e.what(), kHint);
-  }
-  if (!is_sound(m)) reader.refuse("its key, splits and shards contradict each other");
+  check_format(j, path);
+  auto m = read_json<Manifest>(j, {"manifest " + path + " is malformed", kHint});
+  check_values(m, path);
+  if (!is_sound(m)) refuse(path, "its key, splits and shards contradict each other");
   return m;
 }
 

@@ -49,6 +49,12 @@ struct SplitSource {
   std::string sha256;  // of its files' bytes, one after the other
   std::string ids;     // what its dialogues' ids begin with: the files' stems, with commas
   bool operator==(const SplitSource&) const = default;
+
+  void fields(JsonFields& f) {
+    f("split", split);
+    f("sha256", sha256);
+    f("ids", ids);
+  }
 };
 
 // Everything that decides what is in a data set's shards. Two configs with equal keys share them:
@@ -63,8 +69,17 @@ struct ShardKey {
   std::vector<SplitSource> splits = {};  // empty in a manifest of an older version
 
   std::string hex() const;  // 64 hexadecimal digits
-  nlohmann::ordered_json to_json() const;
   bool operator==(const ShardKey&) const = default;
+
+  void fields(JsonFields& f) {
+    f("source", source);
+    f("tokenizer", tokenizer);
+    f("template", prompt);
+    f.within("window", window, std::int64_t{0}, kMostCount);
+    f("data", data);
+    f.within("dialogues_per_shard", dialogues_per_shard, std::int64_t{1}, kMostCount);
+    f.unless_default("splits", splits);
+  }
 };
 
 // The key of the shards that `splits`, read as `data` says, give with `prompts`. Folders are not
@@ -83,6 +98,15 @@ std::vector<WorkItem> plan_items(const SplitSizes& splits, std::int64_t dialogue
 struct ManifestEntry {
   WorkItem item;
   std::optional<ShardRecord> record;  // empty until the shard is there
+
+  void fields(JsonFields& f) {
+    if (f.writing()) {
+      f.put("file", item.file());
+      f.put("state", record ? "done" : "missing");
+    }
+    item.fields(f);
+    f("record", record);
+  }
 };
 
 struct Manifest {
@@ -104,7 +128,8 @@ struct Manifest {
   ShardHeader header(const WorkItem& item) const;
   Expected expected(const ManifestEntry& entry) const;
 
-  nlohmann::ordered_json to_json() const;
+  void fields(JsonFields& f);
+  nlohmann::ordered_json to_json() const { return write_json(*this); }
   void write(const std::string& folder) const;  // folder/manifest.json, atomically
   // Unless it says the same already, whatever name it has for the corpus: a folder that others have
   // filled may be one that cannot be written to.

@@ -15,7 +15,6 @@ namespace {
 
 constexpr const char* kShardFormat = "straq-shard";
 // Sums of two of them do not overflow.
-constexpr std::int64_t kMostCount = std::int64_t{1} << 53;
 
 ShardRecord make_record(const ShardHeader& header, const Columns& columns, std::string_view bytes) {
   ShardRecord r;
@@ -179,50 +178,6 @@ std::string WorkItem::file() const {
   std::string number = std::to_string(index);
   if (number.size() < 5) number.insert(0, 5 - number.size(), '0');
   return split + "-" + number + ".h5";
-}
-
-nlohmann::ordered_json to_json(const ShardRecord& r) {
-  return {{"key", r.key},
-          {"split", r.item.split},
-          {"index", r.item.index},
-          {"first_dialogue", r.item.first},
-          {"dialogues", r.item.count},
-          {"decisions", r.decisions},
-          {"trunk_tokens", r.trunk_tokens},
-          {"probe_tokens", r.probe_tokens},
-          {"bytes", r.bytes},
-          {"content_sha256", r.content_sha256},
-          {"file_sha256", r.file_sha256}};
-}
-
-ShardRecord record_from_json(const nlohmann::ordered_json& j, const std::string& where) {
-  const auto fail = [&](const std::string& what) {
-    fail_input(where + ": no sound shard record: " + what,
-               "rerun straq preprocess; it makes what has no valid record");
-  };
-  const auto count = [&](const char* key) {
-    const auto n = whole_number(j.at(key), 0, kMostCount);
-    if (!n) fail(std::string(key) + " is no number of something");
-    return *n;
-  };
-  try {
-    ShardRecord r;
-    r.key = j.at("key").get<std::string>();
-    r.item.split = j.at("split").get<std::string>();
-    r.item.index = count("index");
-    r.item.first = count("first_dialogue");
-    r.item.count = count("dialogues");
-    r.decisions = count("decisions");
-    r.trunk_tokens = count("trunk_tokens");
-    r.probe_tokens = count("probe_tokens");
-    r.bytes = count("bytes");
-    r.content_sha256 = j.at("content_sha256").get<std::string>();
-    r.file_sha256 = j.at("file_sha256").get<std::string>();
-    return r;
-  } catch (const nlohmann::json::exception& e) {
-    fail(e.what());
-    throw;
-  }
 }
 
 ShardRecord write_shard(const std::string& path, const ShardHeader& h,

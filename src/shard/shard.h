@@ -11,12 +11,15 @@
 #include <string>
 #include <vector>
 
+#include "core/json/json_fields.h"
 #include "prompt/comb.h"
 #include "shard/hdf5.h"
 
 namespace straq::shard {
 
 constexpr std::int64_t kShardVersion = 1;
+// The most of anything that a file may claim to hold: whole numbers up to here survive JSON.
+constexpr std::int64_t kMostCount = std::int64_t{1} << 53;
 
 // Dialogues [first, first + count) of a split: what one preprocessor makes one shard of.
 struct WorkItem {
@@ -26,6 +29,13 @@ struct WorkItem {
 
   std::string file() const;  // "train-00003.h5"
   bool operator==(const WorkItem&) const = default;
+
+  void fields(JsonFields& f) {
+    f("split", split);
+    f.within("index", index, std::int64_t{0}, kMostCount);
+    f.within("first_dialogue", first, std::int64_t{0}, kMostCount);
+    f.within("dialogues", count, std::int64_t{0}, kMostCount);
+  }
 };
 
 // What a shard says about where it came from; everything in it is checked on reading.
@@ -50,10 +60,18 @@ struct ShardRecord {
   std::string file_sha256;     // of the file's bytes
 
   bool operator==(const ShardRecord&) const = default;
+
+  void fields(JsonFields& f) {
+    f("key", key);
+    item.fields(f);
+    f.within("decisions", decisions, std::int64_t{0}, kMostCount);
+    f.within("trunk_tokens", trunk_tokens, std::int64_t{0}, kMostCount);
+    f.within("probe_tokens", probe_tokens, std::int64_t{0}, kMostCount);
+    f.within("bytes", bytes, std::int64_t{0}, kMostCount);
+    f("content_sha256", content_sha256);
+    f("file_sha256", file_sha256);
+  }
 };
-nlohmann::ordered_json to_json(const ShardRecord& record);
-// Throws Error(input); `where` names the JSON's place.
-ShardRecord record_from_json(const nlohmann::ordered_json& json, const std::string& where);
 
 struct Shard {
   ShardHeader header;

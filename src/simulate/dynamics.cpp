@@ -180,7 +180,11 @@ std::vector<Transition> Dynamics::transition(const State& s, int action) const {
     out.push_back({next, p});
   };
   auto ended = [](Outcome how, int intensity) {
-    return State{Stage::exploration, intensity, -1, 0, how};
+    return State{.stage = Stage::exploration,
+                 .intensity = intensity,
+                 .previous = -1,
+                 .turn = 0,
+                 .outcome = how};
   };
 
   add(ended(Outcome::left, s.intensity), e.leave);

@@ -184,11 +184,13 @@ struct Simulator::Run {
 };
 
 SimulatedDialogue Simulator::generate(const std::string& split, int number) const {
-  Run run{*this, CounterRng(seed_, "simulate/" + split, static_cast<std::uint64_t>(number)),
-          {},    {},
-          false, false,
-          0,     {},
-          {},    {}};
+  Run run{.sim = *this,
+          .rng = CounterRng(seed_, "simulate/" + split, static_cast<std::uint64_t>(number)),
+          .out = {},
+          .scene = {},
+          .said = {},
+          .facts_left = {},
+          .facts_told = {}};
   char digits[16];
   std::snprintf(digits, sizeof digits, "%05d", number);
   dialogue::Dialogue& d = run.out.dialogue;

@@ -5,6 +5,9 @@
 // One decision of the process is one supporter turn: its FIRST utterance carries the action as its
 // strategy (the reader's default `merge_label: first`), the state is what the seeker's words before
 // it hint at.
+//
+//   const Simulator simulator(config);
+//   const auto simulated = simulator.generate("train", 7);  // always the same dialogue
 #pragma once
 
 #include <cstdint>

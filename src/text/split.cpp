@@ -176,22 +176,25 @@ void PreTokenizer::add_pattern(const std::string& pattern, SplitBehavior behavio
                      (behavior == SplitBehavior::removed && invert) ||
                      (behavior == SplitBehavior::kept && !invert);
   if (whole && pattern == gpt2_pattern) {
-    stages_.push_back({Kind::gpt2, false, behavior, nullptr, {}});
+    stages_.push_back({.kind = Kind::gpt2, .behavior = behavior});
   } else if (whole && pattern == llama3_pattern) {
-    stages_.push_back({Kind::llama3, false, behavior, nullptr, {}});
+    stages_.push_back({.kind = Kind::llama3, .behavior = behavior});
   } else {
-    stages_.push_back(
-        {Kind::regex, invert, behavior, std::make_shared<RegexSplitter>(pattern), {}});
+    stages_.push_back({.kind = Kind::regex,
+                       .flag = invert,
+                       .behavior = behavior,
+                       .regex = std::make_shared<RegexSplitter>(pattern)});
   }
 }
 
 void PreTokenizer::add_literal(const std::string& text, SplitBehavior behavior, bool invert) {
   auto splitter = std::make_shared<RegexSplitter>(RegexSplitter::literal(text));
-  stages_.push_back({Kind::regex, invert, behavior, std::move(splitter), {}});
+  stages_.push_back(
+      {.kind = Kind::regex, .flag = invert, .behavior = behavior, .regex = std::move(splitter)});
 }
 
 void PreTokenizer::add_digits(bool individual) {
-  stages_.push_back({Kind::digits, individual, SplitBehavior::isolated, nullptr, {}});
+  stages_.push_back({.kind = Kind::digits, .flag = individual});
 }
 
 void PreTokenizer::add_metaspace(Metaspace metaspace) {

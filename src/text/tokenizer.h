@@ -1,4 +1,7 @@
 // Tokenizers behind one interface, with the exact ids of the reference implementations.
+//
+//   const auto tokenizer = open_tokenizer("models/llama-1b");
+//   const auto ids = tokenizer->encode("I feel better now.");
 #pragma once
 
 #include <cstdint>

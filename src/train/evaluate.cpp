@@ -17,7 +17,7 @@
 #include "model/weights/huggingface.h"
 #include "results/rows/evaluation.h"
 #include "results/rows/predictions.h"
-#include "train/together.h"
+#include "train/shared_outcome.h"
 
 namespace straq::train {
 

@@ -6,7 +6,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "experiment/estimate.h"
-#include "train/together.h"
+#include "train/shared_outcome.h"
 
 #ifdef STRAQ_CUDA
 #include <ATen/Context.h>

@@ -27,7 +27,7 @@
 #include "results/run_lock.h"
 #include "shard/dataset.h"
 #include "train/evaluate.h"
-#include "train/together.h"
+#include "train/shared_outcome.h"
 #include "train/torch_failure.h"
 #include "train/trainer.h"
 
@@ -54,9 +54,17 @@ class PointRun {
     const auto checkpoint = find_start();
     std::optional<Trainer> trainer;
     together(*group_, [&] {
-      trainer.emplace(Trainer::Context{task_.name, config_, dataset_, folder_, identity_,
-                                       continued_anyway_, *learner_, *group_, director_, layout_,
-                                       lock_ ? &*lock_ : nullptr});
+      trainer.emplace(Trainer::Context{.name = task_.name,
+                                       .config = config_,
+                                       .data = dataset_,
+                                       .folder = folder_,
+                                       .identity = identity_,
+                                       .continued_anyway = continued_anyway_,
+                                       .learner = *learner_,
+                                       .group = *group_,
+                                       .director = director_,
+                                       .layout = layout_,
+                                       .lock = lock_ ? &*lock_ : nullptr});
       total_steps_ = trainer->total_steps();
       if (checkpoint) trainer->require_within(*checkpoint);
       // From the start on, so that a run that never ends well can say what it was.

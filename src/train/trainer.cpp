@@ -13,7 +13,7 @@
 #include "experiment/provenance.h"
 #include "results/rows/steps.h"
 #include "train/evaluate.h"
-#include "train/together.h"
+#include "train/shared_outcome.h"
 #include "train/torch_failure.h"
 
 namespace straq::train {
@@ -57,7 +57,14 @@ results::MetricsRow metrics_row(std::int64_t step, std::int64_t epoch,
 
 // `planned`: seconds that the step waited for its plan.
 results::TimingsRow timings_row(std::int64_t step, double planned, const learn::StepSeconds& s) {
-  return {step, planned + s.total, planned, s.target, s.forward, s.backward, s.reduce, s.optimizer};
+  return {.step = step,
+          .seconds = planned + s.total,
+          .plan = planned,
+          .target = s.target,
+          .forward = s.forward,
+          .backward = s.backward,
+          .reduce = s.reduce,
+          .optimizer = s.optimizer};
 }
 
 std::string best_folder(const results::RunFolder& folder, std::int64_t step) {

@@ -79,17 +79,17 @@ class Jobs : public ::testing::Test {
     world_ = std::make_unique<JobWorld>(layout);
     codes_.assign(static_cast<std::size_t>(layout.world), -1);
   }
-  Ledger& ledger() {
-    if (!ledger_) ledger_ = std::make_unique<Ledger>(job_->plan());
-    return *ledger_;
+  JobProgress& progress() {
+    if (!progress_) progress_ = std::make_unique<JobProgress>(job_->plan());
+    return *progress_;
   }
   // Every rank's loop; `hand` in the place of the preprocessors' where it is given.
   void run(const RunPoint& run_point, const std::function<int(int)>& hand = {},
            const Asked& coordinator_asked = never, const Asked& learner_asked = never) {
-    ledger();
+    progress();
     world_->world().run([&](int rank) {
       codes_[static_cast<std::size_t>(rank)] = [&] {
-        if (rank == 0) return world_->coordinate(ledger(), coordinator_asked);
+        if (rank == 0) return world_->coordinate(progress(), coordinator_asked);
         const auto control = world_->control(rank);
         const bool learner = world_->layout().role_of(rank) == comm::Role::learner;
         OrderLine orders(*control, learner ? learner_asked : never);
@@ -102,11 +102,11 @@ class Jobs : public ::testing::Test {
   void expect_code(int code) const {
     for (const int c : codes_) EXPECT_EQ(c, code);
   }
-  results::PointState state(std::size_t point = 0) { return ledger().points()[point].state; }
+  results::PointState state(std::size_t point = 0) { return progress().points()[point].state; }
 
   std::unique_ptr<TinyJob> job_;
   std::unique_ptr<JobWorld> world_;
-  std::unique_ptr<Ledger> ledger_;
+  std::unique_ptr<JobProgress> progress_;
   std::vector<int> codes_;
 };
 
@@ -126,9 +126,9 @@ TEST_F(Jobs, AJobFromCorpusToFinish) {
   expect_code(0);
   EXPECT_EQ(learners, 2);
   EXPECT_EQ(state(), results::PointState::done);
-  EXPECT_TRUE(ledger().datasets()[0].complete());
-  EXPECT_TRUE(ledger().shards().over());
-  const results::RunLock free(ledger().datasets()[0].job->folder());  // throws while it is held
+  EXPECT_TRUE(progress().datasets()[0].complete());
+  EXPECT_TRUE(progress().shards().over());
+  const results::RunLock free(progress().datasets()[0].job->folder());  // throws while it is held
 }
 
 // Learners of several groups, and points of several data sets.
@@ -146,10 +146,10 @@ TEST_F(Jobs, EveryPointGoesToOneGroupAndToAllOfIt) {
   expect_code(0);
   EXPECT_EQ(seen.size(), 8u);
   for (std::size_t i = 0; i < 4; ++i) {
-    EXPECT_EQ(seen.count(ledger().points()[i].point.name), 2u);
+    EXPECT_EQ(seen.count(progress().points()[i].point.name), 2u);
     EXPECT_EQ(state(i), results::PointState::done);
   }
-  EXPECT_EQ(ledger().datasets().size(), 2u);
+  EXPECT_EQ(progress().datasets().size(), 2u);
 }
 
 TEST_F(Jobs, AJobWithoutLearnersMakesShards) {
@@ -157,7 +157,7 @@ TEST_F(Jobs, AJobWithoutLearnersMakesShards) {
   job_->plan().learn = false;
   run({});
   expect_code(0);
-  EXPECT_TRUE(ledger().datasets()[0].complete());
+  EXPECT_TRUE(progress().datasets()[0].complete());
 }
 
 TEST_F(Jobs, AnItemThatFailsEndsItsDataSetAndThePointsOfIt) {
@@ -196,7 +196,7 @@ TEST_F(Jobs, ALateRecordIsKeptButDoesNotHealItsDataSet) {
   });
   expect_code(1);
   EXPECT_EQ(state(), results::PointState::failed);
-  const auto& data = ledger().datasets()[0];
+  const auto& data = progress().datasets()[0];
   EXPECT_EQ(data.failure, "train-00000.h5: the disk is full");
   EXPECT_FALSE(data.job->manifest().shards[0].record);
   EXPECT_TRUE(data.job->manifest().shards[1].record);
@@ -233,8 +233,8 @@ TEST_F(Jobs, APointThatTrainsAlreadyHearsThatTheRestHasFailed) {
     return hand.code();
   });
   EXPECT_EQ(state(), results::PointState::failed);
-  EXPECT_NE(ledger().points()[0].result.reason.find("valid-00000.h5: no room"), std::string::npos)
-      << ledger().points()[0].result.reason;
+  EXPECT_NE(progress().points()[0].result.reason.find("valid-00000.h5: no room"), std::string::npos)
+      << progress().points()[0].result.reason;
 }
 
 // The signal reaches a learner that has its point and has not reported yet.
@@ -260,7 +260,7 @@ TEST_F(Jobs, AStopBetweenAPointAndItsStatusEndsItAtThatBoundary) {
       {}, never, [&] { return signal.load(); });
   expect_code(75);
   EXPECT_EQ(points, 2);  // one point by two learners: the second is not begun
-  EXPECT_EQ(std::count_if(ledger().points().begin(), ledger().points().end(),
+  EXPECT_EQ(std::count_if(progress().points().begin(), progress().points().end(),
                           [](const auto& p) { return p.state == results::PointState::stopped; }),
             1);
 }
@@ -292,7 +292,7 @@ TEST_F(Jobs, AStopReachesAGroupThatWaitsForShards) {
       [&] { return signal.load(); });
   expect_code(75);
   EXPECT_EQ(state(), results::PointState::stopped);
-  EXPECT_TRUE(ledger().datasets()[0].complete());
+  EXPECT_TRUE(progress().datasets()[0].complete());
 }
 
 TEST_F(Jobs, AStopLeavesTheShardsThatNobodyHolds) {
@@ -308,7 +308,7 @@ TEST_F(Jobs, AStopLeavesTheShardsThatNobodyHolds) {
   });
   expect_code(75);
   EXPECT_EQ(state(), results::PointState::missing);
-  EXPECT_FALSE(ledger().datasets()[0].complete());
+  EXPECT_FALSE(progress().datasets()[0].complete());
 }
 
 TEST_F(Jobs, APointThatAnotherJobHoldsIsLeftToItInASweep) {
@@ -325,7 +325,7 @@ TEST_F(Jobs, APointThatAnotherJobHoldsIsLeftToItInASweep) {
   });
   expect_code(0);
   EXPECT_EQ(state(), results::PointState::missing);
-  EXPECT_TRUE(ledger().points()[0].elsewhere);
+  EXPECT_TRUE(progress().points()[0].elsewhere);
 }
 
 TEST_F(Jobs, OnePointsFailureIsNotTheOthers) {
@@ -336,7 +336,7 @@ TEST_F(Jobs, OnePointsFailureIsNotTheOthers) {
   });
   expect_code(3);
   EXPECT_EQ(begun, 3);
-  EXPECT_EQ(std::count_if(ledger().points().begin(), ledger().points().end(),
+  EXPECT_EQ(std::count_if(progress().points().begin(), progress().points().end(),
                           [](const auto& p) { return p.state == results::PointState::failed; }),
             1);
 }
@@ -345,7 +345,7 @@ TEST_F(Jobs, OnePointsFailureIsNotTheOthers) {
 // given to somebody else, for the next start goes on from what is in the folders.
 TEST_F(Jobs, TheLossOfARankEndsTheJob) {
   for (const bool learner_lost : {false, true}) {
-    ledger_.reset();
+    progress_.reset();
     plan(layout_of(1, 1, 2));
     const auto error = error_of([&] {
       std::atomic<int> learners = 0;
@@ -412,7 +412,7 @@ class ReplyDesk : public Desk {
 TEST_F(Jobs, AThirdKindOfWorkNeedsADeskAndNothingElse) {
   plan(layout_of(2, 0, 0));
   job_->plan().learn = false;
-  ledger();
+  progress();
   comm::Layout layout = layout_of(1, 0, 0);
   layout.world = 3;  // rank 2 is none that the other desks know
   world_ = std::make_unique<JobWorld>(layout);
@@ -424,7 +424,7 @@ TEST_F(Jobs, AThirdKindOfWorkNeedsADeskAndNothingElse) {
     if (rank == 0) {
       std::vector<std::unique_ptr<Desk>> more;
       more.push_back(std::make_unique<ReplyDesk>(*control, got));
-      code = world_->coordinate(ledger(), never, std::move(more));
+      code = world_->coordinate(progress(), never, std::move(more));
     } else if (rank == 1) {
       run_preprocessor(orders);
     } else {
@@ -438,7 +438,7 @@ TEST_F(Jobs, AThirdKindOfWorkNeedsADeskAndNothingElse) {
   });
   EXPECT_EQ(code, 0);
   EXPECT_EQ(got, (std::vector<std::string>{"reply 0", "reply 1", "reply 2"}));
-  EXPECT_TRUE(ledger().datasets()[0].complete());
+  EXPECT_TRUE(progress().datasets()[0].complete());
 }
 
 }  // namespace

@@ -93,7 +93,7 @@ class JobWorld {
   bool leads(int learner) const { return learner == layout_.leader_of(layout_.group_of(learner)); }
 
   // The coordinator's part, as run_job has it, and `more` desks.
-  int coordinate(Ledger& ledger, const std::function<bool()>& asked_to_stop = never,
+  int coordinate(JobProgress& progress, const std::function<bool()>& asked_to_stop = never,
                  std::vector<std::unique_ptr<Desk>> more = {}) {
     const auto control = world_.control(0);
     std::vector<std::unique_ptr<comm::DirectiveLine>> lines;
@@ -102,9 +102,9 @@ class JobWorld {
       lines.push_back(group->coordinators());
       directives.push_back(lines.back().get());
     }
-    Coordinator coordinator(*control, layout_, ledger, asked_to_stop);
-    coordinator.add(std::make_unique<ShardDesk>(*control, ledger, layout_.preprocessors));
-    coordinator.add(std::make_unique<PointDesk>(*control, layout_, directives, ledger));
+    Coordinator coordinator(*control, layout_, progress, asked_to_stop);
+    coordinator.add(std::make_unique<ShardDesk>(*control, progress, layout_.preprocessors));
+    coordinator.add(std::make_unique<PointDesk>(*control, layout_, directives, progress));
     for (auto& desk : more) coordinator.add(std::move(desk));
     return coordinator.run();
   }

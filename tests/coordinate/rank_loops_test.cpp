@@ -20,9 +20,9 @@ M next(const comm::Control& control) {
   return std::get<M>(decode<M>(control.receive()));
 }
 
-ShardOrder order_of(Ledger& ledger) {
-  const auto work = ledger.shards().take(1);
-  const auto& data = ledger.datasets()[work->lot];
+ShardOrder order_of(JobProgress& progress) {
+  const auto work = progress.shards().take(1);
+  const auto& data = progress.datasets()[work->lot];
   const auto episodes = data.job->episodes(work->item);
   return {work->lot,
           config::to_yaml(data.config),
@@ -35,7 +35,7 @@ ShardOrder order_of(Ledger& ledger) {
 
 TEST(Preprocessor, AsksForTwoItemsAndAnswersEachInItsOrder) {
   TinyJob job;
-  Ledger ledger(job.plan());
+  JobProgress progress(job.plan());
   ThreadWorld world(2);
   int code = -1;
   world.run([&](int rank) {
@@ -47,13 +47,14 @@ TEST(Preprocessor, AsksForTwoItemsAndAnswersEachInItsOrder) {
     }
     next<Ready>(*control);
     next<Ready>(*control);
-    const ShardOrder first = order_of(ledger);
-    ShardOrder second = order_of(ledger);
+    const ShardOrder first = order_of(progress);
+    ShardOrder second = order_of(progress);
     second.dataset = 9;  // one that it has not met, and whose tokenizer is not there
     second.tokenizer += ".gone";
     control->post(1, encode(first));
     control->post(1, encode(second));
-    ledger.shard_made(1, next<ShardMade>(*control).record);  // the manifest would refuse another's
+    progress.shard_made(1,
+                        next<ShardMade>(*control).record);  // the manifest would refuse another's
     const auto failure = next<ShardFailed>(*control).failure;
     if (std::string(failure.what()).find(".gone") == std::string::npos) throw failure;
     control->send(1, encode(Finish{7}));

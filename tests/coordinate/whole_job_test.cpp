@@ -21,14 +21,14 @@ using testing::TinyJob;
 std::vector<int> run_job(TinyJob& tiny, int learners) {
   JobWorld world(layout_of(1, 1, learners));
   comm::testing::ThreadGroup group(world.world(), learners);
-  Ledger ledger(tiny.plan());
+  JobProgress progress(tiny.plan());
   std::vector<int> codes(static_cast<std::size_t>(world.layout().world), -1);
   world.world().run([&](int rank) {
     const auto control = world.control(rank);
     OrderLine orders(*control, never);
     int& code = codes[static_cast<std::size_t>(rank)];
     if (rank == 0) {
-      code = world.coordinate(ledger);
+      code = world.coordinate(progress);
     } else if (rank == 1) {
       code = run_preprocessor(orders);
     } else {

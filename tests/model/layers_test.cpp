@@ -183,12 +183,12 @@ TEST_P(CombAttention, EqualsDenseAttentionUnderTheMaskOfTheWholeBatch) {
     };
     const auto lq = leaf_of(q), lk = leaf_of(k), lv = leaf_of(v);
     const auto expected = testing::dense_attention(lq, lk, lv, mask.index_select(0, index));
-    at::Tensor log_sum;
-    const auto out = comb_attention(q, k, v, c.heads, c.kv_heads, plan, log_sum);
-    EXPECT_LT(relative_error(out.to(at::kDouble), expected), rounding(c.dtype));
+    const AttentionOperands in{q, k, v, c.heads, c.kv_heads};
+    const auto result = comb_attention(in, plan);
+    EXPECT_LT(relative_error(result.out.to(at::kDouble), expected), rounding(c.dtype));
     const auto x = torch::autograd::grad({expected}, {lq, lk, lv}, {g.to(at::kDouble)});
     const auto dq = at::full_like(q, 7), dk = at::full_like(k, 7), dv = at::full_like(v, 7);
-    comb_attention_backward(g, q, k, v, out, log_sum, c.heads, c.kv_heads, plan, dq, dk, dv);
+    comb_attention_backward(g, in, result, plan, {dq, dk, dv});
     const at::Tensor got[] = {dq, dk, dv};
     for (int i = 0; i < 3; ++i) {
       EXPECT_LT(relative_error(got[i].to(at::kDouble).view(x[i].sizes()), x[i]),
@@ -217,12 +217,12 @@ TEST(Attention, NeedsNoExportedBlas) {
                v = at::randn({batch.rows, 16}).to(dtype), g = at::randn({batch.rows, 32}).to(dtype);
     const auto run = [&](bool exported) {
       use_exported_blas(exported);
-      at::Tensor log_sum;
-      const auto out = comb_attention(q, k, v, 4, 2, plan, log_sum);
+      const AttentionOperands in{q, k, v, 4, 2};
+      const auto result = comb_attention(in, plan);
       const auto dq = at::empty_like(q), dk = at::empty_like(k), dv = at::empty_like(v);
-      comb_attention_backward(g, q, k, v, out, log_sum, 4, 2, plan, dq, dk, dv);
+      comb_attention_backward(g, in, result, plan, {dq, dk, dv});
       use_exported_blas(true);
-      return at::cat({out, dq, at::cat({dk, dv}, 1)}).to(at::kDouble);
+      return at::cat({result.out, dq, at::cat({dk, dv}, 1)}).to(at::kDouble);
     };
     EXPECT_LT(relative_error(run(false), run(true)), 2 * rounding(dtype));
   }

@@ -308,17 +308,18 @@ TEST_F(ForeignManifest, SizesAreNotBelieved) {
   refused([](auto& j) { j["splits"]["train"] = 1'000'000'000'000'000; }, "contradict");
   for (const auto& bad : std::vector<nlohmann::ordered_json>{
            -1, 1.5, 1e300, "10", nullptr, 9223372036854775807, 18446744073709551615u}) {
-    refused([&](auto& j) { j["splits"]["train"] = bad; }, "train is");
-    refused([&](auto& j) { j["vocab_size"] = bad; }, "vocab_size is");
-    refused([&](auto& j) { j["key_parts"]["window"] = bad; }, "window is");
+    refused([&](auto& j) { j["splits"]["train"] = bad; }, "train");
+    refused([&](auto& j) { j["vocab_size"] = bad; }, "\"vocab_size\"");
+    refused([&](auto& j) { j["key_parts"]["window"] = bad; }, "\"window\"");
     refused([&](auto& j) { j["key_parts"]["dialogues_per_shard"] = bad; },
-            "dialogues_per_shard is");
-    refused([&](auto& j) { j["shards"][0]["first_dialogue"] = bad; }, "first_dialogue is");
-    refused([&](auto& j) { j["option_ids"][1] = bad; }, "option_ids holds");
+            "\"dialogues_per_shard\"");
+    refused([&](auto& j) { j["shards"][0]["first_dialogue"] = bad; }, "\"first_dialogue\"");
+    refused([&](auto& j) { j["option_ids"][1] = bad; }, "option_ids");
   }
-  refused([](auto& j) { j["key_parts"]["dialogues_per_shard"] = 0; }, "dialogues_per_shard is 0");
-  refused([](auto& j) { j["option_ids"][1] = 4294967296 + 12; }, "option_ids holds 4294967308");
-  refused([](auto& j) { j["format_version"] = 1.5; }, "format_version is 1.5");
+  refused([](auto& j) { j["key_parts"]["dialogues_per_shard"] = 0; },
+          "\"dialogues_per_shard\" is 0");
+  refused([](auto& j) { j["option_ids"][1] = 4294967296 + 12; }, "option_ids");
+  refused([](auto& j) { j["format_version"] = 1.5; }, "format version 1.5");
 }
 
 // Sound in itself, so only reading the shards can tell: a split of 10^15 dialogues in one shard.
@@ -350,18 +351,18 @@ TEST_F(ForeignManifest, RecordsAndTextsOfOtherKinds) {
             j["shards"][0]["record"] = record;
             j["shards"][0]["record"][key] = bad;
           },
-          std::string(key) + " is no number");
+          "\"" + std::string(key) + "\"");
     }
   }
   refused([](auto& j) { j["shards"] = "none"; }, "malformed");
   refused([](auto& j) { j["shards"][0] = 3; }, "malformed");
-  refused([](auto& j) { j["splits"] = {1, 2}; }, "splits is no object");
+  refused([](auto& j) { j["splits"] = {1, 2}; }, "\"splits\"");
   refused([](auto& j) { j["format"] = 3; }, "not a manifest");
   refused_text(std::string(400000, '['), "malformed");
   refused_text("{\"format\": \"straq-manifest\", \"format_version\": 1e999}", "malformed");
   refused_text("version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n", "Git LFS");
   std::string deep = "{\"format\": \"straq-manifest\", \"format_version\": ";
-  refused_text(deep + std::string(100, '[') + std::string(100, ']') + "}", "format_version is");
+  refused_text(deep + std::string(100, '[') + std::string(100, ']') + "}", "format version");
 }
 
 }  // namespace

@@ -148,11 +148,11 @@ TEST_F(ShardFile, HoldsNoDecisionsOrNoDialoguesToo) {
 }
 
 TEST_F(ShardFile, RecordSurvivesJson) {
-  const auto j = nlohmann::ordered_json::parse(to_json(record).dump());
-  EXPECT_EQ(record_from_json(j, "x"), record);
+  const auto j = nlohmann::ordered_json::parse(write_json(record).dump());
+  EXPECT_EQ(read_json<ShardRecord>(j, "x"), record);
   auto broken = j;
   broken.erase("file_sha256");
-  const auto e = testing::error_of([&] { record_from_json(broken, "manifest.json"); });
+  const auto e = testing::error_of([&] { read_json<ShardRecord>(broken, "manifest.json"); });
   EXPECT_NE(std::string(e->what()).find("manifest.json"), std::string::npos);
 }
 
@@ -363,7 +363,7 @@ TEST(Peer, WritesAShardToBeReadByOthers) {
   const auto combs = with_outcomes(made_up_combs(40));
   const auto record =
       write_shard((fs::path(folder) / "train-00003.h5").string(), made_up_header(40), combs);
-  nlohmann::ordered_json out = {{"record", to_json(record)}};
+  nlohmann::ordered_json out = {{"record", write_json(record)}};
   for (const auto& c : combs) {
     nlohmann::ordered_json row = {{"id", c.id},
                                   {"intensity", {c.initial_intensity, c.final_intensity}}};

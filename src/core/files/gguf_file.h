@@ -2,6 +2,10 @@
 // chat template), the list of tensors, then their bytes, whole or quantised. This is the container
 // alone: what a model makes of it is in model/weights/gguf.h, what a tokenizer does in
 // text/tokenizers/gguf_tokenizer.h.
+//
+//   const GgufFile file("model.gguf");
+//   const auto layers = file.integer("llama.block_count");
+//   const GgufTensor* embedding = file.find("token_embd.weight");
 #pragma once
 
 #include <cstdint>

@@ -89,7 +89,12 @@ void check_score(const ReplyFile& file, const std::string& path) {
 std::vector<metrics::ResponsePair> ReplyFile::pairs() const {
   std::vector<metrics::ResponsePair> out;
   for (const auto& r : rows) {
-    out.push_back({r.id, r.hypothesis, {r.reference}, r.dialogue, r.strategy, r.emotion});
+    out.push_back({.id = r.id,
+                   .hypothesis = r.hypothesis,
+                   .references = {r.reference},
+                   .dialogue = r.dialogue,
+                   .strategy = r.strategy,
+                   .emotion = r.emotion});
   }
   return out;
 }

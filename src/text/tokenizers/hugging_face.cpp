@@ -308,7 +308,7 @@ std::vector<AddedToken> with_beside(const std::string& path, const Vocabulary& v
     if (known != tokens.end()) {
       known->special = true;
     } else if (const auto id = vocabulary.find(name)) {
-      tokens.push_back({name, *id, true, false, false, false, false});
+      tokens.push_back({.text = name, .id = *id, .special = true});
     } else if (!where.empty()) {
       fail_input(where + ": \"" + name + "\" has no id, neither there nor in " + path,
                  "take both files from the same model");
@@ -523,7 +523,7 @@ std::unique_ptr<Tokenizer> open_vocab_merges(const std::string& vocab, const std
     if (made[id] || spelling.empty()) continue;
     const auto bytes = from_byte_alphabet(spelling);
     if (bytes && bytes->size() == 1) continue;
-    own_added.push_back({spelling, static_cast<TokenId>(id), true, false, false, false, false});
+    own_added.push_back({.text = spelling, .id = static_cast<TokenId>(id), .special = true});
   }
   BpeParts parts;
   parts.pre_tokenizer.add_pattern(std::string(gpt2_pattern));

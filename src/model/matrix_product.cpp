@@ -1,4 +1,4 @@
-#include "model/products.h"
+#include "model/matrix_product.h"
 
 #include <algorithm>
 

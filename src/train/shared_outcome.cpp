@@ -1,4 +1,4 @@
-#include "train/together.h"
+#include "train/shared_outcome.h"
 
 #include <algorithm>
 

@@ -79,12 +79,12 @@ struct DatasetProgress {
 
 // Everything that a job has to do and what came of it; shared by the coordinator's rank and by a
 // process that is alone.
-class Ledger {
+class JobProgress {
  public:
   // Expands points, reads corpora, trains tokenizers, surveys shards. Throws Error(input) for
   // anything wrong with config or data, before any rank starts to work; also where shards are
   // missing and `plan` does not make them.
-  explicit Ledger(const JobPlan& plan);
+  explicit JobProgress(const JobPlan& plan);
 
   std::vector<PointJob>& points() { return points_; }
   // This job's points in the order in which they are begun: the costliest first, so that the last

@@ -1,5 +1,5 @@
 // One outcome for all learners of a group, here between threads; tests/mpi has the same over MPI.
-#include "train/together.h"
+#include "train/shared_outcome.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "coordinate/ledger.h"
+#include "coordinate/job_progress.h"
 
 #include <algorithm>
 #include <chrono>
@@ -97,8 +97,8 @@ void DatasetProgress::fail(const shard::WorkItem& item, const results::PointFail
   }
 }
 
-void Ledger::open_dataset(PointJob& job, const JobPlan& plan,
-                          std::map<std::string, std::size_t>& known) {
+void JobProgress::open_dataset(PointJob& job, const JobPlan& plan,
+                               std::map<std::string, std::size_t>& known) {
   const auto [at, fresh] = known.emplace(dataset_signature(job.config), datasets_.size());
   job.dataset = at->second;
   if (!fresh) return;
@@ -114,7 +114,7 @@ void Ledger::open_dataset(PointJob& job, const JobPlan& plan,
 
 // What is left to make of it. A job keeps the locks of all that it makes, so every job has to take
 // them in the same order (survey_order): else two of them could wait for each other for ever.
-void Ledger::survey_dataset(std::size_t dataset, const JobPlan& plan) {
+void JobProgress::survey_dataset(std::size_t dataset, const JobPlan& plan) {
   comm::end_if_stopped();
   DatasetProgress& progress = datasets_[dataset];
   const std::string folder = progress.job->folder();
@@ -147,27 +147,27 @@ void Ledger::survey_dataset(std::size_t dataset, const JobPlan& plan) {
   }
 }
 
-void Ledger::shard_made(int holder, const shard::ShardRecord& record) {
+void JobProgress::shard_made(int holder, const shard::ShardRecord& record) {
   const std::size_t dataset = shards_.oldest(holder).lot;
   datasets_[dataset].job->add(record);
   shards_.done(holder);
   release_if_over(dataset);
 }
 
-void Ledger::shard_failed(int holder, const results::PointFailure& e) {
+void JobProgress::shard_failed(int holder, const results::PointFailure& e) {
   const auto work = shards_.fail(holder);
   datasets_[work.lot].fail(work.item, e);
   release_if_over(work.lot);
 }
 
-void Ledger::release_if_over(std::size_t dataset) {
+void JobProgress::release_if_over(std::size_t dataset) {
   DatasetProgress& d = datasets_[dataset];
   const bool failed = !d.failure.empty() && shards_.held(dataset) == 0;
   if (d.lock && (failed || d.job->manifest().complete())) d.lock.reset();
 }
 
 // What was done or tried before this job.
-void Ledger::look_at_folder(PointJob& job) {
+void JobProgress::look_at_folder(PointJob& job) {
   const std::string folder = folder_ + "/" + job.point.name;
   if (experiment::done_with(results::RunFolder(folder), job.point.config, job.inputs,
                             continue_anyway_)) {
@@ -191,7 +191,7 @@ void Ledger::look_at_folder(PointJob& job) {
             job.point.name, name(failure->kind));
 }
 
-Ledger::Ledger(const JobPlan& plan)
+JobProgress::JobProgress(const JobPlan& plan)
     : learn_(plan.learn),
       sweep_(plan.sweep),
       retry_(!plan.sweep || plan.retry_failed),
@@ -247,7 +247,7 @@ Ledger::Ledger(const JobPlan& plan)
   update_index(/*all=*/true);
 }
 
-bool Ledger::revisit() {
+bool JobProgress::revisit() {
   bool free = false;
   std::optional<double> clock;  // the one by which a lock is taken
   for (const std::size_t i : order_) {
@@ -263,7 +263,7 @@ bool Ledger::revisit() {
   return free;
 }
 
-train::PointTask Ledger::task(const PointJob& job) const {
+train::PointTask JobProgress::task(const PointJob& job) const {
   train::PointTask t;
   t.name = job.point.name;
   t.config = job.point.config;
@@ -277,7 +277,7 @@ train::PointTask Ledger::task(const PointJob& job) const {
   return t;
 }
 
-void Ledger::fail_without_data(PointJob& job) {
+void JobProgress::fail_without_data(PointJob& job) {
   const DatasetProgress& data = datasets_[job.dataset];
   job.state = results::PointState::failed;
   job.result.ok = false;
@@ -294,7 +294,7 @@ void Ledger::fail_without_data(PointJob& job) {
   update_index();
 }
 
-void Ledger::update_index(bool all) {
+void JobProgress::update_index(bool all) {
   if (!learn_) return;
   std::vector<std::string> running, changed;
   indexed_.resize(points_.size(), {results::PointState::missing, false});
@@ -320,12 +320,12 @@ void Ledger::update_index(bool all) {
   }
 }
 
-void Ledger::stop() {
+void JobProgress::stop() {
   stopping_ = true;
   shards_left_ = shards_.close() || shards_left_;
 }
 
-int Ledger::exit_code() const {
+int JobProgress::exit_code() const {
   const bool points_left = learn_ && std::any_of(order_.begin(), order_.end(), [&](std::size_t i) {
                              const PointJob& job = points_[i];
                              return job.state != results::PointState::done &&
@@ -343,7 +343,7 @@ int Ledger::exit_code() const {
   return 0;
 }
 
-void Ledger::log_summary() const {
+void JobProgress::log_summary() const {
   for (const auto& d : datasets_) {
     std::int64_t decisions = 0, tokens = 0;
     for (const auto& s : d.job->manifest().shards) {

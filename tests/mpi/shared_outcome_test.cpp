@@ -1,5 +1,5 @@
 // All learners of a group get the failure of the first one that has one, with its words.
-#include "train/together.h"
+#include "train/shared_outcome.h"
 
 #include <gtest/gtest.h>
 #include <mpi.h>
