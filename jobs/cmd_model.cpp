@@ -56,6 +56,8 @@ Command make_model(CLI::App& app, Common& common) {
                    "a Hugging Face folder, a .gguf file, or a .bin checkpoint of llama2.c")
       ->required();
   add_output(*import, *o, o->convert.tokenizer, o->convert.overwrite, "as stored");
+  import->add_option("--adapter", o->convert.adapter,
+                     "the folder of a LoRA adapter (PEFT) that is merged into the weights");
   import->footer("Example: straq model import Llama-3.2-1B --out models/llama-1b --dtype bf16");
 
   CLI::App* out = cmd->add_subcommand(

@@ -1,4 +1,5 @@
 // straq tokenizer: train one on plain text, encode lines, say what a tokenizer is.
+#include <algorithm>
 #include <iostream>
 #include <memory>
 
@@ -7,6 +8,7 @@
 #include "core/error.h"
 #include "core/files/files.h"
 #include "core/json/json.h"
+#include "text/model_chat_template.h"
 #include "text/tokenizer_config.h"
 
 namespace straq::jobs {
@@ -16,6 +18,7 @@ struct TokenizerOptions {
   text::TrainOptions train;
   std::string kind = "byte_bpe", split = "llama3", model = "bpe", out, path, input = "text";
   std::vector<std::string> files;
+  bool whole = false;
 };
 
 std::string value_or_none(std::optional<text::TokenId> id) {
@@ -55,28 +58,29 @@ int train(TokenizerOptions& o, const Common& common) {
   return 0;
 }
 
+// A line of standard input as JSON; the hint says what it should have been.
+nlohmann::json json_line(const std::string& line, long number, const char* hint) {
+  nlohmann::json json;
+  const std::string reason = try_parse_json(line, json);
+  if (!reason.empty()) fail_input(at_line("standard input", number, reason), hint);
+  return json;
+}
+
 // One line in, one line out, so that a program can talk to it through pipes.
-int encode(const TokenizerOptions& o, const Common& common) {
-  const auto tokenizer = text::open_tokenizer(o.path);
+template <class F>
+int ids_of_lines(const Common& common, F&& ids_of) {
   std::ios::sync_with_stdio(false);
   std::string line, out;
   for (long number = 1; std::getline(std::cin, line); ++number) {
-    std::string sample = line;
-    if (o.input == "json") {
-      nlohmann::json json;
-      std::string reason = try_parse_json(line, json);
-      if (reason.empty() && !json.is_string()) reason = "not a JSON string";
-      if (!reason.empty()) {
-        fail_input(at_line("standard input", number, reason),
-                   "with --input json each line is a text in quotes");
-      }
-      sample = json.get<std::string>();
-    }
     std::vector<text::TokenId> ids;
     try {
-      ids = tokenizer->encode(sample);
+      ids = ids_of(line, number);
     } catch (const Error& e) {
-      throw Error(e.kind(), at_line("standard input", number, e.what()), e.hint());
+      const std::string what = e.what();
+      throw Error(
+          e.kind(),
+          what.starts_with("standard input:") ? what : at_line("standard input", number, what),
+          e.hint());
     }
     out.clear();
     if (common.json()) out += '[';
@@ -91,6 +95,44 @@ int encode(const TokenizerOptions& o, const Common& common) {
   std::cout.flush();
   if (!std::cout) fail_runtime("standard output could not be written");
   return 0;
+}
+
+int encode(const TokenizerOptions& o, const Common& common) {
+  const auto tokenizer = text::open_tokenizer(o.path);
+  return ids_of_lines(common, [&](const std::string& line, long number) {
+    if (o.input != "json") return tokenizer->encode(line);
+    constexpr const char* hint = "with --input json each line is a text in quotes";
+    const auto json = json_line(line, number, hint);
+    if (!json.is_string()) {
+      fail_input(at_line("standard input", number, "not a JSON string"), hint);
+    }
+    return tokenizer->encode(json.get<std::string>());
+  });
+}
+
+int chat(const TokenizerOptions& o, const Common& common) {
+  const auto tokenizer = text::open_tokenizer(o.path);
+  const auto format = text::chat_format_of_model(o.path);
+  if (!format) {
+    fail_input(o.path + ": the model has no chat template",
+               "name a model that was trained on chats");
+  }
+  return ids_of_lines(common, [&](const std::string& line, long number) {
+    constexpr const char* hint = "each line is a list of {\"role\": …, \"content\": …}";
+    const auto json = json_line(line, number, hint);
+    std::vector<text::ChatMessage> messages;
+    const auto wrong = [&](const nlohmann::json& m) {
+      return !m.is_object() || !m.contains("role") || !m["role"].is_string() ||
+             !m.contains("content") || !m["content"].is_string();
+    };
+    if (!json.is_array() || json.empty() || std::any_of(json.begin(), json.end(), wrong)) {
+      fail_input(at_line("standard input", number, "not a list of messages"), hint);
+    }
+    for (const auto& m : json) {
+      messages.push_back({m["role"].get<std::string>(), m["content"].get<std::string>()});
+    }
+    return text::encode_pieces(*tokenizer, text::render_chat(*format, messages, !o.whole));
+  });
 }
 
 }  // namespace
@@ -128,6 +170,15 @@ Command make_tokenizer(CLI::App& app, Common& common) {
       ->check(CLI::IsMember({"text", "json"}));
   e->footer("Example: echo 'I feel better now.' | straq tokenizer encode llama3/tokenizer.model");
 
+  CLI::App* c = cmd->add_subcommand("chat", "chats as a model reads them, to token ids");
+  c->add_option("path", o->path, "a model's folder or GGUF file")->required();
+  c->add_flag("--whole", o->whole, "do not begin the assistant's reply at the end");
+  c->footer(
+      "Each line of standard input is a list of messages; special tokens come from the model's "
+      "template alone.\n"
+      "Example: echo '[{\"role\": \"user\", \"content\": \"Hello\"}]' | straq tokenizer chat "
+      "models/SmolLM2-135M-Instruct.Q4_1.gguf");
+
   CLI::App* i = cmd->add_subcommand("inspect", "kind, size and fingerprint of a tokenizer");
   i->add_option("path", o->path, "tokenizer file or folder")->required();
   i->footer("Example: straq tokenizer inspect llama3/tokenizer.model");
@@ -135,6 +186,7 @@ Command make_tokenizer(CLI::App& app, Common& common) {
   return {cmd, [=, &common] {
             if (t->parsed()) return train(*o, common);
             if (e->parsed()) return encode(*o, common);
+            if (c->parsed()) return chat(*o, common);
             print_tables(common, {describe(o->path, *text::open_tokenizer(o->path))});
             return 0;
           }};

@@ -65,6 +65,8 @@ Command make_sweep(CLI::App& app, Common& common);
 Command make_run(CLI::App& app, Common& common);
 Command make_evaluate(CLI::App& app, Common& common);
 Command make_ask(CLI::App& app, Common& common);
+Command make_chat(CLI::App& app, Common& common);
+Command make_generate(CLI::App& app, Common& common);
 Command make_report(CLI::App& app, Common& common);
 Command make_score(CLI::App& app, Common& common);
 Command make_model(CLI::App& app, Common& common);

@@ -63,6 +63,40 @@ def answers(*arguments, **more):
     return (json.loads(done.stdout)["answers"] if done.returncode == 0 else []), done.stderr
 
 
+def objects_of(text):
+    """The JSON objects that stand one behind the other."""
+    decoder, out, at = json.JSONDecoder(), [], 0
+    while text[at:].strip():
+        at += len(text[at:]) - len(text[at:].lstrip())
+        item, at = decoder.raw_decode(text, at)
+        out.append(item)
+    return out
+
+
+def talk(away):
+    """straq chat with a responder of random weights: what it plans is what the planner says."""
+    (away / "responder.yaml").write_text("{vocab: 0, hidden: 16, layers: 1, heads: 2, kv_heads: 1, "
+                                         "inner: 32, max_positions: 2048}\n")
+    made = straq("model", "init", "responder.yaml", "--out", "responder", "--tokenizer",
+                 "planner/tokenizer.json", folder=away)
+    said = ["I lost my job.", "I do not know what to do."]
+    done = straq("chat", "planner", "--model", "responder", "--prompt",
+                 SOURCE / "configs/replies/planned.yaml", "--max-tokens", 6, "--threads", 1, "--format",
+                 "json", "--quiet", folder=away, text="\n".join(said) + "\n")
+    turns = objects_of(done.stdout) if done.returncode == 0 else []
+    check("a chat answers each line", len(turns) == 2 and all(len(t["q"]) == 8 for t in turns),
+          f"{made.stderr}\n{done.stdout}\n{done.stderr}")
+    dialogue = {"dialog": [{"speaker": "seeker", "text": said[0]}], "situation": ""}
+    asked, log = answers("planner", "--next", folder=away, text=json.dumps(dialogue))
+    names = [s.strip() for s in json.loads((away / "planner" / "planner.json").read_text()).get("strategies", [])
+             if isinstance(s, str)]
+    check("and plans as the planner does", turns and asked and
+          all(abs(a - b) < 1e-5 for a, b in zip(turns[0]["q"], asked[0]["q"], strict=True)) and
+          turns[0]["q"].index(max(turns[0]["q"])) == asked[0]["chosen"] and
+          (not names or turns[0]["strategy"] == names[asked[0]["chosen"]]),
+          f"{turns} {asked} {log}")
+
+
 def run(work):
     trained = make_run(work)
     away = work / "away"
@@ -108,6 +142,7 @@ def run(work):
     whole, log = answers("planner", folder=away, text=going)
     check("or with all that was decided before", len(whole) == decision["index"] + 1, f"{whole} {log}")
 
+    talk(away)
     refused = straq("ask", "planner", "test.txt", "--next", folder=away)
     check("the seeker has to have spoken last", refused.returncode == 2 and
           "the supporter is to speak next" in refused.stderr, refused.stderr)

@@ -12,6 +12,7 @@
 #include "core/files/gguf_file.h"
 #include "core/json/json.h"
 #include "core/memory.h"
+#include "model/weights/adapter.h"
 #include "model/weights/gguf.h"
 #include "model/weights/huggingface.h"
 #include "model/weights/llama2c.h"
@@ -258,7 +259,8 @@ WeightsSource open_weights(const std::string& path) {
 std::vector<Table> convert_weights(const std::string& from, const std::string& to,
                                    const ConvertOptions& options) {
   require_free(to, options.overwrite);
-  const WeightsSource source = open_weights(from);
+  WeightsSource source = open_weights(from);
+  if (!options.adapter.empty()) source = with_adapter(std::move(source), options.adapter);
   const auto dtype = options.dtype.value_or(source.dtype);
 
   // Everything that can be refused is refused before the first byte is written.
@@ -277,6 +279,8 @@ std::vector<Table> convert_weights(const std::string& from, const std::string& t
     }
   }
   for (const char* name : {"generation_config.json", "planner.json"}) {
+    // With an adapter they are no planner's weights any more.
+    if (!options.adapter.empty() && std::string(name) == "planner.json") continue;
     if (is_folder && fs::exists(fs::path(place) / name)) {
       companion.files.push_back(fs::path(place) / name);
     }

@@ -25,6 +25,7 @@ struct ConvertOptions {
   std::optional<at::ScalarType> dtype;  // without: as stored
   std::uint64_t max_file_bytes = 0;     // as in SaveOptions
   std::string tokenizer;  // a tokenizer to put beside the weights; empty: the source's own, if any
+  std::string adapter;    // the folder of a LoRA adapter to merge; empty: none
   bool overwrite = false;
 };
 

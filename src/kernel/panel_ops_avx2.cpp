@@ -1,0 +1,3 @@
+// panel_ops.h for the instruction set that CMakeLists.txt compiles this file for.
+#define STRAQ_ISA avx2
+#include "kernel/panel_ops_impl.inc"
