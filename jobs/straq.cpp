@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "experiment/provenance.h"
 #include "output.h"
+#include "passive_waiting.h"
 #include "results/run_folder.h"
 
 namespace straq::jobs {
@@ -102,6 +103,9 @@ bool saves_when_stopped(const std::string& command) {
 // not be stopped: the handlers are there before the libraries' own initialisation. (A sanitizer has
 // to come first.)
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// The first of them, because it may start the program again.
+[[gnu::section(".preinit_array"),
+  gnu::used]] static void (*const straq_first)(int, char**, char**) = straq::jobs::wait_passively;
 [[gnu::section(".preinit_array"),
   gnu::used]] static void (*const straq_early)() = straq::comm::watch_for_stop_early;
 #endif
@@ -158,7 +162,7 @@ int run_program(int argc, char** argv) {
       make_run(app, common),        make_evaluate(app, common), make_report(app, common),
       make_score(app, common),      make_model(app, common),    make_estimate(app, common),
       make_doctor(app, common),     make_submit(app, common),   make_annotate(app, common),
-      make_ask(app, common),
+      make_ask(app, common),        make_chat(app, common),     make_generate(app, common),
   };
 
   try {
