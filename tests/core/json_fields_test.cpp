@@ -93,6 +93,39 @@ TEST(JsonFields, ErrorsNameFileLineKeyAndTheCommandThatWritesTheFile) {
   EXPECT_EQ(written_by(""), "docs/formats.md lists the fields; write the file anew");
 }
 
+struct Renamed {
+  double size = 0;
+  std::vector<Renamed> inside;
+  void fields(JsonFields& f) {
+    f(f.before(3) ? "length" : "size", size);
+    f.maybe("inside", inside);
+  }
+};
+struct Versioned {
+  Renamed record;
+  void fields(JsonFields& f) {
+    f.format(4, "use the newer program", /*needed=*/true, /*oldest=*/2);
+    f("record", record);
+  }
+};
+
+TEST(JsonFields, OlderFormatsAreReadWhereAListSaysSo) {
+  const auto read = [](const char* text) {
+    return read_json<Versioned>(nlohmann::ordered_json::parse(text), "r.json").record;
+  };
+  const auto old = read(R"({"format":2,"record":{"length":5,"inside":[{"length":6}]}})");
+  EXPECT_EQ(old.size, 5);
+  EXPECT_EQ(old.inside.at(0).size, 6) << "a file's format holds for all of its records";
+  EXPECT_EQ(read(R"({"format":3,"record":{"size":7}})").size, 7);
+  EXPECT_EQ(dump_json(write_json(Versioned{old})),
+            R"({"format":4,"record":{"size":5.0,"inside":[{"size":6.0,"inside":[]}]}})");
+  for (const char* text : {R"({"format":1,"record":{}})", R"({"format":5,"record":{}})"}) {
+    const auto e = testing::error_of([&] { read(text); });
+    ASSERT_TRUE(e);
+    EXPECT_NE(e->full().find("this program reads 2 to 4"), std::string::npos) << e->full();
+  }
+}
+
 TEST(JsonFields, ASkimmerTakesWhatIsThere) {
   const auto json = nlohmann::ordered_json::parse(
       R"({"step":"x","loss":null,"tokens":1.5,"list":[{"name":1}],"best":true})");

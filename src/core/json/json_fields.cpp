@@ -36,15 +36,15 @@ nlohmann::ordered_json read_json_of(const std::string& path, const std::string& 
 }
 
 JsonFields::JsonFields(const Json& object, JsonPlace place)
-    : JsonFields(object, std::move(place), Mode::read) {}
+    : JsonFields(object, std::move(place), Mode::read, std::nullopt) {}
 
-JsonFields::JsonFields(const Json& object, JsonPlace place, Mode mode)
-    : mode_(mode), object_(&object), place_(std::move(place)) {
+JsonFields::JsonFields(const Json& object, JsonPlace place, Mode mode, std::optional<int> format)
+    : mode_(mode), format_(format), object_(&object), place_(std::move(place)) {
   if (mode == Mode::read && !object.is_object()) place_.fail("expected a JSON object");
 }
 
 JsonFields JsonFields::skimmer(const Json& object) {
-  return JsonFields(object, "", Mode::skim);
+  return JsonFields(object, "", Mode::skim, std::nullopt);
 }
 
 void JsonFields::fail(const std::string& key, const std::string& message) const {
@@ -135,12 +135,14 @@ void JsonFields::numbers_or_null(const std::string& key, std::vector<double>& va
   }
 }
 
-void JsonFields::format(int number, const std::string& otherwise, bool needed) {
+void JsonFields::format(int number, const std::string& otherwise, bool needed, int oldest) {
   int found = number;
   if (writing() || needed || has("format")) (*this)("format", found);
-  if (found == number) return;
+  format_ = found;
+  const int first = oldest > 0 ? oldest : number;
+  if (found >= first && found <= number) return;
   fail_input(place_.text() + ": its format is " + std::to_string(found) + ", this program reads " +
-                 std::to_string(number),
+                 (first < number ? std::to_string(first) + " to " : "") + std::to_string(number),
              otherwise);
 }
 

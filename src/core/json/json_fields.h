@@ -149,8 +149,11 @@ class JsonFields {
     fail(key, "is \"" + word + "\", expected one of: " + expected);
   }
   // The number of the format, as the first field: another one is refused. `otherwise` says what to
-  // do about it.
-  void format(int number, const std::string& otherwise, bool needed = true);
+  // do about it. Formats from `oldest` on are read too, where it is given.
+  void format(int number, const std::string& otherwise, bool needed = true, int oldest = 0);
+  // When reading: the file says a format before this one. Holds for the records inside, too; a
+  // record whose file says no format is as this program writes it.
+  bool before(int number) const { return reading() && format_ && *format_ < number; }
   // What a list cannot say: as it is, in its place.
   void put(const std::string& key, Json value) { out_[key] = std::move(value); }
   void put_all(const Json& object);
@@ -222,7 +225,7 @@ class JsonFields {
   bool take(const std::string& key, const Json& value,
             std::vector<std::pair<std::string, T>>& out) const {
     if (!value.is_object()) return wrong(key, "an object");
-    const JsonFields inside(value, place_.below(key), mode_);
+    const JsonFields inside(value, place_.below(key), mode_, format_);
     out.clear();
     for (const auto& [name, item] : value.items()) {
       T x{};
@@ -235,12 +238,12 @@ class JsonFields {
   requires is_record<T>
   bool take(const std::string& key, const Json& value, T& out) const {
     if (mode_ == Mode::skim && !value.is_object()) return false;
-    JsonFields inside(value, place_.below(key), mode_);
+    JsonFields inside(value, place_.below(key), mode_, format_);
     out.fields(inside);
     return true;
   }
 
-  JsonFields(const Json& object, JsonPlace place, Mode mode);
+  JsonFields(const Json& object, JsonPlace place, Mode mode, std::optional<int> format);
 
   template <class T>
   static Json json_of(const T& value) {
@@ -268,6 +271,7 @@ class JsonFields {
 
   static constexpr const char* kWhole = "a whole number that is not too large";
   Mode mode_ = Mode::write;
+  std::optional<int> format_;  // what the file says, when reading
   const Json* object_ = nullptr;
   JsonPlace place_{""};
   Json out_ = Json::object();
