@@ -52,8 +52,8 @@ Command make_report(CLI::App& app, Common& common) {
       "that the program was built with)");
   sub->add_option(
       "--rank-by", options->rank_by,
-      "sort Table 1 by acc, q, bleu2 or rouge_l instead of the paper's order; b alone is "
-      "refused");
+      "sort Table 1 by acc, macro_f1, bleu2 or rouge_l instead of the paper's order; bias alone "
+      "is refused");
   sub->add_option("--proposed", options->proposed,
                   "method that the tests compare the others with (default: straq_imit)");
   sub->add_option("--case", options->case_dialogue,

@@ -5,6 +5,7 @@
 #include "command.h"
 #include "core/error.h"
 #include "core/json/json.h"
+#include "metrics/metric.h"
 #include "metrics/response_report.h"
 
 namespace straq::jobs {
@@ -29,8 +30,8 @@ ResponseOptions response_options(const ScoreOptions& o) {
   return out;
 }
 
-double shown(ResponseMetric metric, double value) {
-  return is_percentage(metric) ? 100 * value : value;
+Cell shown(const ReplyMetric& metric, double value) {
+  return Cell::real(metric.scale() * value, metric.decimals);
 }
 
 Table overall_table(const ResponseReport& report, bool dialogues_known) {
@@ -41,11 +42,11 @@ Table overall_table(const ResponseReport& report, bool dialogues_known) {
   if (dialogues_known) table.title += " of " + std::to_string(all.clusters) + " dialogues";
   table.columns = {"metric", "value"};
   if (all.intervals) table.columns.insert(table.columns.end(), {"low", "high"});
-  for (const ResponseMetric m : response_metrics()) {
-    std::vector<Cell> row = {to_word(m), Cell::real(shown(m, all[m]), 2)};
+  for (const auto& m : reply_metrics()) {
+    std::vector<Cell> row = {m.key, shown(m, all[m.which])};
     if (all.intervals) {
-      row.push_back(Cell::real(shown(m, (*all.intervals)[m].low), 2));
-      row.push_back(Cell::real(shown(m, (*all.intervals)[m].high), 2));
+      row.push_back(shown(m, (*all.intervals)[m.which].low));
+      row.push_back(shown(m, (*all.intervals)[m.which].high));
     }
     table.add(std::move(row));
   }
@@ -68,16 +69,18 @@ Table overall_table(const ResponseReport& report, bool dialogues_known) {
 
 Table subset_table(const std::string& by,
                    const std::vector<std::pair<std::string, ResponseScores>>& subsets) {
-  using M = ResponseMetric;
   Table table;
   table.id = "response_metrics_by_" + by;
   table.title = "by " + by;
   table.columns = {by, "n"};
-  constexpr M kShown[] = {M::bleu2, M::rouge_l, M::dist1, M::dist2, M::cider, M::f1, M::length};
-  for (const M m : kShown) table.columns.push_back(to_word(m));
+  std::vector<const ReplyMetric*> columns;
+  for (const auto& m : reply_metrics()) {
+    if (m.shown.subsets) columns.push_back(&m);
+  }
+  for (const auto* m : columns) table.columns.push_back(m->key);
   for (const auto& [name, scores] : subsets) {
     std::vector<Cell> row = {name, Cell(static_cast<long>(scores.n))};
-    for (const M m : kShown) row.push_back(Cell::real(shown(m, scores[m]), 2));
+    for (const auto* m : columns) row.push_back(shown(*m, scores[m->which]));
     table.add(std::move(row));
   }
   table.notes.push_back("CIDEr's idf and Dist-n are the subset's own: compare equal sizes only");
@@ -92,10 +95,10 @@ void print_pairs(const std::vector<ResponsePair>& pairs, const ResponseOptions& 
     row["id"] = pairs[i].id;
     row["hypothesis"] = tokens.hypothesis;
     row["references"] = tokens.references;
-    row["sentence_bleu2"] = sums[i].sentence_bleu2;
-    row["rouge_l"] = sums[i].rouge_l;
-    row["cider"] = sums[i].cider;
-    row["f1"] = sums[i].f1;
+    const auto scores = additive_scores(sums[i], options.bleu);
+    for (const auto& m : reply_metrics()) {
+      if (m.shown.pairs) row[m.key] = scores[m.which];
+    }
     std::cout << dump_json(row) << "\n";
   }
 }

@@ -1,8 +1,26 @@
 #include "experiment/experiment.h"
 
 #include "core/error.h"
+#include "metrics/metric.h"
 
 namespace straq::experiment {
+
+const metrics::StrategyMetric& BestConfig::by() const {
+  return metrics::strategy_metric(metric);
+}
+
+bool BestConfig::lower_is_better() const {
+  return mode == BestMode::automatic ? by().better == metrics::Better::lower
+                                     : mode == BestMode::min;
+}
+
+std::vector<std::pair<std::string, bool>> BestConfig::metrics_to_choose() {
+  std::vector<std::pair<std::string, bool>> out;
+  for (const auto& m : metrics::strategy_metrics()) {
+    if (m.better != metrics::Better::neither) out.emplace_back(m.key, true);
+  }
+  return out;
+}
 
 void ExperimentConfig::fields(config::Fields& f) {
   f.required("name", name);

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "comm/roles.h"
@@ -17,6 +18,10 @@
 #include "prompt/prompt_config.h"
 #include "shard/manifest.h"
 #include "text/tokenizer_config.h"
+
+namespace straq::metrics {
+struct StrategyMetric;
+}
 
 namespace straq::experiment {
 
@@ -67,27 +72,22 @@ struct EvaluateConfig {
 };
 
 // Which of the evaluations during the last stage counts as the best one.
-enum class BestMetric { acc, macro_f1, weighted_f1, bias };
 enum class BestMode { automatic, max, min };
 struct BestConfig {
-  BestMetric metric = BestMetric::macro_f1;
-  BestMode mode = BestMode::automatic;  // the bias: lower is better; the others: higher
+  std::string metric = "macro_f1";      // one of choices that has a better side (metrics/metric.h)
+  BestMode mode = BestMode::automatic;  // by the metric's better side
   bool use = false;           // predictions and planner come from the best weights, not the last
   std::int64_t patience = 0;  // stop after so many evaluations without gain; 0: never
   void fields(config::Fields& f) {
-    f.choice("metric", metric,
-             {{"acc", BestMetric::acc},
-              {"macro_f1", BestMetric::macro_f1},
-              {"weighted_f1", BestMetric::weighted_f1},
-              {"bias", BestMetric::bias}});
+    f.word("metric", metric, metrics_to_choose());
     f.choice("mode", mode,
              {{"auto", BestMode::automatic}, {"max", BestMode::max}, {"min", BestMode::min}});
     f("use", use);
     f("patience", patience, config::between(0, 1e9));
   }
-  bool lower_is_better() const {
-    return mode == BestMode::automatic ? metric == BestMetric::bias : mode == BestMode::min;
-  }
+  const metrics::StrategyMetric& by() const;
+  bool lower_is_better() const;
+  static std::vector<std::pair<std::string, bool>> metrics_to_choose();
 };
 
 // How replies are written from a planned strategy. The commands that write them come with a later

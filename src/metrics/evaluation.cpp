@@ -6,7 +6,7 @@ namespace straq::metrics {
 namespace {
 
 using nlohmann::ordered_json;
-constexpr int kFormat = 1;
+constexpr int kFormat = 2, kOldestFormat = 1;
 
 struct Scored {
   StrategyReport strategy;
@@ -68,7 +68,8 @@ void BaselineEvaluation::fields(JsonFields& f) {
 }
 
 void Evaluation::fields(JsonFields& f) {
-  f.format(kFormat, "evaluate the run again with this version, or report with the newer one");
+  f.format(kFormat, "evaluate the run again with this version, or report with the newer one",
+           /*needed=*/true, kOldestFormat);
   f.maybe("strategies", strategies);
   if (strategies.size() > kMostStrategies) {
     f.fail("strategies", "names more than " + std::to_string(kMostStrategies));

@@ -2,10 +2,10 @@
 // decisions. Evaluating calls the two functions here and writes evaluation.json
 // (results/rows/evaluation.h); reporting reads it and never recomputes.
 //
-//   {"format": 1,
+//   {"format": 2,
 //    "strategies": [{"name": "Question", "abbreviation": "Que."}, …],
 //    "splits": {"test": {"strategy": {…StrategyReport…},
-//                        "intervals": {"acc": [lo, hi], "q": [lo, hi], "b": [lo, hi],
+//                        "intervals": {"acc": [lo, hi], "macro_f1": [lo, hi], "bias": [lo, hi],
 //                                      "level": 0.95, "replicates": 10000, "seed": 42,
 //                                      "dialogues": 195},
 //                        "value": {…ValueReport…}}},
@@ -13,7 +13,8 @@
 //                           "repeat_last": {…}, "markov1": {…}}}}
 //
 // Intervals are null where there is one dialogue. "value" is absent for methods without Q values.
-// Fractions, not percent. Keys that are not listed are ignored when reading.
+// Fractions, not percent. Keys that are not listed are ignored when reading. Format 1 called
+// macro-F1 "q" and the bias "b"; it is read, too.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -80,7 +81,7 @@ struct Evaluation {
   std::vector<std::pair<std::string, SplitEvaluation>> splits;
   std::vector<std::pair<std::string, std::vector<BaselineEvaluation>>> baselines;
 
-  // Refuses a newer format.
+  // Refuses a newer format; writes the newest.
   void fields(JsonFields& f);
   nlohmann::ordered_json to_json() const;
 };

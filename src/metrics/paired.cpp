@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "metrics/response_report.h"
+#include "metrics/metric.h"
 
 namespace straq::metrics {
 namespace {
@@ -15,6 +15,25 @@ constexpr std::size_t kMostExact = 13;
 // The observed difference itself is among the arrangements and must count in spite of rounding.
 bool as_far(double x, double observed) {
   return std::abs(x) >= std::abs(observed) - 1e-12 * std::max(1.0, std::abs(observed));
+}
+
+// The metrics of a list that tests take.
+template <class M>
+struct Tested {
+  std::vector<const M*> metrics;
+  std::vector<std::string> keys;
+  bool bias = false;  // its iteration would cost most of the time
+};
+template <class M>
+Tested<M> tested_of(std::span<const M> all) {
+  Tested<M> out;
+  for (const M& m : all) {
+    if (!m.tested()) continue;
+    out.metrics.push_back(&m);
+    out.keys.emplace_back(m.key);
+    out.bias = out.bias || out.keys.back() == "bias";
+  }
+  return out;
 }
 
 }  // namespace
@@ -124,38 +143,24 @@ CountsOf counts_of(std::span<const Prediction> rows, const StrategyOptions& opti
 std::vector<PairedDifference> compare_strategies(std::span<const CountMatrix> a,
                                                  std::span<const CountMatrix> b,
                                                  const PairedOptions& options, MacroLabels macro) {
-  // Not strategy_scores: the bias is not compared, and its iteration would cost most of the time.
-  const ScoreAll<CountMatrix> score = [macro](const CountMatrix& m, std::span<double> out) {
-    std::int64_t hits = 0, total = 0;
-    double f1 = 0;
-    int labels = 0;
-    for (int c = 0; c < m.k; ++c) {
-      std::int64_t support = 0, predicted = 0;
-      for (int other = 0; other <= m.k; ++other) support += m.at(c, other);
-      for (int other = 0; other < m.k; ++other) predicted += m.at(other, c);
-      hits += m.at(c, c);
-      total += support;
-      const bool present = support + predicted > 0;
-      if (present) f1 += 2.0 * m.at(c, c) / static_cast<double>(support + predicted);
-      labels += present || macro == MacroLabels::all;
-    }
-    out[0] = total > 0 ? static_cast<double>(hits) / static_cast<double>(total) : 0;
-    out[1] = labels > 0 ? f1 / labels : 0;
+  const auto tested = tested_of(strategy_metrics());
+  const ScoreAll<CountMatrix> score = [&](const CountMatrix& m, std::span<double> out) {
+    const StrategyScores s = strategy_scores(m, macro, tested.bias);
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = s.*tested.metrics[i]->score;
   };
-  return paired_differences<CountMatrix>(a, b, {"acc", "q"}, score,
+  return paired_differences<CountMatrix>(a, b, tested.keys, score,
                                          CountMatrix(a.empty() ? 1 : a[0].k), options);
 }
 
 std::vector<PairedDifference> compare_replies(std::span<const ResponseSums> a,
                                               std::span<const ResponseSums> b, BleuVariant variant,
                                               const PairedOptions& options) {
-  const ScoreAll<ResponseSums> score = [variant](const ResponseSums& s, std::span<double> out) {
+  const auto tested = tested_of(reply_metrics());
+  const ScoreAll<ResponseSums> score = [&](const ResponseSums& s, std::span<double> out) {
     const auto scores = additive_scores(s, variant);
-    out[0] = scores[ResponseMetric::bleu2];
-    out[1] = scores[ResponseMetric::rouge_l];
-    out[2] = scores[ResponseMetric::cider];
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = scores[tested.metrics[i]->which];
   };
-  return paired_differences<ResponseSums>(a, b, {"bleu2", "rouge_l", "cider"}, score, {}, options);
+  return paired_differences<ResponseSums>(a, b, tested.keys, score, {}, options);
 }
 
 std::vector<PairedDifference> compare_means(std::span<const MeanSums> a,

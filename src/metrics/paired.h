@@ -91,13 +91,13 @@ PairedSums<Sums> pair_up(const std::map<std::string, Sums>& a,
   return out;
 }
 
-// Acc and Q (macro-F1) of count matrices, in this order: "acc", "q".
+// The metrics of choices that are tested (metrics/metric.h), in their order: "acc", "macro_f1".
 std::vector<PairedDifference> compare_strategies(std::span<const CountMatrix> a,
                                                  std::span<const CountMatrix> b,
                                                  const PairedOptions& options = {},
                                                  MacroLabels macro = MacroLabels::all);
 
-// BLEU-2, ROUGE-L and CIDEr of replies: "bleu2", "rouge_l", "cider".
+// The metrics of replies that are tested, in their order: "bleu2", "rouge_l", "cider".
 std::vector<PairedDifference> compare_replies(std::span<const ResponseSums> a,
                                               std::span<const ResponseSums> b, BleuVariant variant,
                                               const PairedOptions& options = {});

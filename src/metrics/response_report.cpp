@@ -9,21 +9,13 @@
 
 #include "core/error.h"
 #include "core/json/json_fields.h"
+#include "metrics/metric.h"
 
 namespace straq::metrics {
 namespace {
 
 using nlohmann::ordered_json;
 using M = ResponseMetric;
-
-constexpr std::array<M, kResponseMetrics> kMetrics = {
-    M::bleu1,   M::bleu2, M::bleu3,  M::bleu4,           M::sentence_bleu2,
-    M::rouge_l, M::dist1, M::dist2,  M::dist1_zcj,       M::dist2_zcj,
-    M::cider,   M::f1,    M::length, M::reference_length};
-constexpr std::array<const char*, kResponseMetrics> kWords = {
-    "bleu1",   "bleu2", "bleu3",  "bleu4",           "sentence_bleu2",
-    "rouge_l", "dist1", "dist2",  "dist1_zcj",       "dist2_zcj",
-    "cider",   "f1",    "length", "reference_length"};
 
 struct DistinctMetric {
   M metric;
@@ -34,11 +26,6 @@ constexpr std::array<DistinctMetric, 4> kDistinct = {{{M::dist1, 1, DistinctRule
                                                       {M::dist2, 2, DistinctRule::all},
                                                       {M::dist1_zcj, 1, DistinctRule::drop_last},
                                                       {M::dist2_zcj, 2, DistinctRule::drop_last}}};
-
-bool is_distinct(M metric) {
-  return std::any_of(kDistinct.begin(), kDistinct.end(),
-                     [&](const DistinctMetric& d) { return d.metric == metric; });
-}
 
 CountedResponses count(std::span<const ResponsePair> pairs, const ResponseOptions& options) {
   if (pairs.empty()) fail_input("there are no replies to score", "name a file with one or more");
@@ -125,14 +112,15 @@ ByMetric<Interval> intervals_of(const CountedResponses& counted,
     ResponseSums sum;
     for (const std::uint32_t d : drawn) sum += by_cluster[d];
     const auto scores = additive_scores(sum, variant);
-    for (const M m : kMetrics) {
-      if (!is_distinct(m)) replicates[m].push_back(scores[m]);
+    for (const auto& m : reply_metrics()) {
+      if (m.sums != SumsOf::none) replicates[m.which].push_back(scores[m.which]);
     }
     return 0.0;
   });
   ByMetric<Interval> out;
-  for (const M m : kMetrics) {
-    if (!is_distinct(m)) out[m] = percentile_interval(std::move(replicates[m]), options.level);
+  for (const auto& m : reply_metrics()) {
+    if (m.sums == SumsOf::none) continue;
+    out[m.which] = percentile_interval(std::move(replicates[m.which]), options.level);
   }
   for (const auto& d : kDistinct) {
     out[d.metric] = jackknife_interval(
@@ -171,27 +159,16 @@ using Subsets = std::map<std::string, std::vector<std::size_t>>;
 struct MetricIntervals {
   ByMetric<Interval> values;
   void fields(JsonFields& f) {
-    for (const M m : kMetrics) {
-      std::vector<double> pair = {values[m].low, values[m].high};
-      f(to_word(m), pair, 2);
-      values[m] = {pair[0], pair[1]};
+    for (const auto& m : reply_metrics()) {
+      Interval& x = values[m.which];
+      std::vector<double> pair = {x.low, x.high};
+      f(m.key, pair, 2);
+      x = {pair[0], pair[1]};
     }
   }
 };
 
 }  // namespace
-
-std::span<const ResponseMetric> response_metrics() {
-  return kMetrics;
-}
-
-std::string to_word(ResponseMetric metric) {
-  return kWords[static_cast<std::size_t>(metric)];
-}
-
-bool is_percentage(ResponseMetric metric) {
-  return metric != M::length && metric != M::reference_length;
-}
 
 ByMetric<double> additive_scores(const ResponseSums& sums, BleuVariant variant) {
   ByMetric<double> out;
@@ -247,7 +224,7 @@ void ResponseScores::fields(JsonFields& f) {
   f("n", n);
   f("clusters", clusters);
   f("empty", empty);
-  for (const M m : kMetrics) f(to_word(m), values[m]);
+  for (const auto& m : reply_metrics()) f(m.key, values[m.which]);
   // Of one dialogue there is none, whatever a file says.
   if (f.reading() && clusters <= 1) return;
   std::optional<MetricIntervals> list;

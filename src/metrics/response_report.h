@@ -29,6 +29,7 @@ class JsonFields;
 
 namespace straq::metrics {
 
+// What there is; metrics::reply_metrics() says what files and tables make of each.
 enum class ResponseMetric {
   bleu1,
   bleu2,
@@ -46,13 +47,6 @@ enum class ResponseMetric {
   reference_length,  // mean tokens of a reference
 };
 inline constexpr std::size_t kResponseMetrics = 14;
-
-// All metrics, in the order above.
-std::span<const ResponseMetric> response_metrics();
-// The JSON key.
-std::string to_word(ResponseMetric metric);
-// Whether tables show it times 100.
-bool is_percentage(ResponseMetric metric);
 
 template <class T>
 struct ByMetric {

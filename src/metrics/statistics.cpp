@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/json/json_fields.h"
+#include "metrics/metric.h"
 
 namespace straq::metrics {
 namespace {
@@ -98,7 +99,7 @@ std::vector<double> mean_ranks(std::span<const double> x) {
 }
 
 // An interval as a list of two numbers; null: there is none.
-void interval(JsonFields& f, const char* key, std::optional<Interval>& x) {
+void interval(JsonFields& f, const std::string& key, std::optional<Interval>& x) {
   if (f.reading()) f.at(key);
   std::optional<std::vector<double>> pair;
   if (x) pair = {x->low, x->high};
@@ -140,19 +141,19 @@ StrategyIntervals bootstrap_strategy(std::span<const CountMatrix> by_dialogue,
   out.clusters = static_cast<std::int64_t>(by_dialogue.size());
   require_clusters(by_dialogue.size(), options.replicates);
   if (by_dialogue.size() < 2) return out;
-  std::vector<double> acc, q, b;
+  const auto metrics = strategy_metrics();
+  std::vector<std::vector<double>> replicates(metrics.size());
   CountMatrix sum(by_dialogue[0].k);
   for_each_draw(by_dialogue.size(), options, [&](auto drawn) {
     std::fill(sum.cells.begin(), sum.cells.end(), 0);
     for (std::uint32_t d : drawn) sum += by_dialogue[d];
     const StrategyScores s = strategy_scores(sum, macro);
-    acc.push_back(s.acc);
-    q.push_back(s.q);
-    b.push_back(s.b);
+    for (std::size_t i = 0; i < metrics.size(); ++i) replicates[i].push_back(s.*metrics[i].score);
   });
-  out.acc = percentile_interval(std::move(acc), options.level);
-  out.q = percentile_interval(std::move(q), options.level);
-  out.b = percentile_interval(std::move(b), options.level);
+  for (std::size_t i = 0; i < metrics.size(); ++i) {
+    if (metrics[i].interval == nullptr) continue;
+    out.*metrics[i].interval = percentile_interval(std::move(replicates[i]), options.level);
+  }
   return out;
 }
 
@@ -287,15 +288,18 @@ void BootstrapOptions::fields(JsonFields& f) {
 }
 
 void StrategyIntervals::fields(JsonFields& f) {
-  interval(f, "acc", acc);
-  interval(f, "q", q);
-  interval(f, "b", b);
+  const auto each = [&](auto&& work) {
+    for (const auto& m : strategy_metrics()) {
+      if (m.interval != nullptr) work(m, this->*m.interval);
+    }
+  };
+  each([&](const auto& m, auto& x) { interval(f, key_in(f, m), x); });
   f("level", level);
   f("replicates", replicates);
   f("seed", seed);
   f("dialogues", clusters);
   // Earlier versions wrote an interval of width 0 where there is one dialogue.
-  if (f.reading() && clusters <= 1) acc = q = b = std::nullopt;
+  if (f.reading() && clusters <= 1) each([](const auto&, auto& x) { x = std::nullopt; });
 }
 
 }  // namespace straq::metrics

@@ -50,11 +50,11 @@ std::vector<double> cluster_bootstrap(
 // Equal-tailed percentile interval.
 Interval percentile_interval(std::vector<double> replicates, double level = 0.95);
 
-// Intervals of Acc, Q and B by dialogue. B's bootstrap mean is biased upward: show the point
+// Intervals of Acc, macro-F1 and B by dialogue. B's bootstrap mean is biased upward: show the point
 // estimate with this interval, never the mean of the replicates. Below two dialogues there is none:
 // one dialogue says nothing of how dialogues differ.
 struct StrategyIntervals {
-  std::optional<Interval> acc, q, b;
+  std::optional<Interval> acc, macro_f1, bias;
   int replicates = 0;
   std::uint64_t seed = 0;
   double level = 0.95;
@@ -64,6 +64,12 @@ struct StrategyIntervals {
 StrategyIntervals bootstrap_strategy(std::span<const CountMatrix> by_dialogue,
                                      const BootstrapOptions& options,
                                      MacroLabels macro = MacroLabels::all);
+
+// Intervals of one strategy's own numbers: fractions, and p with mean 1
+// (report/rows/strategy_intervals.h).
+struct StrategyInterval {
+  std::optional<Interval> recall, f1, preference;
+};
 
 // Paired randomisation of two systems by cluster. `difference(swapped)` is the metric's difference
 // with the two systems exchanged in the clusters marked 1.

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/json/json_fields.h"
+#include "metrics/metric.h"
 
 namespace straq::metrics {
 namespace {
@@ -78,10 +79,22 @@ struct Margins {
     }
     return labels == 0 ? 0.0 : sum / labels;
   }
+  double weighted_f1() const {
+    double sum = 0;
+    for (std::size_t i = 0; i < support.size() && n > 0; ++i) {
+      sum += f1(i) * static_cast<double>(support[i]) / static_cast<double>(n);
+    }
+    return sum;
+  }
 };
 
 double ratio(std::int64_t a, std::int64_t b) {
   return b == 0 ? 0.0 : static_cast<double>(a) / static_cast<double>(b);
+}
+
+// All but the bias.
+StrategyScores scores_of(const Margins& m, MacroLabels macro) {
+  return {ratio(m.correct, m.n), m.macro_f1(macro), m.weighted_f1(), 0};
 }
 
 Counts2d square(int k) {
@@ -161,9 +174,10 @@ Preference bradley_terry(std::span<const double> wins, int sweeps) {
   return out;
 }
 
-StrategyScores strategy_scores(const CountMatrix& counts, MacroLabels macro) {
-  const Margins m(counts);
-  return {ratio(m.correct, m.n), m.macro_f1(macro), bradley_terry(wins_of(counts)).bias};
+StrategyScores strategy_scores(const CountMatrix& counts, MacroLabels macro, bool bias) {
+  StrategyScores s = scores_of(Margins(counts), macro);
+  if (bias) s.bias = bradley_terry(wins_of(counts)).bias;
+  return s;
 }
 
 std::vector<CountMatrix> counts_by_dialogue(std::span<const Prediction> rows,
@@ -195,20 +209,18 @@ StrategyReport strategy_report(std::span<const Prediction> rows, const StrategyO
   }
   const Margins m(counts);
   const auto k = static_cast<std::size_t>(options.strategies);
+  static_cast<StrategyScores&>(r) = scores_of(m, options.macro);
   r.n = m.n;
-  r.acc = ratio(m.correct, m.n);
-  r.q = m.macro_f1(options.macro);
   r.support = m.support;
   r.predicted = m.predicted;
   for (std::size_t i = 0; i < k; ++i) {
     r.f1.push_back(m.f1(i));
     r.recall.push_back(ratio(m.hits[i], m.support[i]));
     r.precision.push_back(ratio(m.hits[i], m.predicted[i]));
-    r.weighted_f1 += r.f1[i] * static_cast<double>(m.support[i]) / static_cast<double>(m.n);
   }
   Preference preference = bradley_terry(wins_of(counts));
   r.preference = std::move(preference.p);
-  r.b = preference.bias;
+  r.bias = preference.bias;
   r.bt_degenerate = preference.degenerate;
   r.confusion = r.transition = r.gold_transition = square(options.strategies);
   for (std::size_t g = 0; g < k; ++g) {
@@ -242,10 +254,7 @@ std::string to_word(MacroLabels macro) {
 
 void StrategyReport::fields(JsonFields& f) {
   f("n", n);
-  f("acc", acc);
-  f("q", q);
-  f("weighted_f1", weighted_f1);
-  f("b", b);
+  for (const auto& m : strategy_metrics()) f(key_in(f, m), this->*m.score);
   f("bt_degenerate", bt_degenerate);
   f("invalid", invalid);
   f.word("invalid_rule", invalid_rule,

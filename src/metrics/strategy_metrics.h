@@ -1,9 +1,10 @@
-// Metrics of strategy choice: accuracy, proficiency Q (macro-F1), preference and bias B
+// Metrics of strategy choice: accuracy, macro-F1 (the paper's proficiency Q), preference and bias B
 // (Bradley-Terry), as Kang et al. 2024 (arXiv 2402.13211, section 3.3 and appendix C.2) define
-// them. Everything follows from one count matrix, which adds over dialogues: the bootstrap sums
-// matrices instead of visiting decisions again.
+// them. metrics/metric.h says what files and tables make of each. Everything follows from one count
+// matrix, which adds over dialogues: the bootstrap sums matrices instead of visiting decisions
+// again.
 //
-// Numbers are fractions (acc 0.27, q 0.16); tables multiply acc and q by 100. Never rank by B
+// Numbers are fractions (acc 0.27, macro-F1 0.16), which tables multiply by 100. Never rank by B
 // alone: drawing from the class prior has a B near 0.12 with an accuracy of 13 percent, because B
 // looks at wrong predictions only.
 #pragma once
@@ -84,23 +85,24 @@ void rescale_by_geometric_mean(std::span<double> p);
 // metric is exactly 20 sweeps.
 Preference bradley_terry(std::span<const double> wins, int sweeps = 20);
 
-// The three numbers of a results table.
+// The numbers that a set of decisions has as a whole: those of metrics::strategy_metrics().
 struct StrategyScores {
-  double acc = 0, q = 0, b = 0;
+  double acc = 0;          // fraction chosen = gold
+  double macro_f1 = 0;     // F1 averaged over strategies
+  double weighted_f1 = 0;  // F1 averaged by support
+  double bias = 0;         // Preference::bias
 };
-StrategyScores strategy_scores(const CountMatrix& counts, MacroLabels macro = MacroLabels::all);
+// Without `bias` it stays 0: its iteration takes most of the time.
+StrategyScores strategy_scores(const CountMatrix& counts, MacroLabels macro = MacroLabels::all,
+                               bool bias = true);
 
 using Counts2d = std::vector<std::vector<std::int64_t>>;
 
-struct StrategyReport {
+struct StrategyReport : StrategyScores {
   std::int64_t n = 0;                            // decisions
-  double acc = 0;                                // fraction chosen = gold
-  double q = 0;                                  // macro-F1
-  double weighted_f1 = 0;                        // F1 averaged by support
   std::vector<double> f1, recall, precision;     // per strategy; 0 where the denominator is 0
   std::vector<std::int64_t> support, predicted;  // gold and predicted counts per strategy
   std::vector<double> preference;                // p, see Preference
-  double b = 0;
   bool bt_degenerate = false;
   std::int64_t invalid = 0;  // decisions without a readable choice
   InvalidRule invalid_rule = InvalidRule::others;
@@ -111,8 +113,8 @@ struct StrategyReport {
 
   int strategies() const { return static_cast<int>(support.size()); }
 
-  // Keys as the members are named; invalid_rule and macro by their words. A missing key and a wrong
-  // shape are errors that name the key.
+  // Keys as the members are named (metrics::key_in); invalid_rule and macro by their words. A
+  // missing key and a wrong shape are errors that name the key.
   void fields(JsonFields& f);
   nlohmann::ordered_json to_json() const;
 };

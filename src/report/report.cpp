@@ -225,9 +225,15 @@ PaperReference paper_of(const ReportOptions& options) {
 }  // namespace
 
 ReportResult write_report(const std::string& path, const ReportOptions& options) {
-  if (!options.rank_by.empty()) require_rankable(options.rank_by);
-  const results::Results results = results::read_results(path);
   ReportResult report;
+  if (!options.rank_by.empty()) {
+    const std::string key = rankable_metric(options.rank_by).key;
+    if (key != options.rank_by) {
+      report.warnings.push_back("ranked by " + key + ": it was called " + options.rank_by +
+                                " before, a word that will go");
+    }
+  }
+  const results::Results results = results::read_results(path);
   const PaperReference paper = paper_of(options);
   const CaseStudy study = case_study(results, options.case_dialogue);
   const std::string folder =

@@ -23,7 +23,7 @@ struct ReportOptions {
   // The paper's numbers; empty: configs/paper_reference.yaml below the current folder, and where
   // that is not there the one that the program was built with.
   std::string paper;
-  std::string rank_by;        // sorts Table 1 by a metric; "b" is refused with the reason
+  std::string rank_by;        // sorts Table 1 by a metric; "bias" is refused with the reason
   std::string proposed;       // the method that the tests compare the others with
   std::string case_dialogue;  // of the case study; empty: chosen by coverage
 };

@@ -13,6 +13,7 @@
 #include "dialogue/data_config.h"
 #include "dialogue/strategy.h"
 #include "metrics/evaluation.h"
+#include "metrics/metric.h"
 #include "metrics/value.h"
 #include "model/weights/huggingface.h"
 #include "results/rows/evaluation.h"
@@ -98,20 +99,6 @@ void choose(std::vector<metrics::Prediction>& rows, const at::Tensor& q) {
 
 }  // namespace
 
-double ValidationScores::by(experiment::BestMetric metric) const {
-  switch (metric) {
-    case experiment::BestMetric::acc:
-      return acc;
-    case experiment::BestMetric::macro_f1:
-      return macro_f1;
-    case experiment::BestMetric::weighted_f1:
-      return weighted_f1;
-    case experiment::BestMetric::bias:
-      return bias;
-  }
-  return 0;
-}
-
 ValidationScores validate(const planner::Reading& reading, const shard::DatasetView& data,
                           const std::string& split, comm::Collectives& group) {
   const std::vector<prompt::Comb>* combs = nullptr;
@@ -127,7 +114,7 @@ ValidationScores validate(const planner::Reading& reading, const shard::DatasetV
     metrics::StrategyOptions options;
     options.strategies = static_cast<int>(data.option_ids().size());
     const auto report = metrics::strategy_report(rows, options);
-    scores = {report.acc, report.q, report.weighted_f1, report.b, report.n};
+    scores = {report, report.n};
   });
   return scores;
 }
@@ -153,8 +140,8 @@ void score_split(const std::string& split, const at::Tensor& q, const shard::Dat
   });
   results::write_predictions(folder.predictions(split), rows);
   auto result = metrics::evaluate_predictions(rows, options);
-  log::info("evaluate", "{}: {} decisions, Acc {:.2f}, Q {:.2f}, B {:.3f}", split, rows.size(),
-            100 * result.strategy.acc, 100 * result.strategy.q, result.strategy.b);
+  log::info("evaluate", "{}: {} decisions, {}", split, rows.size(),
+            metrics::words_of(result.strategy));
   // The baselines learn from what the planner has: train, and before a test also valid.
   std::vector<metrics::Prediction> fit;
   for (const auto& [name, other] : data.splits) {

@@ -8,6 +8,7 @@
 #include "core/run_inputs.h"
 #include "experiment/experiment.h"
 #include "metrics/predictions.h"
+#include "metrics/strategy_metrics.h"
 #include "planner/ask.h"
 #include "planner/card.h"
 #include "results/run_folder.h"
@@ -26,11 +27,9 @@ std::vector<metrics::Prediction> rows_of(const std::vector<prompt::Comb>& combs,
                                          const shard::DatasetView& data,
                                          const dialogue::DataConfig& config);
 
-// What an evaluation during training tells; fractions, as metrics::StrategyReport has them.
-struct ValidationScores {
-  double acc = 0, macro_f1 = 0, weighted_f1 = 0, bias = 0;
+// What an evaluation during training tells; fractions.
+struct ValidationScores : metrics::StrategyScores {
   std::int64_t decisions = 0;
-  double by(experiment::BestMetric metric) const;
 };
 // Every learner of the group calls it and gets the same scores. Throws SharedFailure, on all, for a
 // split that the data set lacks and for whatever one of them cannot do.

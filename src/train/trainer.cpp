@@ -11,6 +11,7 @@
 #include "core/environment.h"
 #include "core/log.h"
 #include "experiment/provenance.h"
+#include "metrics/metric.h"
 #include "results/rows/steps.h"
 #include "train/evaluate.h"
 #include "train/shared_outcome.h"
@@ -298,7 +299,7 @@ void Trainer::evaluate(const experiment::Stage& stage) {
       validate(context_.learner.reading(), context_.data, config.evaluate.split, context_.group);
   progress_.evaluated_step = progress_.step;
   // The leader's number decides for all, whatever a node's arithmetic makes of the last bit.
-  const at::Tensor value = at::tensor({scores.by(config.best.metric)}, at::kDouble);
+  const at::Tensor value = at::tensor({scores.*config.best.by().score}, at::kDouble);
   context_.group.broadcast(value, 0);
   const auto v = value.item<double>();
   // An earlier stage's planner is no planner of this experiment yet.
@@ -316,11 +317,9 @@ void Trainer::evaluate(const experiment::Stage& stage) {
   leader_writes([&] {
     comm::fault_point("writing an evaluation");
     evaluations_->write(line_of(results::ValidationRow{
-        progress_.step, stage.name, config.evaluate.split, scores.decisions, scores.acc,
-        scores.macro_f1, scores.weighted_f1, scores.bias, best}));
-    log::info("evaluate", "{} step {}, {}: Acc {:.2f}, Q {:.2f}, B {:.3f}{}", context_.name,
-              progress_.step, config.evaluate.split, 100 * scores.acc, 100 * scores.macro_f1,
-              scores.bias, best ? ", the best so far" : "");
+        progress_.step, stage.name, config.evaluate.split, scores.decisions, scores, best}));
+    log::info("evaluate", "{} step {}, {}: {}{}", context_.name, progress_.step,
+              config.evaluate.split, metrics::words_of(scores), best ? ", the best so far" : "");
   });
   if (best) save_best();
 }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "metrics/metric.h"
 #include "tests/testing.h"
 
 namespace straq::experiment {
@@ -54,6 +55,27 @@ TEST(Experiment, NumbersThatWouldBeNarrowedAreRefused) {
     ASSERT_TRUE(e) << text;
     EXPECT_EQ(e->exit_code(), 2);
     EXPECT_NE(std::string(e->what()).find(key), std::string::npos) << e->what();
+  }
+}
+
+TEST(Experiment, TheBestWeightsAreChosenByAnyMetricOfChoicesThatHasABetterSide) {
+  for (const auto& m : metrics::strategy_metrics()) {
+    const std::string text = "best: {metric: " + std::string(m.key) + "}";
+    if (m.better == metrics::Better::neither) {
+      EXPECT_TRUE(error_of([&] { read(text); })) << m.key;
+      continue;
+    }
+    const auto best = read(text).best;
+    EXPECT_EQ(&best.by(), &m);
+    EXPECT_EQ(best.lower_is_better(), m.better == metrics::Better::lower) << m.key;
+  }
+  EXPECT_EQ(&read("").best.by(), &metrics::strategy_metric("macro_f1"));
+  // No version took these: Q values are no metric of choices.
+  for (const char* word : {"q", "bleu2", "mean_max_q"}) {
+    const auto e = error_of([&] { read("best: {metric: " + std::string(word) + "}"); });
+    ASSERT_TRUE(e) << word;
+    EXPECT_NE(e->full().find("choose one of: acc, macro_f1, weighted_f1, bias"), std::string::npos)
+        << e->full();
   }
 }
 

@@ -82,6 +82,12 @@ check "a rerun does what is missing" mpirun -n 4 "$program" sweep "$work/sweep.y
 check "and only that" test "$(grep -c 'done already' "$work/sweep2.log")" -eq 3
 check "report on a sweep" "$program" report "$work/results" --out "$work/report" --format json >"$work/report.json" 2>/dev/null
 check "its JSON parses" python3 -c "import json,sys; assert json.load(open(sys.argv[1]))['runs'] >= 5" "$work/report.json"
+check "macro-F1 is called so in evaluation.json" python3 -c "
+import json, sys
+e = json.load(open(sys.argv[1]))
+s = e['splits']['test']
+assert e['format'] == 2 and {'acc', 'macro_f1', 'bias'} <= set(s['strategy']) & set(s['intervals'])
+assert 'q' not in s['strategy'], s['strategy']" "$run/evaluation.json"
 cp "$run/evaluation.json" "$work/before.json"
 check "evaluate reloads the planner" "$program" evaluate "$run" --splits test --format json >"$work/evaluate.json" 2>/dev/null
 check "and finds what the run found, keeping the other split" python3 -c "
@@ -89,6 +95,23 @@ import json, sys
 a, b = (json.load(open(p))['splits'] for p in sys.argv[1:3])
 assert set(a) == set(b) == {'valid', 'test'}, (set(a), set(b))
 assert all(a[s]['strategy'] == b[s]['strategy'] for s in a)" "$work/before.json" "$run/evaluation.json"
+check "and says so in its log" "$program" evaluate "$run" --splits test 2>"$work/said.log" >"$work/said.txt"
+check "with the names of the tables" grep -Eq 'test: [0-9]+ decisions, Acc [0-9.]+, macro-F1 [0-9.]+, B [0-9.]+' "$work/said.log"
+# A file of the format before, as earlier versions left it, is read and written anew.
+python3 -c "
+import json, sys
+e = json.load(open(sys.argv[1]))
+e['format'] = 1
+reports = list(e['splits'].values()) + [b for s in e['baselines'].values() for b in s.values()]
+for r in reports:
+    for d in (r.get('strategy', r), r['intervals']):
+        d['q'], d['b'] = d.pop('macro_f1'), d.pop('bias')
+json.dump(e, open(sys.argv[1], 'w'))" "$run/evaluation.json"
+check "evaluate takes over a split of a file of format 1" "$program" evaluate "$run" --splits test >"$work/said.txt" 2>/dev/null
+check "with the same numbers" python3 -c "
+import json, sys
+a, b = (json.load(open(p)) for p in sys.argv[1:3])
+assert b['format'] == 2 and a['splits'] == b['splits'], b" "$work/before.json" "$run/evaluation.json"
 
 # A point that diverges is recorded, and does not stop the others.
 mpirun -n 4 "$program" sweep "$work/sweep.yaml" --set name=wild --set "sweep.grid={learn.lr: [1.0e-3, 1.0e+30]}" \

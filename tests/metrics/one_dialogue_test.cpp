@@ -46,14 +46,15 @@ TEST(OneDialogue, HasNoIntervalsAndItsFileSaysSo) {
   EXPECT_TRUE(json["splits"]["test"]["intervals"]["acc"].is_null());
   EXPECT_EQ(json["splits"]["test"]["intervals"]["dialogues"], 1);
   const Evaluation back = read_back(json);
-  EXPECT_FALSE(back.splits[0].second.intervals.q);
-  for (const auto& b : back.baselines[0].second) EXPECT_FALSE(b.intervals.b) << b.name;
+  EXPECT_FALSE(back.splits[0].second.intervals.macro_f1);
+  for (const auto& b : back.baselines[0].second) EXPECT_FALSE(b.intervals.bias) << b.name;
   EXPECT_TRUE(read_back(evaluation_of(2).to_json()).splits[0].second.intervals.acc);
 }
 
 TEST(OneDialogue, WidthsOfNothingInEarlierFilesAreNotBelieved) {
   auto json = evaluation_of(1).to_json();
-  for (const char* key : {"acc", "q", "b"}) json["splits"]["test"]["intervals"][key] = {0.3, 0.3};
+  for (const char* key : {"acc", "macro_f1", "bias"})
+    json["splits"]["test"]["intervals"][key] = {0.3, 0.3};
   EXPECT_FALSE(read_back(json).splits[0].second.intervals.acc);
 }
 

@@ -6,12 +6,20 @@
 
 #include "core/json/json_fields.h"
 #include "core/rng.h"
+#include "metrics/metric.h"
 #include "tests/testing.h"
 
 namespace straq::metrics {
 namespace {
 
 using M = ResponseMetric;
+
+// The metrics of replies by their keys.
+std::vector<std::pair<std::string, M>> all_replies() {
+  std::vector<std::pair<std::string, M>> out;
+  for (const auto& m : reply_metrics()) out.emplace_back(m.key, m.which);
+  return out;
+}
 
 // Twelve dialogues of replies that share some words with their references.
 std::vector<ResponsePair> replies() {
@@ -61,8 +69,8 @@ TEST(ResponseReports, SubsetsScoreAsIfTheyWereAlone) {
   for (const auto& [name, scores] : report.by_strategy) {
     const auto alone = response_report(having(pairs, name), {}, BootstrapOptions{200, 1, 0.95});
     n += scores.n;
-    for (const M m : response_metrics()) {
-      EXPECT_DOUBLE_EQ(scores[m], alone.overall[m]) << name << " " << to_word(m);
+    for (const auto& [key, m] : all_replies()) {
+      EXPECT_DOUBLE_EQ(scores[m], alone.overall[m]) << name << " " << key;
       EXPECT_DOUBLE_EQ((*scores.intervals)[m].low, (*alone.overall.intervals)[m].low);
       EXPECT_DOUBLE_EQ((*scores.intervals)[m].high, (*alone.overall.intervals)[m].high);
     }
@@ -77,11 +85,11 @@ TEST(ResponseReports, IntervalsHoldThePointEstimate) {
   const auto report = response_report(replies(), {}, BootstrapOptions{2000, 42, 0.95});
   EXPECT_EQ(report.overall.clusters, 12);
   ASSERT_TRUE(report.overall.intervals);
-  for (const M m : response_metrics()) {
+  for (const auto& [key, m] : all_replies()) {
     const Interval& x = (*report.overall.intervals)[m];
-    EXPECT_LE(x.low, report.overall[m]) << to_word(m);
-    EXPECT_GE(x.high, report.overall[m]) << to_word(m);
-    EXPECT_LT(x.low, x.high) << to_word(m);
+    EXPECT_LE(x.low, report.overall[m]) << key;
+    EXPECT_GE(x.high, report.overall[m]) << key;
+    EXPECT_LT(x.low, x.high) << key;
   }
 }
 
@@ -103,13 +111,13 @@ TEST(ResponseReports, SumsOfDrawnDialoguesEqualScoringThem) {
     }
     const auto direct = response_report(drawn, options).overall;
     const auto added = additive_scores(sum, variant);
-    for (const M m : response_metrics()) {
+    for (const auto& [key, m] : all_replies()) {
       if (m == M::cider) continue;  // its idf is frozen from all pairs, see below
-      if (to_word(m).starts_with("dist")) {
+      if (key.starts_with("dist")) {
         EXPECT_TRUE(std::isnan(added[m])) << "Dist-n does not add up";
         continue;
       }
-      EXPECT_NEAR(added[m], direct[m], 1e-12) << to_word(m);
+      EXPECT_NEAR(added[m], direct[m], 1e-12) << key;
     }
     double cider = 0;
     const auto each = sums_by_pair(pairs, options);
@@ -176,7 +184,7 @@ TEST(ResponseReports, EmptyRepliesAreCountedAndScored) {
   const auto report = response_report(pairs, {});
   EXPECT_EQ(report.overall.empty, 1);
   EXPECT_EQ(report.overall.n, static_cast<std::int64_t>(pairs.size()));
-  for (const M m : response_metrics()) EXPECT_TRUE(std::isfinite(report.overall[m])) << to_word(m);
+  for (const auto& [key, m] : all_replies()) EXPECT_TRUE(std::isfinite(report.overall[m])) << key;
 }
 
 TEST(ResponseReports, SurviveJson) {

@@ -72,8 +72,8 @@ TEST(Statistics, StrategyBootstrapAgreesWithTheGenericOneOnAccuracy) {
   EXPECT_EQ(i.clusters, 6);
   // Whatever is drawn, strategy 0 loses all its comparisons and the other seven keep equal
   // strengths: p = 0, 8/7, …, 8/7.
-  EXPECT_NEAR(i.b->low, std::sqrt(1.0 / 7), kTight);
-  EXPECT_NEAR(i.b->high, std::sqrt(1.0 / 7), kTight);
+  EXPECT_NEAR(i.bias->low, std::sqrt(1.0 / 7), kTight);
+  EXPECT_NEAR(i.bias->high, std::sqrt(1.0 / 7), kTight);
 }
 
 TEST(Statistics, PairedPermutationOfTheWorkedExample) {
@@ -175,8 +175,8 @@ TEST(Statistics, TenThousandReplicatesTakeWellUnderASecond) {
   const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   RecordProperty("seconds", std::to_string(seconds));
   EXPECT_LT(i.acc->low, i.acc->high);
-  EXPECT_LT(i.q->low, i.q->high);
-  EXPECT_LT(i.b->low, i.b->high);
+  EXPECT_LT(i.macro_f1->low, i.macro_f1->high);
+  EXPECT_LT(i.bias->low, i.bias->high);
 #if defined(NDEBUG) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   // Measured at about a tenth of a second.
   EXPECT_LT(seconds, 1.0);

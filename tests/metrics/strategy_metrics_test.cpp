@@ -50,10 +50,10 @@ TEST(StrategyMetrics, WorkedExampleScoresAndPreference) {
   EXPECT_EQ(r.n, 20);
   EXPECT_NEAR(r.acc, 0.5, kTight);
   expect_all_near(r.f1, {6.0 / 11, 4.0 / 9, 0.5, 0.5});
-  EXPECT_NEAR(r.q, 0.497474747474747, kTight);
+  EXPECT_NEAR(r.macro_f1, 0.497474747474747, kTight);
   EXPECT_NEAR(r.weighted_f1, 0.499747474747475, kTight);
   expect_all_near(r.preference, {0.578728251244, 0.578728251244, 0.350011153176, 2.492532344335});
-  EXPECT_NEAR(r.b, 0.866758050508, kTight);
+  EXPECT_NEAR(r.bias, 0.866758050508, kTight);
   EXPECT_FALSE(r.bt_degenerate);
   EXPECT_EQ(r.confusion, (Counts2d{{3, 1, 0, 2}, {1, 2, 1, 1}, {1, 0, 2, 2}, {0, 1, 0, 3}}));
   EXPECT_EQ(r.support, (std::vector<std::int64_t>{6, 5, 5, 4}));
@@ -90,7 +90,7 @@ TEST(StrategyMetrics, AStrategyThatIsNeverWronglyPredictedHasStrengthZero) {
   chosen[10] = 3;
   const auto r = strategy_report(rows_of(kGold, chosen), four());
   expect_all_near(r.preference, {0.459861143356, 0.836925995984, 0, 2.703212860660});
-  EXPECT_NEAR(r.b, 1.027043957672, kTight);
+  EXPECT_NEAR(r.bias, 1.027043957672, kTight);
   EXPECT_FALSE(r.bt_degenerate) << "one strategy at 0 is no degenerate case";
 }
 
@@ -119,22 +119,22 @@ TEST(StrategyMetrics, BoundsOfTheBias) {
   for (int c = 0; c < 8; ++c) {
     std::vector<int> gold, chosen(16, c);
     for (int i = 0; i < 16; ++i) gold.push_back(i % 8);
-    EXPECT_NEAR(strategy_report(rows_of(gold, chosen), {}).b, std::sqrt(7.0), kTight) << c;
+    EXPECT_NEAR(strategy_report(rows_of(gold, chosen), {}).bias, std::sqrt(7.0), kTight) << c;
   }
   std::vector<int> gold;
   for (int i = 0; i < 16; ++i) gold.push_back(i % 8);
   const auto perfect = strategy_report(rows_of(gold, gold), {});
   EXPECT_EQ(perfect.acc, 1);
-  EXPECT_EQ(perfect.q, 1);
-  EXPECT_EQ(perfect.b, 0);
+  EXPECT_EQ(perfect.macro_f1, 1);
+  EXPECT_EQ(perfect.bias, 0);
 }
 
 TEST(StrategyMetrics, MacroAverageOverAllOrPresentStrategies) {
   StrategyOptions all, present;
   present.macro = MacroLabels::present;
   const auto rows = rows_of({0, 0, 1}, {0, 1, 1});  // F1 2/3 and 2/3, six strategies unseen
-  EXPECT_NEAR(strategy_report(rows, all).q, (2.0 / 3 + 2.0 / 3) / 8, kTight);
-  EXPECT_NEAR(strategy_report(rows, present).q, 2.0 / 3, kTight);
+  EXPECT_NEAR(strategy_report(rows, all).macro_f1, (2.0 / 3 + 2.0 / 3) / 8, kTight);
+  EXPECT_NEAR(strategy_report(rows, present).macro_f1, 2.0 / 3, kTight);
 }
 
 TEST(StrategyMetrics, InvalidChoicesFollowTheRuleAndAreCounted) {

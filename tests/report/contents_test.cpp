@@ -87,7 +87,7 @@ TEST(Contents, WhatTheFolderHoldsComesBeforeThePapersTables) {
   const std::string html = read_file(root.path("out/report.html"));
   std::size_t at = 0;
   for (const char* part : {"### Runs", "### Strategy choice on the split test",
-                           "Figure 5 (paper): Acc, Q and B on test", "## The paper's tables",
+                           "Figure 5 (paper): Acc, macro-F1 and B on test", "## The paper's tables",
                            "### Table 1: ", "## Findings", "## Not in this folder yet"}) {
     const std::size_t next = md.find(part, at);
     ASSERT_NE(next, std::string::npos) << part;

@@ -73,7 +73,7 @@ TEST(SensitivityFigure, BarsOfRepliesCountTheRunsThatHaveReplies) {
   const Figure& f = figures[0];
   const auto lines = lines_of(f.data);
   ASSERT_GE(lines.size(), 4u);
-  EXPECT_TRUE(lines[1].ends_with("rouge_l rouge_l_sd reply_seeds (all but b in percent)"));
+  EXPECT_TRUE(lines[1].ends_with("rouge_l rouge_l_sd reply_seeds (all but bias in percent)"));
   // Three runs at both discounts; replies of one at the first and of three at the second.
   EXPECT_EQ(lines[2].rfind("0.5 3 ", 0), 0u) << lines[2];
   EXPECT_TRUE(lines[2].ends_with(" 0 1")) << "no spread, one run: " << lines[2];
@@ -82,7 +82,8 @@ TEST(SensitivityFigure, BarsOfRepliesCountTheRunsThatHaveReplies) {
   EXPECT_NE(f.script.find("($2 > 1 ? $3 : 1/0):4 with yerrorbars"), std::string::npos);
   EXPECT_NE(f.script.find("($13 > 1 ? $9 : 1/0):10 with yerrorbars"), std::string::npos);
   EXPECT_NE(f.script.find("($13 > 1 ? $11 : 1/0):12 with yerrorbars"), std::string::npos);
-  EXPECT_EQ(f.caption.rfind("Figure 5 (paper): Acc, Q and B on test (n = 16 decisions)", 0), 0u)
+  EXPECT_EQ(f.caption.rfind("Figure 5 (paper): Acc, macro-F1 and B on test (n = 16 decisions)", 0),
+            0u)
       << f.caption;
   EXPECT_NE(f.caption.find("Each point is the mean of 3 seeds"), std::string::npos) << f.caption;
   EXPECT_NE(f.caption.find("(n = 6): each point is the mean of 1 to 3 seeds"), std::string::npos)
@@ -137,7 +138,7 @@ TEST(SensitivityFigure, OnlyThePapersParametersAreItsFigure5) {
   write_file_atomic(results + "/gamma/index.csv", index);
   const auto figures = sensitivity_figures(results::read_results(results), "learn.lr");
   ASSERT_EQ(figures.size(), 1u);
-  EXPECT_EQ(figures[0].caption.rfind("Acc, Q and B on test", 0), 0u) << figures[0].caption;
+  EXPECT_EQ(figures[0].caption.rfind("Acc, macro-F1 and B on test", 0), 0u) << figures[0].caption;
 }
 
 TEST(MissingFigures, AreNamedAsThePaperCallsThemWithTheReason) {
@@ -185,7 +186,7 @@ TEST(MissingFigures, WhatIsDrawnIsNotMissingAndCarriesThePapersNumber) {
        {"Figure 3 (paper): training loss of gamma/g80",
         "Figure 3 (paper), beside the loss: training of gamma/g80",
         "Figure 4 (paper): confusion of gamma/g80", "Figure 4 (paper): transitions of gamma/g80",
-        "Figure 5 (paper): Acc, Q and B on test"}) {
+        "Figure 5 (paper): Acc, macro-F1 and B on test"}) {
     EXPECT_NE(md.find(caption), std::string::npos) << caption;
   }
   // The page too; drawing none of the runs' own figures is another reason than having none.

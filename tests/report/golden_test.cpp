@@ -310,7 +310,7 @@ TEST_F(Golden, WhatIsBrokenIsNamedAndTheRestIsReported) {
   const std::string md = read_file(out("tables/overview.md"));
   for (const char* part :
        {"diverged at step 7", "not started", "metrics.jsonl:2: the last line is half-written",
-        "evaluation.json: its format is 2, this program reads 1",
+        "evaluation.json: its format is 3, this program reads 1 to 2",
         "cut.jsonl:32: the last line is half-written", "newer.json: its format is 9",
         "wrong.jsonl:1: \"overall\" must lie between 1 and 5"}) {
     std::string escaped = part;

@@ -170,8 +170,9 @@ TEST(Methods, ARowThatCannotBeTestedIsNamedAndTheOthersAreTested) {
   EXPECT_EQ(emphasis_of(made.cell("table1", "CoT", "Acc ↑")), Emphasis::none);
   EXPECT_EQ(emphasis_of(made.cell("table1", "straQ*-distill", "R-L ↑")), Emphasis::best);
   const std::string notes = made.notes("table1");
-  EXPECT_SAYS(notes, "Not tested in Acc, Q (no data by dialogue): straQ*-imit.");
-  EXPECT_SAYS(notes, "Not tested in Acc, Q, B-2, R-L (other dialogues than most rows): CoT.");
+  EXPECT_SAYS(notes, "Not tested in Acc, macro-F1 (no data by dialogue): straQ*-imit.");
+  EXPECT_SAYS(notes,
+              "Not tested in Acc, macro-F1, B-2, R-L (other dialogues than most rows): CoT.");
 }
 
 TEST(Methods, OfEquallyManyTheBestRowsDialoguesCount) {
@@ -229,9 +230,10 @@ TEST(Methods, ARowOfFewerSeedsThanItShowsSaysSo) {
   std::filesystem::remove(root.path("results/a/p2/predictions/test.jsonl"));
   const Made made(root);
   EXPECT_SAYS(made.notes("table1"), "predictions of the others are missing: straQ*-imit 2 of 3.");
-  EXPECT_SAYS(made.notes("table9"),
-              "Without intervals of Acc, Q and B, because predictions are missing or were not read "
-              "(seeds that were read, of all): straQ*-imit 2 of 3.");
+  EXPECT_SAYS(
+      made.notes("table9"),
+      "Without intervals of Acc, F1 and B, because predictions are missing or were not read "
+      "(seeds that were read, of all): straQ*-imit 2 of 3.");
   EXPECT_EQ(made.cell("table9", "straQ*-imit", "Acc ↑").text.find("±"), std::string::npos);
 }
 
@@ -254,14 +256,14 @@ TEST(Ranking, SettingsOfASweepDoNotKeepMethodsFromBeingTested) {
   }
   std::vector<const MethodRow*> list;
   for (const auto& r : rows) list.push_back(&r);
-  const Ranking ranking = rank(list, "acc");
+  const Ranking ranking = rank(list, metrics::strategy_metric("acc"));
   EXPECT_TRUE(ranking.tested);
   EXPECT_EQ(ranking.emphasis[1], Emphasis::best);
   EXPECT_EQ(ranking.left_out[1], "");
   EXPECT_EQ(ranking.left_out[2], "settings of a sweep, in a block of more than 24 rows");
   // More methods than are compared: nothing is, and every row knows.
   for (auto& r : rows) r.setting.clear();
-  const Ranking none = rank(list, "acc");
+  const Ranking none = rank(list, metrics::strategy_metric("acc"));
   EXPECT_FALSE(none.tested);
   EXPECT_EQ(none.left_out[0], "more than 24 methods");
 }
@@ -436,13 +438,13 @@ TEST(Methods, Table9HasIntervalsOverDialogues) {
   };
   for (const std::size_t strategy : {0, 1}) {
     EXPECT_EQ(text(strategy, "Acc ↑"), "50.00 ±37.50");
-    EXPECT_EQ(text(strategy, "Q ↑"), "50.00 ±37.50");
+    EXPECT_EQ(text(strategy, "F1 (Q) ↑"), "50.00 ±37.50");
     EXPECT_EQ(text(strategy, "B"), "1.000") << "two strategies never occur: a guard in every draw";
   }
   EXPECT_EQ(text(2, "Acc ↑"), "0.00") << "no decision of the strategy, no interval";
   EXPECT_EQ(text(2, "n"), "0");
   const std::string notes = made.notes("table9");
-  EXPECT_SAYS(notes, "(mean over seeds; of Acc, Q and B 2,000 replicates)");
+  EXPECT_SAYS(notes, "(mean over seeds; of Acc, F1 and B 2,000 replicates)");
   EXPECT_SAYS(notes, "more than one in twenty there is none");
   EXPECT_EQ(notes.find("without width"), std::string::npos) << notes;
 }
@@ -631,10 +633,10 @@ TEST(Methods, ValuesHaveIntervalsOverDialogues) {
     EXPECT_LE(got.low, m.at(key).by_seed.at("1")) << key;
     EXPECT_GE(got.high, m.at(key).by_seed.at("1")) << key;
   };
-  same("chosen_q", chosen);
-  same("spearman", correlations);
-  EXPECT_EQ(m.at("max_q").intervals.size(), 1u);
-  EXPECT_EQ(m.at("return").intervals.size(), 1u);
+  same("mean_chosen_q", chosen);
+  same("spearman_chosen", correlations);
+  EXPECT_EQ(m.at("mean_max_q").intervals.size(), 1u);
+  EXPECT_EQ(m.at("mean_return").intervals.size(), 1u);
 }
 
 // People rated two methods on the same dialogues and a third one on others.

@@ -107,7 +107,8 @@ TEST(Report, GoldenFolderBecomesTablesFiguresAndOnePage) {
   EXPECT_EQ(count(svg, "<script"), 0u);
   EXPECT_NE(svg.find("Inf.&lt;b>"), std::string::npos) << "labels are text in the picture too";
   EXPECT_EQ(read_file(root.path("out/figures/sensitivity-gamma-gamma-test.dat")),
-            "# \n# gamma seeds acc acc_sd q q_sd b b_sd (acc and q in percent)\n"
+            "# \n# gamma seeds acc acc_sd macro_f1 macro_f1_sd bias bias_sd (acc and macro_f1 in "
+            "percent)\n"
             "0.8 1 50 0 50 0 0 0\n0.9 2 50 35.35533906 50 35.35533906 0 0\n\n\n");
   EXPECT_NE(read_file(root.path("out/tables/results_test.csv")).find("g80,1,50.0,40.0,60.0"),
             std::string::npos);

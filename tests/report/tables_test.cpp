@@ -28,11 +28,12 @@ TEST(Tables, ResultsShowEveryRunAndTheTrivialBaselines) {
   ASSERT_EQ(tables.size(), 1u);
   EXPECT_EQ(tables[0].id, "results_test");
   EXPECT_EQ(tables[0].columns,
-            (std::vector<std::string>{"Planner", "Seed", "Acc %", "Acc 95 %", "Q %", "Q 95 %", "B",
-                                      "B 95 %", "n", "Invalid"}));
+            (std::vector<std::string>{"Planner", "Seed", "Acc %", "Acc 95 %", "macro-F1 %",
+                                      "macro-F1 95 %", "B", "B 95 %", "n", "Invalid"}));
   const std::string d = "–";
-  // Majority: 4 of 16, F1 of one strategy 8/20, so Q = 10; Repeat-last: never right but at the two
-  // openings (gold 0, Question); Markov-1: the gold strategies follow a cycle, so always right.
+  // Majority: 4 of 16, F1 of one strategy 8/20, so macro-F1 = 10; Repeat-last: never right but at
+  // the two openings (gold 0, Question); Markov-1: the gold strategies follow a cycle, so always
+  // right.
   const Rows want = {
       {"g80", "1", "50.00", "40.00–60.00", "50.00", "30.00–55.00", "0.000", "0.25–1.50", "16", "0"},
       {"g90-1", "1", "75.00", "65.00–85.00", "75.00", "55.00–80.00", "0.000", "0.25–1.50", "16",
@@ -51,7 +52,7 @@ TEST(Tables, ResultsShowEveryRunAndTheTrivialBaselines) {
        "16", "0"}};
   auto got = texts(tables[0]);
   ASSERT_EQ(got.size(), want.size());
-  // Repeat-last's Q and B are checked apart: they follow from no symmetry.
+  // Repeat-last's macro-F1 and B are checked apart: they follow from no symmetry.
   got[8][4] = want[8][4];
   got[8][6] = want[8][6];
   EXPECT_EQ(got, want);
@@ -63,8 +64,8 @@ TEST(Tables, CsvHoldsFullPrecisionWithIntervalsInTwoColumns) {
   t.rows.resize(4);
   t.rows.erase(t.rows.begin(), t.rows.begin() + 2);
   EXPECT_EQ(flatten_cells(t).to_csv(),
-            "Planner,Seed,Acc %,Acc 95 % low,Acc 95 % high,Q %,Q 95 % low,Q 95 % high,B,"
-            "B 95 % low,B 95 % high,n,Invalid\n"
+            "Planner,Seed,Acc %,Acc 95 % low,Acc 95 % high,macro-F1 %,macro-F1 95 % low,"
+            "macro-F1 95 % high,B,B 95 % low,B 95 % high,n,Invalid\n"
             "g90-2,2,25.0,15.0,35.0,25.0,4.999999999999999,30.0,0.0,0.25,1.5,16,0\n"
             "g99,1,,,,,,,,,,,\n");
 }

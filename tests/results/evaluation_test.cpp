@@ -12,6 +12,7 @@ using metrics::Evaluation;
 using metrics::EvaluationOptions;
 using metrics::Prediction;
 using straq::testing::error_of;
+using straq::testing::source_path;
 using straq::testing::TemporaryFolder;
 
 std::vector<Prediction> some_rows() {
@@ -73,6 +74,51 @@ TEST(Evaluation, TheSameSeedGivesTheSameIntervals) {
   EXPECT_EQ(some_evaluation().to_json(), some_evaluation().to_json());
 }
 
+// The recorded run's file is of format 1, as it was written.
+TEST(Evaluation, AFileOfFormat1IsReadByTheKeysThatItHas) {
+  const std::string path = source_path("results/demo/esconv_small/seed-1/evaluation.json");
+  const Evaluation e = read_evaluation(path);
+  const auto file = nlohmann::ordered_json::parse(read_file(path));
+  ASSERT_EQ(file["format"], 1);
+  for (const auto& [split, evaluation] : e.splits) {
+    const auto& wanted = file["splits"][split];
+    EXPECT_EQ(evaluation.strategy.acc, wanted["strategy"]["acc"]);
+    EXPECT_EQ(evaluation.strategy.macro_f1, wanted["strategy"]["q"]);
+    EXPECT_EQ(evaluation.strategy.weighted_f1, wanted["strategy"]["weighted_f1"]);
+    EXPECT_EQ(evaluation.strategy.bias, wanted["strategy"]["b"]);
+    EXPECT_EQ(evaluation.intervals.macro_f1->low, wanted["intervals"]["q"][0]);
+    EXPECT_EQ(evaluation.intervals.bias->high, wanted["intervals"]["b"][1]);
+  }
+  EXPECT_EQ(e.baselines[0].second[0].strategy.macro_f1,
+            file["baselines"][e.baselines[0].first]["majority"]["q"]);
+  // Written again it is of today's format, and says the same.
+  TemporaryFolder folder;
+  write_evaluation(folder.path("evaluation.json"), e);
+  const auto again = nlohmann::ordered_json::parse(read_file(folder.path("evaluation.json")));
+  EXPECT_EQ(again["format"], 2);
+  EXPECT_EQ(again["splits"]["test"]["strategy"]["macro_f1"],
+            file["splits"]["test"]["strategy"]["q"]);
+  EXPECT_FALSE(again["splits"]["test"]["strategy"].contains("q"));
+  EXPECT_EQ(read_evaluation(folder.path("evaluation.json")).to_json(), e.to_json());
+}
+
+TEST(Evaluation, AFormatsKeysAreItsOwn) {
+  TemporaryFolder folder;
+  const std::string path = folder.path("evaluation.json");
+  auto json = some_evaluation().to_json();
+  const auto said = [&] {
+    write_file_atomic(path, json.dump());
+    const auto e = error_of([&] { read_evaluation(path); });
+    return e ? std::string(e->what()) : "";
+  };
+  json["format"] = 1;
+  EXPECT_EQ(said(), path + ": splits.test.strategy: \"q\" is missing");
+  json["format"] = 2;
+  json["splits"]["test"]["intervals"]["b"] = json["splits"]["test"]["intervals"]["bias"];
+  json["splits"]["test"]["intervals"].erase("bias");
+  EXPECT_EQ(said(), path + ": splits.test.intervals: \"bias\" is missing");
+}
+
 TEST(Evaluation, BrokenFilesAreNamed) {
   TemporaryFolder folder;
   const std::string path = folder.path("evaluation.json");
@@ -84,16 +130,18 @@ TEST(Evaluation, BrokenFilesAreNamed) {
   EXPECT_NE(std::string(e->what()).find("not valid JSON"), std::string::npos);
 
   auto newer = some_evaluation().to_json();
-  newer["format"] = 2;
+  newer["format"] = 3;
   write_file_atomic(path, newer.dump());
   e = error_of([&] { read_evaluation(path); });
-  EXPECT_NE(std::string(e->what()).find("its format is 2"), std::string::npos) << e->what();
+  EXPECT_NE(std::string(e->what()).find("its format is 3, this program reads 1 to 2"),
+            std::string::npos)
+      << e->what();
 
   auto other = some_evaluation().to_json();
-  other["splits"]["test"]["strategy"].erase("q");
+  other["splits"]["test"]["strategy"].erase("macro_f1");
   write_file_atomic(path, other.dump());
   e = error_of([&] { read_evaluation(path); });
-  EXPECT_EQ(std::string(e->what()), path + ": splits.test.strategy: \"q\" is missing");
+  EXPECT_EQ(std::string(e->what()), path + ": splits.test.strategy: \"macro_f1\" is missing");
 
   auto fewer = some_evaluation().to_json();
   fewer["strategies"].erase(7);

@@ -14,7 +14,7 @@
 namespace straq::results::golden {
 
 // Four decisions a strategy in a set of four, `right` of each strategy's right and the rest
-// predicted as the next strategy: Acc = Q = right / 4 and, by symmetry, B = 0.
+// predicted as the next strategy: Acc = macro-F1 = right / 4 and, by symmetry, B = 0.
 inline std::vector<metrics::Prediction> rows(int right) {
   std::vector<metrics::Prediction> out;
   for (int i = 0; i < 16; ++i) {
@@ -48,8 +48,8 @@ inline metrics::Evaluation evaluation(int right) {
   // Round intervals, so that the expected tables can be written down.
   const double acc = right / 4.0;
   split.intervals.acc = {acc - 0.1, acc + 0.1};
-  split.intervals.q = {acc - 0.2, acc + 0.05};
-  split.intervals.b = {0.25, 1.5};
+  split.intervals.macro_f1 = {acc - 0.2, acc + 0.05};
+  split.intervals.bias = {0.25, 1.5};
   e.splits.emplace_back("test", split);
   auto baselines = metrics::baseline_reports(rows(right), rows(right), o);
   for (auto& b : baselines) b.intervals = split.intervals;
@@ -98,7 +98,7 @@ inline std::string make(const testing::TemporaryFolder& root) {
   write_file_atomic(e + "/half/config.yaml", "seed: 1\n");
   write_file_atomic(e + "/half/metrics.jsonl", metrics_lines(2) + R"({"step":3,"sta)");
   finished_run(e + "/bad", 2);
-  write_file_atomic(e + "/bad/evaluation.json", "{\"format\": 1,\n\"splits\": {\n");
+  write_file_atomic(e + "/bad/evaluation.json", "{\"format\": 2,\n\"splits\": {\n");
   write_file_atomic(e + "/bad/metrics.jsonl", "{\"step\":1,\"loss\":2}\nnonsense\n");
   return root.path("results");
 }

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/files/files.h"
+#include "metrics/metric.h"
 #include "results/rows/index_rows.h"
 #include "results/rows/provenance.h"
 #include "results/rows/replies.h"
@@ -81,7 +82,7 @@ TEST(Rows, TimingsAreReadAsTheyWereWritten) {
 }
 
 TEST(Rows, EvaluationsDuringTrainingAreReadAsTheyWereWritten) {
-  const ValidationRow row{40, "q", "valid", 96, 0.5, 0.25, 0.375, 1.5, true};
+  const ValidationRow row{40, "q", "valid", 96, {0.5, 0.25, 0.375, 1.5}, true};
   const std::string line =
       R"({"step":40,"stage":"q","split":"valid","decisions":96,"acc":0.5,"macro_f1":0.25,)"
       R"("weighted_f1":0.375,"bias":1.5,"best":true})";
@@ -90,6 +91,9 @@ TEST(Rows, EvaluationsDuringTrainingAreReadAsTheyWereWritten) {
   const auto back = read_validations("e.jsonl", line + "\n{\"st", problems);
   ASSERT_EQ(back.size(), 1u);
   EXPECT_EQ(line_of(back[0]), line);
+  for (const auto& m : metrics::strategy_metrics()) {
+    EXPECT_EQ(nlohmann::json::parse(line)[m.key], back[0].scores.*m.score) << m.key;
+  }
   EXPECT_EQ(problems,
             (std::vector<std::string>{"e.jsonl:2: the last line is half-written and left out"}));
 }

@@ -43,12 +43,12 @@ std::vector<Figure> throughput_figures(const results::Run& run);
 std::vector<Figure> decision_figures(const results::Run& run, const std::string& split,
                                      const std::vector<metrics::Prediction>& rows);
 
-// The paper's Figure 5 (for the discount and model sizes; the caption then says so): Acc, Q and B,
-// and where runs have replies of their own planner B-2 and R-L, over a parameter,
-// one figure for each experiment and split that has at least two of its values; one line for each
-// setting of the other parameters; mean over seeds, bars of one standard deviation where there are
-// several, of replies where several runs of a point have them. Values that are no numbers (model
-// shapes) stand side by side in order of appearance.
+// The paper's Figure 5 (for the discount and model sizes; the caption then says so): the metrics of
+// choices, and of replies where runs have some of their own planner, over a parameter; one figure
+// for each experiment and split that has at least two of its values; one line for each setting of
+// the other parameters; mean over seeds, bars of one standard deviation where there are several, of
+// replies where several runs of a point have them. Values that are no numbers (model shapes) stand
+// side by side in order of appearance.
 // `scored`: the scores of replies that are known already; the others are computed.
 std::vector<Figure> sensitivity_figures(const results::Results& results,
                                         const std::string& parameter,

@@ -1,10 +1,11 @@
-// Acc, Q, B and the scores of replies over a parameter that a sweep varied.
+// The metrics of choices and of replies over a parameter that a sweep varied.
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
 
 #include "metrics/baselines.h"
+#include "metrics/metric.h"
 #include "metrics/response_report.h"
 #include "metrics/statistics.h"
 #include "report/figures/figure_style.h"
@@ -88,10 +89,19 @@ std::optional<metrics::StrategyReport> markov_of(const std::vector<Series>& seri
   return std::nullopt;
 }
 
+// The scores of replies that have a panel, by the key of metrics/metric.h, as they are shown.
 struct SeedScores {
-  double bleu2 = 0, rouge_l = 0;  // in percent
-  std::int64_t n = 0;             // replies
+  std::map<std::string, double> scores;
+  std::int64_t n = 0;  // replies
 };
+
+std::vector<const metrics::ReplyMetric*> reply_panels() {
+  std::vector<const metrics::ReplyMetric*> out;
+  for (const auto& m : metrics::reply_metrics()) {
+    if (m.shown.main) out.push_back(&m);
+  }
+  return out;
+}
 
 // Of the replies to a split that follow a run's own planner (the first file of its own where
 // several are).
@@ -107,9 +117,9 @@ std::optional<SeedScores> reply_scores(const results::Run& run, const std::strin
     const auto overall = f.score ? f.score->overall
                          : known ? found->second.report.overall
                                  : metrics::response_report(f.pairs(), {}).overall;
-    return SeedScores{100 * overall[metrics::ResponseMetric::bleu2],
-                      100 * overall[metrics::ResponseMetric::rouge_l],
-                      static_cast<std::int64_t>(f.rows.size())};
+    SeedScores out{{}, static_cast<std::int64_t>(f.rows.size())};
+    for (const auto* m : reply_panels()) out.scores[m->key] = m->scale() * overall[m->which];
+    return out;
   }
   return std::nullopt;
 }
@@ -172,40 +182,62 @@ struct Counted {
   Range decisions, seeds, rows, reply_seeds;
 };
 
+// The figure's panels, in their order: choices, then replies where there are some.
+std::vector<const metrics::Metric*> panel_metrics(const Sweep& sweep) {
+  std::vector<const metrics::Metric*> out;
+  for (const auto* m : metrics::shown_strategy_metrics()) out.push_back(m);
+  if (!sweep.replies()) return out;
+  for (const auto* m : reply_panels()) out.push_back(m);
+  return out;
+}
+
+// "gamma seeds acc acc_sd … (all but bias in percent)"
+std::string data_head(const Sweep& sweep) {
+  std::string out = sweep.name() + " seeds", percent, other;
+  for (const metrics::Metric* m : panel_metrics(sweep)) {
+    const std::string key = m->key;
+    out += " " + key + " " + key + "_sd";
+    std::string& list = m->percent ? percent : other;
+    list += (list.empty() ? "" : " and ") + key;
+  }
+  if (sweep.replies()) out += " reply_seeds";
+  return out + " (" + (sweep.replies() && !other.empty() ? "all but " + other : percent) +
+         " in percent)";
+}
+
 // A line of the data file: a value of the parameter and the mean and spread over its runs.
 std::string data_line(const Sweep& sweep, double x, const std::vector<const results::Run*>& runs,
                       Counted& counted) {
-  std::vector<double> values[5];
+  std::map<std::string, std::vector<double>> values;  // by the metric's key
+  std::int64_t replied = 0;
   for (const results::Run* run : runs) {
     const auto& r = run->split(sweep.split)->strategy;
-    values[0].push_back(100 * r.acc);
-    values[1].push_back(100 * r.q);
-    values[2].push_back(r.b);
+    for (const auto* m : metrics::shown_strategy_metrics()) {
+      values[m->key].push_back(m->scale() * r.*m->score);
+    }
     counted.decisions.add(r.n);
     const auto it = sweep.replied.find(run);
     if (it == sweep.replied.end()) continue;
-    values[3].push_back(it->second.bleu2);
-    values[4].push_back(it->second.rouge_l);
+    for (const auto& [key, score] : it->second.scores) values[key].push_back(score);
     counted.rows.add(it->second.n);
+    ++replied;
   }
   std::string out = number(x) + " " + std::to_string(runs.size());
-  for (std::size_t v = 0; v < (sweep.replies() ? 5 : 3); ++v) {
-    const auto summary = metrics::summarise_seeds(values[v]);
-    out += values[v].empty() ? " NaN NaN" : " " + number(summary.mean) + " " + number(summary.sd);
+  for (const metrics::Metric* m : panel_metrics(sweep)) {
+    const auto& list = values[m->key];
+    const auto summary = metrics::summarise_seeds(list);
+    out += list.empty() ? " NaN NaN" : " " + number(summary.mean) + " " + number(summary.sd);
   }
-  if (sweep.replies()) out += " " + std::to_string(values[3].size());
+  if (sweep.replies()) out += " " + std::to_string(replied);
   counted.seeds.add(static_cast<std::int64_t>(runs.size()));
-  if (!values[3].empty()) counted.reply_seeds.add(static_cast<std::int64_t>(values[3].size()));
+  if (replied > 0) counted.reply_seeds.add(replied);
   return out + "\n";
 }
 
 std::string data_of(const Sweep& sweep, Counted& counted) {
   std::string out;
   for (const auto& s : sweep.series) {
-    out +=
-        "# " + one_line(s.label) + "\n# " + sweep.name() + " seeds acc acc_sd q q_sd b b_sd" +
-        (sweep.replies() ? " bleu2 bleu2_sd rouge_l rouge_l_sd reply_seeds (all but b in percent)\n"
-                         : " (acc and q in percent)\n");
+    out += "# " + one_line(s.label) + "\n# " + data_head(sweep) + "\n";
     for (const auto& [x, runs] : s.at) out += data_line(sweep, x, runs, counted);
     out += "\n\n";
   }
@@ -213,14 +245,17 @@ std::string data_of(const Sweep& sweep, Counted& counted) {
 }
 
 std::string caption_of(const Sweep& sweep, const Counted& counted, bool markov) {
+  const auto shown = metrics::shown_strategy_metrics();
+  const std::vector<const metrics::Metric*> choices(shown.begin(), shown.end());
   std::string out = std::string(of_figure5(sweep.parameter) ? "Figure 5 (paper): " : "") +
-                    "Acc, Q and B on " + sweep.split + " (n = " + counted.decisions.words() +
-                    " decisions) over " + sweep.parameter + ". " +
-                    points_words(counted.seeds, "Each point") + ".";
+                    metrics::titles_of(choices) + " on " + sweep.split +
+                    " (n = " + counted.decisions.words() + " decisions) over " + sweep.parameter +
+                    ". " + points_words(counted.seeds, "Each point") + ".";
   if (sweep.replies()) {
-    out +=
-        " B-2 and R-L are of the replies that follow these planners (n = " + counted.rows.words() +
-        "): " + points_words(counted.reply_seeds, "each point") + ".";
+    const auto panels = reply_panels();
+    out += " " + metrics::titles_of({panels.begin(), panels.end()}) +
+           " are of the replies that follow these planners (n = " + counted.rows.words() +
+           "): " + points_words(counted.reply_seeds, "each point") + ".";
   }
   if (markov) out += " Dotted line: the Markov-1 baseline.";
   if (sweep.left_out > 0) out += " " + std::to_string(sweep.left_out) + " settings are not drawn.";
@@ -242,7 +277,7 @@ std::string ticks_of(const Sweep& sweep) {
 }
 
 struct Panel {
-  const char* title;
+  std::string title;
   int column;
   std::optional<double> baseline;
   int count = 2;  // the column with how many runs a point is the mean of
@@ -250,13 +285,17 @@ struct Panel {
 
 std::vector<Panel> panels_of(const Sweep& sweep,
                              const std::optional<metrics::StrategyReport>& markov) {
-  std::vector<Panel> panels = {
-      {"Acc %", 3, markov ? std::optional(100 * markov->acc) : std::nullopt},
-      {"Q % (macro-F1)", 5, markov ? std::optional(100 * markov->q) : std::nullopt},
-      {"B (bias, lower is better)", 7, markov ? std::optional(markov->b) : std::nullopt}};
-  if (sweep.replies()) {
-    panels.push_back({"B-2 %", 9, std::nullopt, 13});
-    panels.push_back({"R-L %", 11, std::nullopt, 13});
+  const auto shown = panel_metrics(sweep);
+  const int reply_seeds = 3 + 2 * static_cast<int>(shown.size());
+  std::vector<Panel> panels;
+  for (const metrics::Metric* m : shown) {
+    const int column = 3 + 2 * static_cast<int>(panels.size());
+    const std::string lower = " (" + std::string(m->key) + ", lower is better)";
+    Panel panel{m->title + (m->better == metrics::Better::lower ? lower : m->unit()), column, {}};
+    const metrics::StrategyMetric* of_choices = metrics::find_strategy_metric(m->key);
+    if (of_choices == nullptr) panel.count = reply_seeds;
+    if (of_choices != nullptr && markov) panel.baseline = m->scale() * *markov.*of_choices->score;
+    panels.push_back(std::move(panel));
   }
   return panels;
 }
@@ -288,12 +327,13 @@ std::string script_of(const Sweep& sweep, const Figure& f,
                       const std::optional<metrics::StrategyReport>& markov) {
   const bool keyed = sweep.series.size() > 1;
   GnuplotScript script;
-  script.panels(sweep.replies() ? "2,3" : "1,3", f.title).set_text("xlabel", sweep.name());
+  const auto panels = panels_of(sweep, markov);
+  const int rows = (static_cast<int>(panels.size()) + 2) / 3;
+  script.panels(std::to_string(rows) + ",3", f.title).set_text("xlabel", sweep.name());
   script.set("offsets graph 0.06, graph 0.06, graph 0.1, graph 0.1");
   if (keyed) script.set("bmargin 9");
   script.set("grid ytics linetype 1 linewidth 0.5 linecolor rgb '#d0d0d0'");
   script.set("xtics " + ticks_of(sweep));
-  const auto panels = panels_of(sweep, markov);
   for (const auto& panel : panels) {
     script.set_text("title", panel.title);
     // Below all panels: there it covers no line.
@@ -304,7 +344,7 @@ std::string script_of(const Sweep& sweep, const Figure& f,
     }
     script.plot(plot_parts(sweep, panel));
   }
-  return script.text(f.id, f.title, 960, (sweep.replies() ? 680 : 360) + (keyed ? 80 : 0));
+  return script.text(f.id, f.title, 960, 320 * rows + 40 + (keyed ? 80 : 0));
 }
 
 // What of the paper's Figure 5 a sweep over the parameter shows.

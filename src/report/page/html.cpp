@@ -4,6 +4,7 @@
 #include <map>
 
 #include "core/json/json.h"
+#include "metrics/metric.h"
 #include "report/page/html_assets.h"
 #include "report/rows/methods.h"
 #include "report/tables/cells.h"
@@ -117,7 +118,8 @@ constexpr std::size_t kWide = 16;
 
 // Columns of the bias, however their heading goes on.
 bool is_bias(const std::string& column) {
-  return column == "B" || column.rfind("B ", 0) == 0;
+  const std::string title = metrics::strategy_metric("bias").title;
+  return column == title || column.rfind(title + " ", 0) == 0;
 }
 
 std::string class_of(bool numeric, const Cell& cell) {

@@ -147,11 +147,11 @@ inline constexpr char kScript[] = R"js(
 inline constexpr char kTerms[] = R"html(<section id="terms"><h2>Terms</h2><dl>
 <dt>Acc</dt><dd>Percent of decisions at which the planner chose the human supporter's strategy.
 For one strategy: its recall.</dd>
-<dt>Q</dt><dd>Proficiency: the F1 score averaged over all strategies with equal weight, in percent.
-For one strategy: its F1. (Not a Q value.)</dd>
+<dt>macro-F1</dt><dd>The F1 score averaged over all strategies with equal weight, in percent. The
+paper calls it proficiency Q; it is not a Q value. For one strategy: its F1.</dd>
 <dt>B</dt><dd>Bias: standard deviation of the Bradley-Terry preference for the strategies, 0 when
 wrong choices favour none. It does not look at right choices, so a planner that draws at random has
-a low B: read it together with Acc and Q.</dd>
+a low B: read it together with Acc and macro-F1.</dd>
 <dt>Interval</dt><dd>95 percent percentile bootstrap that draws whole dialogues. Two planners whose
 difference is smaller than such an interval is wide should be compared by a paired test.</dd>
 <dt>≈, bold, underlined</dt><dd>Bold: the best of its block, where a paired test by dialogue upholds

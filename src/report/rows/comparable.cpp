@@ -16,42 +16,33 @@ void scale(metrics::ResponseSums& s, int by) {
   for (int i = 1; i < by; ++i) s += once;
 }
 
-bool of_choices(const std::string& metric) {
-  return metric == "acc" || metric == "q";
-}
-
-// Which of a side's sums a test by this metric takes, as Comparable::uneven names them.
-std::string sums_of(const std::string& metric) {
-  return of_choices(metric) ? "counts" : metric == "reward" ? "rewards" : "sums";
-}
-
 // The dialogues that a row has sums of; of counts the number of strategies too.
-std::vector<std::string> ground_of(const Comparable& row, const std::string& metric) {
+std::vector<std::string> ground_of(const Comparable& row, metrics::SumsOf kind) {
   std::vector<std::string> out;
   const auto take = [&](const auto& sums) {
     for (const auto& [dialogue, s] : sums) out.push_back(dialogue);
   };
-  if (of_choices(metric)) {
+  if (kind == metrics::SumsOf::choices) {
     take(row.counts);
     if (!row.counts.empty()) out.push_back(std::to_string(row.counts.begin()->second.k));
-  } else if (metric == "reward") {
+  } else if (kind == metrics::SumsOf::scores) {
     take(row.rewards);
-  } else if (metric != "dist2") {
+  } else if (kind == metrics::SumsOf::replies) {
     take(row.sums);
   }
   return out;
 }
 
-std::size_t dialogues_of(const Comparable& row, const std::string& metric) {
-  return of_choices(metric)   ? row.counts.size()
-         : metric == "reward" ? row.rewards.size()
-                              : row.sums.size();
+std::size_t dialogues_of(const Comparable& row, metrics::SumsOf kind) {
+  return kind == metrics::SumsOf::choices  ? row.counts.size()
+         : kind == metrics::SumsOf::scores ? row.rewards.size()
+                                           : row.sums.size();
 }
 
 // Of `order`, best first, those that can be compared with each other; of the others says why not.
 std::vector<std::size_t> comparable(const std::vector<Contender>& rows,
-                                    const std::vector<std::size_t>& order,
-                                    const std::string& metric, Ranking& out) {
+                                    const std::vector<std::size_t>& order, metrics::SumsOf kind,
+                                    Ranking& out) {
   const std::string most = std::to_string(kMostRanked);
   std::vector<std::size_t> candidates = order;
   if (candidates.size() > kMostRanked) {
@@ -70,18 +61,18 @@ std::vector<std::size_t> comparable(const std::vector<Contender>& rows,
   std::vector<std::pair<std::vector<std::string>, std::vector<std::size_t>>> groups;
   for (const std::size_t i : candidates) {
     const Comparable& row = *rows[i].data;
-    if (row.uneven.count(sums_of(metric)) > 0) {
+    if (row.uneven.count(kind) > 0) {
       out.left_out[i] = "their seeds are on different dialogues";
       continue;
     }
-    auto ground = ground_of(row, metric);
+    auto ground = ground_of(row, kind);
     if (ground.empty()) {
-      out.left_out[i] = rows[i].unread && of_choices(metric)
+      out.left_out[i] = rows[i].unread && kind == metrics::SumsOf::choices
                             ? "their predictions were not read: too many runs"
                             : "no data by dialogue";
       continue;
     }
-    if (dialogues_of(row, metric) < 2) {
+    if (dialogues_of(row, kind) < 2) {
       out.left_out[i] = kOneDialogue;
       continue;
     }
@@ -107,12 +98,12 @@ std::vector<std::size_t> comparable(const std::vector<Contender>& rows,
 }  // namespace
 
 std::vector<metrics::PairedDifference> compare_all(const Comparable& a, const Comparable& b,
-                                                   const std::string& metric, bool interval) {
+                                                   const metrics::Metric& metric, bool interval) {
   metrics::PairedOptions o;
   if (!interval) o.bootstrap.replicates = 0;
-  const std::string kind = sums_of(metric);
-  if (a.uneven.count(kind) + b.uneven.count(kind) > 0) return {};
-  if (of_choices(metric)) {
+  const metrics::SumsOf kind = metric.sums;
+  if (kind == metrics::SumsOf::none || a.uneven.count(kind) + b.uneven.count(kind) > 0) return {};
+  if (kind == metrics::SumsOf::choices) {
     auto paired = metrics::pair_up(a.counts, b.counts);
     if (paired.a.empty() || paired.left_out > 0 || paired.a[0].k != paired.b[0].k) return {};
     // The rows' seeds weigh the same: each side counts as often as the other has seeds.
@@ -120,10 +111,10 @@ std::vector<metrics::PairedDifference> compare_all(const Comparable& a, const Co
     for (auto& m : paired.b) scale(m, a.count_seeds);
     return metrics::compare_strategies(paired.a, paired.b, o);
   }
-  if (metric == "reward") {
+  if (kind == metrics::SumsOf::scores) {
     const auto paired = metrics::pair_up(a.rewards, b.rewards);
     if (paired.a.empty() || paired.left_out > 0) return {};
-    return metrics::compare_means(paired.a, paired.b, metric, o);
+    return metrics::compare_means(paired.a, paired.b, metric.key, o);
   }
   auto paired = metrics::pair_up(a.sums, b.sums);
   if (paired.a.empty() || paired.left_out > 0) return {};
@@ -133,15 +124,15 @@ std::vector<metrics::PairedDifference> compare_all(const Comparable& a, const Co
 }
 
 std::optional<metrics::PairedDifference> compare(const Comparable& a, const Comparable& b,
-                                                 const std::string& metric, bool interval) {
+                                                 const metrics::Metric& metric, bool interval) {
   for (auto& d : compare_all(a, b, metric, interval)) {
-    if (d.metric == metric) return d;
+    if (d.metric == metric.key) return d;
   }
   return std::nullopt;
 }
 
-Ranking rank(const std::vector<Contender>& rows, const std::string& metric) {
-  require_rankable(metric);
+Ranking rank(const std::vector<Contender>& rows, const metrics::Metric& metric) {
+  rankable_metric(metric.key);
   constexpr double kLevel = 0.05;
   Ranking out;
   out.emphasis.assign(rows.size(), Emphasis::none);
@@ -150,11 +141,11 @@ Ranking rank(const std::vector<Contender>& rows, const std::string& metric) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].value) order.push_back(i);
   }
-  // Dist-n does not add over dialogues: no row of it can be tested.
-  if (order.size() < 2 || metric == "dist2") return out;
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t x, std::size_t y) { return *rows[x].value > *rows[y].value; });
-  order = comparable(rows, order, metric, out);
+  if (order.size() < 2 || !metric.tested()) return out;
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t x, std::size_t y) {
+    return metric.beats(*rows[x].value, *rows[y].value);
+  });
+  order = comparable(rows, order, metric.sums, out);
   if (order.size() < 2) return out;
   // p after Holm of `leader` against each row after it; nothing when one of them cannot be tested.
   const auto against_rest = [&](std::size_t leader) -> std::optional<std::vector<double>> {
@@ -183,19 +174,22 @@ Ranking rank(const std::vector<Contender>& rows, const std::string& metric) {
   return out;
 }
 
-void require_rankable(const std::string& metric) {
-  if (metric == "b") {
+const metrics::Metric& rankable_metric(const std::string& word) {
+  const std::string key = metrics::current_key(word);
+  if (key == "bias") {
     fail_input(
         "rows cannot be ranked by B alone",
         "B looks at wrong choices only: a planner that draws from the corpus's strategies at "
-        "random has a B near 0.12 with an accuracy of 13 percent; rank by acc or q and read B "
-        "beside them");
+        "random has a B near 0.12 with an accuracy of 13 percent; rank by acc or macro_f1 and read "
+        "B beside them");
   }
-  for (const char* known : {"acc", "q", "bleu2", "rouge_l", "dist2", "cider", "reward"}) {
-    if (metric == known) return;
+  std::string known;
+  for (const metrics::Metric* m : metrics::all_metrics()) {
+    if (!m->rankable) continue;
+    if (key == m->key) return *m;
+    known += (known.empty() ? "" : ", ") + std::string(m->key);
   }
-  fail_input("there is no metric \"" + metric + "\" to rank by",
-             "choose one of: acc, q, bleu2, rouge_l, dist2, cider, reward");
+  fail_input("there is no metric \"" + word + "\" to rank by", "choose one of: " + known);
 }
 
 }  // namespace straq::report

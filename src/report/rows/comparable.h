@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "metrics/metric.h"
 #include "metrics/paired.h"
 #include "report/rows/estimate.h"
 
@@ -16,21 +17,21 @@ namespace straq::report {
 
 // Sums by dialogue, added up over seeds; what a side lacks stays empty.
 struct Comparable {
-  metrics::CountsOf counts;                           // of choices: "acc" and "q"
+  metrics::CountsOf counts;                           // of choices
   int count_seeds = 0;                                // runs that `counts` adds up
-  std::map<std::string, metrics::ResponseSums> sums;  // of replies: "bleu2", "rouge_l", "cider"
+  std::map<std::string, metrics::ResponseSums> sums;  // of replies
   int sum_seeds = 0;
-  std::map<std::string, metrics::MeanSums> rewards;  // of scores: "reward"
-  std::set<std::string> uneven;  // "counts", "sums", "rewards": seeds on different dialogues
+  std::map<std::string, metrics::MeanSums> rewards;  // of scores
+  std::set<metrics::SumsOf> uneven;                  // of which the seeds have other dialogues
 };
 
-// Paired differences of two sides on their shared dialogues for "acc", "q", "bleu2", "rouge_l",
-// "cider" or "reward"; nothing when one of them lacks the metric's sums or their dialogues differ.
+// Paired difference of two sides on their shared dialogues for a metric that is tested; nothing
+// when one of them lacks the metric's sums or their dialogues differ.
 std::optional<metrics::PairedDifference> compare(const Comparable& a, const Comparable& b,
-                                                 const std::string& metric, bool interval);
+                                                 const metrics::Metric& metric, bool interval);
 // The same of every metric that rests on the same sums as `metric`; empty instead of nothing.
 std::vector<metrics::PairedDifference> compare_all(const Comparable& a, const Comparable& b,
-                                                   const std::string& metric, bool interval);
+                                                   const metrics::Metric& metric, bool interval);
 
 // One side in a ranking by a metric.
 struct Contender {
@@ -57,9 +58,10 @@ struct Ranking {
   std::vector<std::string> left_out;  // one a row: why no test took it; empty: tested, or no value
   bool tested = false;                // false: no test was possible, nothing is emphasised
 };
-Ranking rank(const std::vector<Contender>& rows, const std::string& metric);
+Ranking rank(const std::vector<Contender>& rows, const metrics::Metric& metric);
 
-// Throws Error(input) for "b" with the reason, and for what is no metric of a table.
-void require_rankable(const std::string& metric);
+// What rows may be ranked by, by its key or by the one it had before. Throws Error(input) for the
+// bias with the reason, and for what is no metric that tables rank by.
+const metrics::Metric& rankable_metric(const std::string& word);
 
 }  // namespace straq::report

@@ -18,17 +18,9 @@
 namespace straq::report {
 namespace {
 
-using metrics::ResponseMetric;
-
 constexpr const char* kSplit = "test";
 // Of Spearman's correlation, which no sum gives: each replicate ranks all decisions anew.
 constexpr int kSpearmanReplicates = 2000;
-
-const std::pair<ResponseMetric, const char*> kReplyMetrics[] = {
-    {ResponseMetric::bleu2, "bleu2"},
-    {ResponseMetric::rouge_l, "rouge_l"},
-    {ResponseMetric::dist2, "dist2"},
-    {ResponseMetric::cider, "cider"}};
 
 std::string lower(const std::string& s) {
   return dialogue::to_lower(s);
@@ -238,9 +230,9 @@ class Gatherer {
 
   void strategies(MethodRow& row, const std::string& seed, const metrics::StrategyReport& r,
                   const metrics::StrategyIntervals& i) {
-    row.metrics["acc"].add(seed, r.acc, i.acc, r.n, 100);
-    row.metrics["q"].add(seed, r.q, i.q, r.n, 100);
-    row.metrics["b"].add(seed, r.b, i.b, r.n, 1);
+    for (const auto& m : metrics::strategy_metrics()) {
+      row.metrics[m.key].add(seed, r.*m.score, m.interval_of(i), r.n, m.scale());
+    }
     row.replicates.insert(i.replicates);
     row.unreadable += r.invalid;
     row.choices += r.n;
@@ -248,11 +240,12 @@ class Gatherer {
     row.degenerate += r.bt_degenerate;
     row.support = r.support;
     row.by_strategy.resize(r.support.size());
-    for (std::size_t s = 0; s < r.support.size(); ++s) {
-      auto& m = row.by_strategy[s];
-      m["acc"].add(seed, r.recall[s], std::nullopt, r.support[s], 100);
-      m["q"].add(seed, r.f1[s], std::nullopt, r.support[s], 100);
-      m["b"].add(seed, r.preference[s], std::nullopt, r.support[s], 1);
+    for (const auto& m : metrics::strategy_metrics()) {
+      if (m.of_strategy.title == nullptr) continue;
+      for (std::size_t s = 0; s < r.support.size(); ++s) {
+        row.by_strategy[s][m.key].add(seed, (r.*m.of_strategy.values)[s], std::nullopt,
+                                      r.support[s], m.scale());
+      }
     }
   }
 
@@ -265,19 +258,15 @@ class Gatherer {
     o.invalid = row.invalid_rule;
     auto counts = metrics::counts_of(rows, o);
     const bool first = row.count_seeds++ == 0;
-    if (!merge(counts, first, row.counts)) row.uneven.insert("counts");
+    if (!merge(counts, first, row.counts)) row.uneven.insert(metrics::SumsOf::choices);
     if (first) row.decisions = rows;
     counted_.push_back({at, seed, std::move(counts)});
   }
 
   void values(MethodRow& row, const std::string& seed, const metrics::ValueReport& v) {
-    const auto put = [&](const char* key, const std::optional<double>& x) {
-      if (x) row.metrics[key].add(seed, *x, std::nullopt, v.n, 1);
-    };
-    put("max_q", v.mean_max_q);
-    put("chosen_q", v.mean_chosen_q);
-    put("return", v.mean_return);
-    put("spearman", v.spearman_chosen);
+    for (const auto& m : metrics::value_metrics()) {
+      if (const auto x = m.value(v)) row.metrics[m.key].add(seed, *x, std::nullopt, v.n, m.scale());
+    }
   }
 
   void value_intervals(MethodRow& row, const std::string& seed,
@@ -322,22 +311,22 @@ void Gatherer::value_intervals(MethodRow& row, const std::string& seed,
     const auto it = row.metrics.find(key);
     if (i && it != row.metrics.end()) it->second.intervals.emplace(seed, *i);
   };
-  put("max_q", interval_of_mean(max_q, options_.replicates));
-  put("chosen_q", interval_of_mean(chosen_q, options_.replicates));
-  put("return", interval_of_mean(returns, options_.replicates));
-  if (row.metrics.count("spearman") > 0) {
-    put("spearman", interval_of_spearman(q, reward_to_go, dialogue, numbers.size()));
+  put("mean_max_q", interval_of_mean(max_q, options_.replicates));
+  put("mean_chosen_q", interval_of_mean(chosen_q, options_.replicates));
+  put("mean_return", interval_of_mean(returns, options_.replicates));
+  if (row.metrics.count("spearman_chosen") > 0) {
+    put("spearman_chosen", interval_of_spearman(q, reward_to_go, dialogue, numbers.size()));
   }
 }
 
 void Gatherer::replies(MethodRow& row, const std::string& seed, const ReplyScores& scores) {
   const metrics::ResponseReport& report = scores.report;
   if (report.bootstrap) row.replicates.insert(report.bootstrap->replicates);
-  const auto take = [&](std::map<std::string, Metric>& to, const metrics::ResponseScores& s) {
-    for (const auto& [metric, key] : kReplyMetrics) {
+  const auto take = [&](std::map<std::string, Measured>& to, const metrics::ResponseScores& s) {
+    for (const auto& m : metrics::reply_metrics()) {
       std::optional<metrics::Interval> i;
-      if (s.intervals) i = (*s.intervals)[metric];
-      to[key].add(seed, s[metric], i, s.n, 100);
+      if (s.intervals) i = (*s.intervals)[m.which];
+      to[m.key].add(seed, s[m.which], i, s.n, m.scale());
     }
   };
   take(row.metrics, report.overall);
@@ -352,7 +341,8 @@ void Gatherer::replies(MethodRow& row, const std::string& seed, const ReplyScore
       take(row.by_strategy[s], scores);
     }
   }
-  if (!merge(scores.sums, row.sum_seeds++ == 0, row.sums)) row.uneven.insert("sums");
+  if (!merge(scores.sums, row.sum_seeds++ == 0, row.sums))
+    row.uneven.insert(metrics::SumsOf::replies);
 }
 
 void Gatherer::judged(std::size_t at, const std::string& seed, const results::JudgeFile& file) {
@@ -370,11 +360,12 @@ void Gatherer::judged(std::size_t at, const std::string& seed, const results::Ju
   if (by_dialogue.empty()) return;
   metrics::MeanSums all;
   for (const auto& [dialogue, sums] : by_dialogue) all += sums;
-  if (!merge(by_dialogue, row.metrics.count("reward") == 0, row.rewards)) {
-    row.uneven.insert("rewards");
+  const metrics::Metric& reward = metrics::reward_metric();
+  if (!merge(by_dialogue, row.metrics.count(reward.key) == 0, row.rewards)) {
+    row.uneven.insert(reward.sums);
   }
-  row.metrics["reward"].add(seed, all.mean(), interval_of_mean(by_dialogue, options_.replicates),
-                            static_cast<std::int64_t>(all.n), 1);
+  row.metrics[reward.key].add(seed, all.mean(), interval_of_mean(by_dialogue, options_.replicates),
+                              static_cast<std::int64_t>(all.n), reward.scale());
 }
 
 void Gatherer::run(const results::Run& run) {
@@ -511,28 +502,27 @@ void Gatherer::intervals_of_strategies() {
     const auto found = intervals_by_strategy(list, b);
     row.strategy_replicates.insert(b.replicates);
     for (std::size_t s = 0; s < std::min(found.size(), row.by_strategy.size()); ++s) {
-      const auto put = [&](const char* key, const std::optional<metrics::Interval>& i,
-                           double scale) {
-        if (i) row.by_strategy[s][key].intervals[seed] = {scale * i->low, scale * i->high};
-      };
-      put("acc", found[s].recall, 100);
-      put("q", found[s].f1, 100);
-      put("b", found[s].preference, 1);
+      for (const auto& m : metrics::strategy_metrics()) {
+        if (m.of_strategy.interval == nullptr) continue;
+        const auto& i = found[s].*m.of_strategy.interval;
+        if (!i) continue;
+        row.by_strategy[s][m.key].intervals[seed] = {m.scale() * i->low, m.scale() * i->high};
+      }
     }
   }
 }
 
 }  // namespace
 
-void Metric::add(const std::string& seed, double value,
-                 const std::optional<metrics::Interval>& interval, std::int64_t count,
-                 double scale) {
+void Measured::add(const std::string& seed, double value,
+                   const std::optional<metrics::Interval>& interval, std::int64_t count,
+                   double scale) {
   if (!by_seed.emplace(seed, scale * value).second) return;
   if (interval) intervals[seed] = {scale * interval->low, scale * interval->high};
   n = std::max(n, count);
 }
 
-Estimate Metric::estimate() const {
+Estimate Measured::estimate() const {
   Estimate e;
   std::vector<double> values;
   for (const auto& [seed, value] : by_seed) values.push_back(value);
@@ -599,10 +589,10 @@ std::vector<std::string> names_of(const MethodRows& rows) {
   return out;
 }
 
-Ranking rank(const MethodRows& rows, const std::string& metric) {
+Ranking rank(const MethodRows& rows, const metrics::Metric& metric) {
   std::vector<Contender> contenders;
   for (const MethodRow* r : rows) {
-    const auto it = r->metrics.find(metric);
+    const auto it = r->metrics.find(metric.key);
     Contender c{r, std::nullopt, !r->setting.empty(), r->unread};
     if (it != r->metrics.end()) c.value = it->second.estimate().value;
     contenders.push_back(c);

@@ -15,8 +15,9 @@
 
 namespace straq::report {
 
-// One metric of a row: a value a seed, in the unit that tables show (percent where they do).
-struct Metric {
+// What a row has of one metric: a value a seed, in the unit that tables show (percent where they
+// do).
+struct Measured {
   std::map<std::string, double> by_seed;
   std::map<std::string, metrics::Interval> intervals;  // of the seeds that have one
   std::int64_t n = 0;                                  // of a seed; the largest
@@ -41,11 +42,9 @@ struct MethodRow : Comparable {
   std::string setting;            // parameters but the seed; empty when the method has one setting
   std::vector<std::string> runs;  // names, so that every cell can be traced
   std::set<std::string> seeds;
-  // "acc", "q", "b", "bleu2", "rouge_l", "dist2", "cider", "reward", "max_q", "chosen_q",
-  // "return", "spearman"
-  std::map<std::string, Metric> metrics;
+  std::map<std::string, Measured> metrics;  // by the key of metrics/metric.h
   // By strategy (its index in `labels`), then by metric.
-  std::vector<std::map<std::string, Metric>> by_strategy;
+  std::vector<std::map<std::string, Measured>> by_strategy;
   std::vector<metrics::StrategyLabel> labels;
   std::vector<std::int64_t> support;  // gold decisions of each strategy
   std::size_t unparsed = 0;           // judge's answers that could not be read
@@ -57,7 +56,7 @@ struct MethodRow : Comparable {
   metrics::InvalidRule invalid_rule = metrics::InvalidRule::others;
   int degenerate = 0;        // seeds whose B rests on a guard
   std::set<int> replicates;  // of the bootstraps behind the intervals
-  // Of those behind Acc, Q and B by strategy; empty where there are none.
+  // Of those behind Acc, F1 and B by strategy; empty where there are none.
   std::set<int> strategy_replicates;
   bool unread = false;  // its predictions were left unread: more runs than are read
   // "version", "data.split", "data.merge_label" -> the values of its runs.
@@ -124,6 +123,6 @@ using MethodRows = std::vector<const MethodRow*>;
 std::vector<std::string> names_of(const MethodRows& rows);
 
 // Methods compared by a metric of theirs (report/rows/comparable.h).
-Ranking rank(const MethodRows& rows, const std::string& metric);
+Ranking rank(const MethodRows& rows, const metrics::Metric& metric);
 
 }  // namespace straq::report

@@ -5,6 +5,7 @@
 
 #include "config/value.h"
 #include "core/error.h"
+#include "metrics/metric.h"
 
 namespace straq::report {
 
@@ -89,17 +90,28 @@ ReferenceTable read_table(const std::string& id, const Value& v) {
   return t;
 }
 
+// Format 1 has the keys that metrics had before.
+void rename_columns(ReferenceTable& t) {
+  for (auto& column : t.columns) column = metrics::current_key(column);
+  for (auto& doubt : t.doubts) {
+    for (auto& column : doubt.columns) column = metrics::current_key(column);
+  }
+}
+
 PaperReference read_root(const Value& root) {
   expect_map(root, "the file", {"format", "paper", "tables"});
   const Value& format = required(root, "format");
-  if (format.scalar != "1") {
-    fail(format, "its format is " + format.scalar + ", this program reads 1");
+  if (format.scalar != "1" && format.scalar != "2") {
+    fail(format, "its format is " + format.scalar + ", this program reads 1 and 2");
   }
   PaperReference out;
   out.paper = required(root, "paper").scalar;
   const Value& tables = required(root, "tables");
   if (tables.kind != Value::Kind::map) fail(tables, "tables must be a map");
-  for (const auto& [id, table] : tables.map) out.tables.push_back(read_table(id, table));
+  for (const auto& [id, table] : tables.map) {
+    out.tables.push_back(read_table(id, table));
+    if (format.scalar == "1") rename_columns(out.tables.back());
+  }
   return out;
 }
 

@@ -17,11 +17,11 @@ std::optional<metrics::Interval> interval_of(std::vector<double> found,
 
 }  // namespace
 
-std::vector<StrategyInterval> intervals_by_strategy(
+std::vector<metrics::StrategyInterval> intervals_by_strategy(
     std::span<const metrics::CountMatrix> by_dialogue, const metrics::BootstrapOptions& options) {
   if (by_dialogue.empty()) return {};
   const auto k = static_cast<std::size_t>(by_dialogue.front().k);
-  std::vector<StrategyInterval> out(k);
+  std::vector<metrics::StrategyInterval> out(k);
   if (by_dialogue.size() < 2) return out;
   // Side by side: most of the time is adding these up, draw after draw.
   const std::size_t size = k * (k + 1);

@@ -19,7 +19,8 @@ const char* const kWhole = "official";
 const char* const kSingle = "sample_level";
 
 struct SplitScores {
-  std::map<std::string, double> acc, q, b, markov;  // by seed
+  std::map<std::string, std::map<std::string, double>> by_metric;  // its key; by seed
+  std::map<std::string, double> markov;                            // Markov-1's Acc, by seed
   std::set<std::int64_t> decisions;
 };
 
@@ -67,12 +68,13 @@ std::vector<Pair> pairs_of(const results::Results& results) {
                           {key, {experiment.name, setting_without_split(run), name, {}, {}}});
         }
         SplitScores& s = at->second.by_split[*split];
-        if (!s.acc.emplace(*seed, 100 * e.strategy.acc).second) {
+        if (s.by_metric["acc"].count(*seed) > 0) {
           at->second.twice.push_back(*seed);
           continue;
         }
-        s.q[*seed] = 100 * e.strategy.q;
-        s.b[*seed] = e.strategy.b;
+        for (const auto* m : metrics::shown_strategy_metrics()) {
+          s.by_metric[m->key][*seed] = m->scale() * e.strategy.*m->score;
+        }
         s.decisions.insert(e.strategy.n);
         for (const auto& [of, baselines] : run.evaluation->baselines) {
           if (of != name) continue;
@@ -129,26 +131,40 @@ std::string words(const std::set<std::int64_t>& n) {
 std::optional<Table> leak_table(const results::Results& results) {
   const auto pairs = pairs_of(results);
   if (pairs.empty()) return std::nullopt;
+  const auto shown = metrics::shown_strategy_metrics();
   Table t;
   t.id = "findings_leak";
   t.title = "Split leak: the same planner under splits of whole dialogues and of single decisions";
-  t.columns = {"Experiment", "Setting", "Evaluated", "Split", "Seeds",
-               "Decisions",  "Acc %",   "Q %",       "B",     "Acc % of Markov-1"};
+  t.columns = {"Experiment", "Setting", "Evaluated", "Split", "Seeds", "Decisions"};
+  for (const auto* m : shown) t.columns.push_back(m->title + std::string(m->unit()));
+  t.columns.push_back("Acc % of Markov-1");
   for (const Pair& p : pairs) {
     const std::string setting = p.setting.empty() ? "–" : p.setting;
     for (const char* split : {kWhole, kSingle}) {
       const SplitScores& s = p.by_split.at(split);
       const std::string n = words(s.decisions);
-      t.add({p.experiment, setting, p.evaluated, split, Cell(s.acc.size()),
-             s.decisions.size() == 1 ? Cell(static_cast<long long>(*s.decisions.begin())) : Cell(n),
-             spread(s.acc, 2), spread(s.q, 2), spread(s.b, 3), spread(s.markov, 2)});
+      std::vector<Cell> row = {
+          p.experiment,
+          setting,
+          p.evaluated,
+          split,
+          Cell(s.by_metric.at("acc").size()),
+          s.decisions.size() == 1 ? Cell(static_cast<long long>(*s.decisions.begin())) : Cell(n)};
+      for (const auto* m : shown) row.push_back(spread(s.by_metric.at(m->key), m->decimals));
+      row.push_back(spread(s.markov, 2));
+      t.add(std::move(row));
     }
     const SplitScores &whole = p.by_split.at(kWhole), &single = p.by_split.at(kSingle);
-    const auto acc = metrics::compare_seeds(single.acc, whole.acc).differences;
-    t.add({p.experiment, setting, p.evaluated, "difference, paired by seed", Cell(acc.n),
-           Cell::missing(), difference(acc, 2),
-           difference(metrics::compare_seeds(single.q, whole.q).differences, 2),
-           difference(metrics::compare_seeds(single.b, whole.b).differences, 3), Cell::missing()});
+    const auto paired = [&](const std::string& key) {
+      return metrics::compare_seeds(single.by_metric.at(key), whole.by_metric.at(key)).differences;
+    };
+    const auto acc = paired("acc");
+    std::vector<Cell> row = {p.experiment, setting,
+                             p.evaluated,  "difference, paired by seed",
+                             Cell(acc.n),  Cell::missing()};
+    for (const auto* m : shown) row.push_back(difference(paired(m->key), m->decimals));
+    row.push_back(Cell::missing());
+    t.add(std::move(row));
     const std::string where =
         p.experiment + (p.setting.empty() ? "" : ", " + p.setting) + ", " + p.evaluated;
     if (acc.n < 2) {

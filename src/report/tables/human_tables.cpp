@@ -131,7 +131,7 @@ ScaleCells scale_cells(const std::vector<Rated>& rated, const results::Scale& sc
     contenders.push_back(c);
     names.push_back(rated[i].full_title());
   }
-  const Ranking ranking = rank(contenders, "reward");
+  const Ranking ranking = rank(contenders, metrics::reward_metric());
   out.tested = ranking.tested;
   untested.add(names, scale.title, ranking);
   for (std::size_t i = 0; i < rated.size(); ++i) emphasise(out.cells[i], ranking.emphasis[i]);

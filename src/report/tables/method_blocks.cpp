@@ -2,18 +2,21 @@
 
 #include <algorithm>
 
+#include "report/tables/cells.h"
+
 namespace straq::report {
 
-const std::vector<MetricColumn> kTable1Metrics = {{"acc", "Acc ↑", 2},
-                                                  {"q", "Q ↑", 2},
-                                                  {"b", "B ↓", 3},
-                                                  {"bleu2", "B-2 ↑", 2},
-                                                  {"rouge_l", "R-L ↑", 2}};
-const std::vector<MetricColumn> kTable2Metrics = {
-    {"bleu2", "B-2", 2}, {"rouge_l", "R-L", 2}, {"dist2", "Dist-2", 2}, {"cider", "CIDEr", 2}};
+std::string heading_of(const metrics::Metric& metric, bool arrow) {
+  std::string out = metric.title;
+  if (metric.paper != nullptr) out += " (" + std::string(metric.paper) + ")";
+  if (!arrow || metric.better == metrics::Better::neither) return out;
+  return out + (metric.better == metrics::Better::higher ? " ↑" : " ↓");
+}
 
-bool is_strategy_metric(const std::string& key) {
-  return key == "acc" || key == "q" || key == "b";
+Cell cell_of(const std::map<std::string, Measured>& measured, const metrics::Metric& metric) {
+  const auto it = measured.find(metric.key);
+  return it == measured.end() ? Cell::missing()
+                              : estimate_cell(it->second.estimate(), metric.decimals);
 }
 
 std::vector<std::vector<std::size_t>> blocks_of(const MethodRows& rows) {

@@ -2,6 +2,7 @@
 // rows may be compared with each other.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -9,24 +10,21 @@
 
 namespace straq::report {
 
-// A column of a table: the metric's key, its heading, decimals.
-struct MetricColumn {
-  const char* key;
-  const char* title;
-  int decimals;
-};
-extern const std::vector<MetricColumn> kTable1Metrics, kTable2Metrics;
+// Columns of a table, and what stands over one: "macro-F1 (Q)" where the paper has a word of its
+// own; `arrow` appends which way is better.
+using Columns = std::vector<const metrics::Metric*>;
+std::string heading_of(const metrics::Metric& metric, bool arrow);
+// What a row has of a metric.
+Cell cell_of(const std::map<std::string, Measured>& measured, const metrics::Metric& metric);
 
 struct MethodTable {
   std::string id, title;
-  std::vector<MetricColumn> metrics;
+  Columns metrics;
+  bool arrows = true;  // in the headings
   bool responder = true;
   // The responder behind the paper's B-2 and R-L where its rows name none; empty: not known.
-  std::string replies_of;
+  std::string replies_of = {};
 };
-
-// "acc", "q" and "b", which are of decisions and not of replies.
-bool is_strategy_metric(const std::string& key);
 
 // Rows that may be compared, by their places: of one responder and of the same gold strategies (or
 // the same number of replies where there are none).

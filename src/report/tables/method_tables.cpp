@@ -4,7 +4,6 @@
 #include <set>
 
 #include "metrics/baselines.h"
-#include "metrics/statistics.h"
 #include "report/tables/cells.h"
 #include "report/tables/method_blocks.h"
 #include "report/tables/paper_rows.h"
@@ -14,6 +13,15 @@
 
 namespace straq::report {
 namespace {
+
+// Of decisions, not of replies.
+bool of_choices(const metrics::Metric& m) {
+  return metrics::find_strategy_metric(m.key) != nullptr;
+}
+
+Columns main_columns() {
+  return metrics::metrics_in(&metrics::ShownIn::main);
+}
 
 // The paper's row for a row of ours. A planner without replies has the Acc, Q and B of the paper's
 // planner under any responder, because the planner alone decides them.
@@ -32,7 +40,7 @@ std::string reference_key(const ReferenceTable& reference, const MethodRow& row)
 std::vector<std::string> columns_of(const MethodTable& shape) {
   std::vector<std::string> columns = {"Method"};
   if (shape.responder) columns.push_back("Responder");
-  for (const auto& m : shape.metrics) columns.push_back(m.title);
+  for (const auto* m : shape.metrics) columns.push_back(heading_of(*m, shape.arrows));
   for (const char* c : {"n", "Seeds", "Runs"}) columns.push_back(c);
   return columns;
 }
@@ -40,10 +48,10 @@ std::vector<std::string> columns_of(const MethodTable& shape) {
 // Decisions and replies of a row, as far as the table has metrics of them.
 Cell n_cell(const MethodTable& shape, const MethodRow& row) {
   std::int64_t decisions = 0, replies = 0;
-  for (const auto& m : shape.metrics) {
-    const auto it = row.metrics.find(m.key);
+  for (const auto* m : shape.metrics) {
+    const auto it = row.metrics.find(m->key);
     if (it == row.metrics.end()) continue;
-    auto& n = is_strategy_metric(m.key) ? decisions : replies;
+    auto& n = of_choices(*m) ? decisions : replies;
     n = std::max(n, it->second.n);
   }
   return count_cell(decisions, replies);
@@ -54,16 +62,14 @@ std::vector<Cell> our_row(const MethodTable& shape, const MethodRow& row,
   std::vector<Cell> cells = {row.title()};
   if (shape.responder) cells.push_back(responder_title(row.responder));
   const std::string key = reference_key(reference, row);
-  for (const auto& m : shape.metrics) {
-    const auto it = row.metrics.find(m.key);
-    Cell ours = it == row.metrics.end() ? Cell::missing()
-                                        : estimate_cell(it->second.estimate(), m.decimals);
+  for (const auto* m : shape.metrics) {
+    Cell ours = cell_of(row.metrics, *m);
     const bool known = !row.responder.empty() || !shape.responder ||
-                       reference.row(row.key()) != nullptr || is_strategy_metric(m.key);
+                       reference.row(row.key()) != nullptr || of_choices(*m);
     const bool same = shape.replies_of.empty() || row.responder.empty() ||
-                      row.responder == shape.replies_of || is_strategy_metric(m.key);
+                      row.responder == shape.replies_of || of_choices(*m);
     const bool comparable = known && same && !key.empty();
-    cells.push_back(comparable ? beside(std::move(ours), reference, key, m.key) : ours);
+    cells.push_back(comparable ? beside(std::move(ours), reference, key, m->key) : ours);
   }
   cells.push_back(n_cell(shape, row));
   cells.push_back(row.seeds.size());
@@ -75,16 +81,11 @@ std::vector<Cell> missing_row(const MethodTable& shape, const ReferenceTable& re
                               const std::string& key) {
   std::vector<Cell> cells = {method_title(method_part(key))};
   if (shape.responder) cells.push_back(responder_title(responder_part(key)));
-  for (const auto& m : shape.metrics) {
-    cells.push_back(beside(missing_cell(), reference, key, m.key));
+  for (const auto* m : shape.metrics) {
+    cells.push_back(beside(missing_cell(), reference, key, m->key));
   }
   for (int i = 0; i < 3; ++i) cells.push_back(Cell::missing());
   return cells;
-}
-
-std::optional<metrics::Interval> percent_of(const std::optional<metrics::Interval>& fraction) {
-  if (!fraction) return std::nullopt;
-  return metrics::Interval{100 * fraction->low, 100 * fraction->high};
 }
 
 std::vector<Cell> baseline_row(const MethodTable& shape, const metrics::BaselineEvaluation& b) {
@@ -94,21 +95,19 @@ std::vector<Cell> baseline_row(const MethodTable& shape, const metrics::Baseline
   }
   std::vector<Cell> cells = {"[" + title + "]"};
   if (shape.responder) cells.push_back("–");
-  for (const auto& m : shape.metrics) {
-    const std::string key = m.key;
+  for (const auto* m : shape.metrics) {
+    const metrics::StrategyMetric* metric = metrics::find_strategy_metric(m->key);
+    if (metric == nullptr) {
+      cells.push_back(Cell::missing());
+      continue;
+    }
     Estimate e;
     e.n = b.strategy.n;
-    if (key == "acc") {
-      e.value = 100 * b.strategy.acc;
-      e.interval = percent_of(b.intervals.acc);
-    } else if (key == "q") {
-      e.value = 100 * b.strategy.q;
-      e.interval = percent_of(b.intervals.q);
-    } else if (key == "b") {
-      e.value = b.strategy.b;
-      e.interval = b.intervals.b;
+    e.value = m->scale() * b.strategy.*metric->score;
+    if (const auto i = metric->interval_of(b.intervals)) {
+      e.interval = metrics::Interval{m->scale() * i->low, m->scale() * i->high};
     }
-    cells.push_back(is_strategy_metric(key) ? estimate_cell(e, m.decimals) : Cell::missing());
+    cells.push_back(estimate_cell(e, m->decimals));
   }
   cells.push_back(static_cast<long long>(b.strategy.n));
   cells.push_back("–");
@@ -140,10 +139,10 @@ class Marks {
         titles.push_back(names_[i]);
       }
       for (std::size_t m = 0; m < shape_.metrics.size(); ++m) {
-        const std::string key = shape_.metrics[m].key;
-        if (key == "b") continue;
-        const Ranking ranking = rank(members, key);
-        untested_.add(titles, shape_.metrics[m].title, ranking);
+        const metrics::Metric& metric = *shape_.metrics[m];
+        if (!metric.rankable) continue;
+        const Ranking ranking = rank(members, metric);
+        untested_.add(titles, metric.title, ranking);
         tested_ = tested_ || ranking.tested;
         for (std::size_t i = 0; i < block.size(); ++i) {
           emphasise(cells[block[i]][first_metric + m], ranking.emphasis[i]);
@@ -177,18 +176,20 @@ class Marks {
 
 Table make_table(const MethodTable& shape, MethodRows rows, const ReferenceTable& reference,
                  const std::string& rank_by) {
+  const metrics::Metric* by = rank_by.empty() ? nullptr : &rankable_metric(rank_by);
   Table t;
   t.id = shape.id;
   t.title = shape.title;
   t.columns = columns_of(shape);
   if (rows.empty()) return t;
-  if (!rank_by.empty()) {
+  if (by != nullptr) {
+    const double worst = by->better == metrics::Better::lower ? INFINITY : -INFINITY;
     const auto value = [&](const MethodRow* r) {
-      const auto it = r->metrics.find(rank_by);
-      return it == r->metrics.end() ? -INFINITY : it->second.estimate().value;
+      const auto it = r->metrics.find(by->key);
+      return it == r->metrics.end() ? worst : it->second.estimate().value;
     };
     std::stable_sort(rows.begin(), rows.end(),
-                     [&](auto* a, auto* b) { return value(a) > value(b); });
+                     [&](auto* a, auto* b) { return by->beats(value(a), value(b)); });
   }
   std::vector<std::vector<Cell>> ours;
   for (const MethodRow* r : rows) ours.push_back(our_row(shape, *r, reference));
@@ -196,7 +197,7 @@ Table make_table(const MethodTable& shape, MethodRows rows, const ReferenceTable
   marks.set(ours);
   PaperRows place;
   place.ours = rows.size();
-  place.our_order = !rank_by.empty();
+  place.our_order = by != nullptr;
   place.fits = [&](std::size_t i, const std::string& key) {
     return rows[i]->key() == key || rows[i]->method == key;
   };
@@ -236,12 +237,12 @@ Table automatic(const Methods& methods, const std::string& corpus, const Referen
                 const PaperReference& paper, const std::string& rank_by) {
   const bool main = corpus == "esconv";
   const MethodRows rows = methods.measured(corpus);
-  const MethodTable shape = {main ? "table1" : "table1_" + (corpus.empty() ? "unnamed" : corpus),
-                             main ? kTable1Title
-                             : corpus.empty()
-                                 ? "Table 1: automatic metrics on a corpus that no config names"
-                                 : "Table 1: automatic metrics on " + corpus,
-                             kTable1Metrics, true, ""};
+  const MethodTable shape = {
+      .id = main ? "table1" : "table1_" + (corpus.empty() ? "unnamed" : corpus),
+      .title = main             ? kTable1Title
+               : corpus.empty() ? "Table 1: automatic metrics on a corpus that no config names"
+                                : "Table 1: automatic metrics on " + corpus,
+      .metrics = main_columns()};
   Table t = make_table(shape, rows, reference, rank_by);
   if (rows.empty()) return t;
   std::vector<std::string> guarded;
@@ -286,10 +287,11 @@ MethodRows ablations_of(MethodRows rows) {
 
 std::vector<Table> table1(const Methods& methods, const PaperReference& paper,
                           const PaperTableOptions& options) {
-  if (!options.rank_by.empty()) require_rankable(options.rank_by);
+  if (!options.rank_by.empty()) rankable_metric(options.rank_by);
   return {automatic(methods, "esconv", paper.table("table1"), paper, options.rank_by),
-          tests_table({"table1_tests", "Tests behind Table 1", kTable1Metrics, true, ""},
-                      methods.measured("esconv"), options.proposed)};
+          tests_table(
+              {.id = "table1_tests", .title = "Tests behind Table 1", .metrics = main_columns()},
+              methods.measured("esconv"), options.proposed)};
 }
 
 std::vector<Table> table1_elsewhere(const Methods& methods, const PaperReference& paper,
@@ -307,8 +309,13 @@ std::vector<Table> table2(const Methods& methods, const PaperReference& paper,
   const MethodRows rows = methods.measured("empathetic");
   const bool responders =
       std::any_of(rows.begin(), rows.end(), [](auto* r) { return !r->responder.empty(); });
-  Table t = make_table({"table2", kTable2Title, kTable2Metrics, responders, ""}, rows,
-                       paper.table("table2"), "");
+  const Columns columns = metrics::metrics_in(&metrics::ShownIn::table2);
+  Table t = make_table({.id = "table2",
+                        .title = kTable2Title,
+                        .metrics = columns,
+                        .arrows = false,
+                        .responder = responders},
+                       rows, paper.table("table2"), "");
   if (rows.empty()) return {std::move(t)};
   add_made_with_notes(t, rows);
   add_interval_notes(t, rows);
@@ -316,15 +323,18 @@ std::vector<Table> table2(const Methods& methods, const PaperReference& paper,
       "Dist-2 does not add over dialogues: it is not tested, and compares only "
       "between sets of equal size.");
   add_reference_notes(t, paper.table("table2"), paper.paper);
-  return {std::move(t),
-          tests_table({"table2_tests", "Tests behind Table 2", kTable2Metrics, true, ""}, rows,
-                      options.proposed)};
+  return {std::move(t), tests_table({.id = "table2_tests",
+                                     .title = "Tests behind Table 2",
+                                     .metrics = columns,
+                                     .arrows = false},
+                                    rows, options.proposed)};
 }
 
 Table table5(const Methods& methods, const PaperReference& paper) {
   const MethodRows rows = ablations_of(methods.measured("esconv"));
-  Table t = make_table({"table5", kTable5Title, kTable1Metrics, true, "sft"}, rows,
-                       paper.table("table5"), "");
+  Table t = make_table(
+      {.id = "table5", .title = kTable5Title, .metrics = main_columns(), .replies_of = "sft"}, rows,
+      paper.table("table5"), "");
   if (rows.empty()) return t;
   add_choice_notes(t, rows, {});
   add_made_with_notes(t, rows);

@@ -29,7 +29,7 @@ inline constexpr const char* kTable11Title =
     "Table 11: a judge's scores of the corpus's own replies";
 
 struct PaperTableOptions {
-  std::string rank_by;   // sorts Table 1 by a metric instead of the paper's order; "b" is refused
+  std::string rank_by;   // sorts Table 1 by a metric instead of the paper's order; not "bias"
   std::string proposed;  // the method that the others are tested against; empty: straq_imit, else
                          // straq_distill, else the first that has decisions
 };

@@ -12,16 +12,13 @@
 namespace straq::report {
 namespace {
 
-constexpr MetricColumn kReward = {"reward", "Reward", 2};
 // A planner's own numbers, per decision.
-constexpr MetricColumn kValues[] = {{"max_q", "Mean max Q", 3},
-                                    {"chosen_q", "Mean Q chosen", 3},
-                                    {"return", "Mean return", 3},
-                                    {"spearman", "Spearman Q, return", 3}};
-
-Cell metric_cell(const MethodRow& r, const MetricColumn& c) {
-  const auto it = r.metrics.find(c.key);
-  return it == r.metrics.end() ? Cell::missing() : estimate_cell(it->second.estimate(), c.decimals);
+std::vector<const metrics::ValueMetric*> shown_values() {
+  std::vector<const metrics::ValueMetric*> out;
+  for (const auto& m : metrics::value_metrics()) {
+    if (m.table4 != nullptr) out.push_back(&m);
+  }
+  return out;
 }
 
 // The paper's reward stands beside ours. What its values sum up is not said, so they stand apart.
@@ -30,18 +27,19 @@ Cell paper_value(const ReferenceTable& reference, const std::string& key) {
 }
 
 std::vector<Cell> row_of(const MethodRow& r, Emphasis emphasis, const ReferenceTable& reference) {
-  Cell reward = metric_cell(r, kReward);
+  const metrics::Metric& metric = metrics::reward_metric();
+  Cell reward = cell_of(r.metrics, metric);
   emphasise(reward, emphasis);
   std::vector<Cell> cells = {r.title(), responder_title(r.responder),
-                             beside(std::move(reward), reference, r.method, "reward"),
+                             beside(std::move(reward), reference, r.method, metric.key),
                              paper_value(reference, r.method)};
   std::int64_t decisions = 0;
-  for (const auto& c : kValues) {
-    const auto it = r.metrics.find(c.key);
+  for (const auto* m : shown_values()) {
+    const auto it = r.metrics.find(m->key);
     if (it != r.metrics.end()) decisions = std::max(decisions, it->second.n);
-    cells.push_back(metric_cell(r, c));
+    cells.push_back(cell_of(r.metrics, *m));
   }
-  const auto judged = r.metrics.find("reward");
+  const auto judged = r.metrics.find(metric.key);
   const bool is_judged = judged != r.metrics.end();
   cells.push_back(is_judged ? Cell(r.unparsed) : Cell::missing());
   cells.push_back(count_cell(decisions, is_judged ? judged->second.n : 0));
@@ -52,9 +50,9 @@ std::vector<Cell> row_of(const MethodRow& r, Emphasis emphasis, const ReferenceT
 
 std::vector<Cell> unrewarded_row(const std::string& key, const ReferenceTable& reference) {
   std::vector<Cell> cells = {method_title(key), "–",
-                             beside(missing_cell(), reference, key, "reward"),
+                             beside(missing_cell(), reference, key, metrics::reward_metric().key),
                              paper_value(reference, key)};
-  cells.resize(cells.size() + std::size(kValues), missing_cell());
+  cells.resize(cells.size() + shown_values().size(), missing_cell());
   for (int i = 0; i < 4; ++i) cells.push_back(Cell::missing());
   return cells;
 }
@@ -77,23 +75,24 @@ void add_meaning_notes(Table& t, bool imitation, bool tested) {
 
 Table table4(const Methods& methods, const PaperReference& paper) {
   const ReferenceTable& reference = paper.table("table4");
+  const metrics::Metric& reward = metrics::reward_metric();
   Table t;
   t.id = "table4";
   t.title = kTable4Title;
-  t.columns = {"Method", "Responder", kReward.title, "Value paper"};
-  for (const auto& c : kValues) t.columns.push_back(c.title);
+  t.columns = {"Method", "Responder", reward.title, "Value paper"};
+  for (const auto* m : shown_values()) t.columns.push_back(m->table4);
   for (const char* c : {"Unreadable", "n", "Seeds", "Runs"}) t.columns.push_back(c);
   const auto all = methods.of_corpus("esconv");
-  const Ranking ranking = rank(all, "reward");
+  const Ranking ranking = rank(all, reward);
   MethodRows shown;
   std::vector<Emphasis> emphasis;
   bool imitation = false;
   for (std::size_t i = 0; i < all.size(); ++i) {
-    const auto& metrics = all[i]->metrics;
-    if (metrics.count("reward") + metrics.count("max_q") == 0) continue;
+    const auto& measured = all[i]->metrics;
+    if (measured.count(reward.key) + measured.count("mean_max_q") == 0) continue;
     shown.push_back(all[i]);
     emphasis.push_back(ranking.emphasis[i]);
-    imitation = imitation || (all[i]->imitation && metrics.count("return") > 0);
+    imitation = imitation || (all[i]->imitation && measured.count("mean_return") > 0);
   }
   if (shown.empty()) return t;
   PaperRows rows;
@@ -105,7 +104,7 @@ Table table4(const Methods& methods, const PaperReference& paper) {
   place_rows(t, reference, rows);
   add_meaning_notes(t, imitation, ranking.tested);
   Untested untested;
-  untested.add(names_of(all), kReward.title, ranking);
+  untested.add(names_of(all), reward.title, ranking);
   untested.write(t);
   add_made_with_notes(t, shown);
   t.notes.push_back(

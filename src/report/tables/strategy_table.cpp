@@ -10,9 +10,20 @@
 namespace straq::report {
 namespace {
 
-const std::vector<MetricColumn> kMetrics = {
-    {"acc", "Acc ↑", 2},     {"q", "Q ↑", 2},        {"b", "B", 3},        {"bleu2", "B-2 ↑", 2},
-    {"rouge_l", "R-L ↑", 2}, {"dist2", "Dist-2", 2}, {"cider", "CIDEr", 2}};
+Columns table9_columns() {
+  return metrics::metrics_in(&metrics::ShownIn::table9);
+}
+
+// Of choices what they are of a strategy by itself. Arrows as in Table 1: what stands in Table 2
+// alone does not compare between the sets of replies of two strategies.
+std::string heading_of_strategy(const metrics::Metric& m) {
+  const metrics::StrategyMetric* of_choices = metrics::find_strategy_metric(m.key);
+  if (of_choices == nullptr) return heading_of(m, m.shown.main);
+  metrics::Metric own = m;
+  own.title = of_choices->of_strategy.title;
+  own.better = of_choices->of_strategy.better;
+  return heading_of(own, /*arrow=*/true);
+}
 
 // One row of the table.
 struct OfStrategy {
@@ -39,12 +50,9 @@ std::vector<OfStrategy> rows_of(const MethodRows& methods) {
 std::vector<Cell> cells_of(const OfStrategy& row, const ReferenceTable& reference) {
   const MethodRow& r = *row.method;
   std::vector<Cell> cells = {r.title(), responder_title(r.responder), row.name};
-  const auto& metrics = r.by_strategy[row.strategy];
-  for (const auto& m : kMetrics) {
-    const auto it = metrics.find(m.key);
-    Cell ours =
-        it == metrics.end() ? Cell::missing() : estimate_cell(it->second.estimate(), m.decimals);
-    cells.push_back(beside(std::move(ours), reference, row.key, m.key));
+  const auto& measured = r.by_strategy[row.strategy];
+  for (const auto* m : table9_columns()) {
+    cells.push_back(beside(cell_of(measured, *m), reference, row.key, m->key));
   }
   cells.push_back(row.strategy < r.support.size()
                       ? Cell(static_cast<long long>(r.support[row.strategy]))
@@ -63,7 +71,7 @@ Table table9(const Methods& methods, const PaperReference& paper) {
   t.id = "table9";
   t.title = kTable9Title;
   t.columns = {"Method", "Responder", "Strategy"};
-  for (const auto& m : kMetrics) t.columns.push_back(m.title);
+  for (const auto* m : table9_columns()) t.columns.push_back(heading_of_strategy(*m));
   t.columns.push_back("n");
   const auto ours = rows_of(shown);
   if (ours.empty()) return t;
@@ -78,7 +86,9 @@ Table table9(const Methods& methods, const PaperReference& paper) {
   rows.absent = [&](const std::string& key) {
     std::vector<Cell> cells = {title(key), responder_part(key) == "sft" ? "SFT" : "–",
                                method_part(key)};
-    for (const auto& m : kMetrics) cells.push_back(beside(missing_cell(), reference, key, m.key));
+    for (const auto* m : table9_columns()) {
+      cells.push_back(beside(missing_cell(), reference, key, m->key));
+    }
     cells.push_back(Cell::missing());
     return cells;
   };
@@ -86,8 +96,9 @@ Table table9(const Methods& methods, const PaperReference& paper) {
   place_rows(t, reference, rows);
   if (left_out > 0) t.notes.push_back(std::to_string(left_out) + " rows more are not shown.");
   t.notes.push_back(
-      "Acc is the strategy's recall, Q its F1, B its preference p. Dist-2 and CIDEr are of the "
-      "strategy's own replies: sets of different sizes do not compare.");
+      "Acc is the strategy's recall, B its preference p. Dist-2 and CIDEr are of the strategy's "
+      "own "
+      "replies: sets of different sizes do not compare.");
   add_strategy_interval_notes(t, shown);
   add_made_with_notes(t, methods.measured("esconv"));
   add_reference_notes(t, reference, paper.paper);

@@ -52,15 +52,14 @@ std::vector<std::string> fewer_counted_seeds(const MethodRows& rows, int least) 
 }  // namespace
 
 void Untested::add(const std::string& row, const std::string& metric, const std::string& reason) {
-  const std::string name = metric.substr(0, metric.find(" \xe2"));  // before the arrow
   for (auto& e : entries_) {
     if (e.row != row || e.reason != reason) continue;
-    if (std::find(e.metrics.begin(), e.metrics.end(), name) == e.metrics.end()) {
-      e.metrics.push_back(name);
+    if (std::find(e.metrics.begin(), e.metrics.end(), metric) == e.metrics.end()) {
+      e.metrics.push_back(metric);
     }
     return;
   }
-  entries_.push_back({row, reason, {name}});
+  entries_.push_back({row, reason, {metric}});
 }
 
 void Untested::add(const std::vector<std::string>& names, const std::string& metric,
@@ -85,8 +84,8 @@ void add_fewer_seeds_note(Table& table, const MethodRows& rows) {
   const auto found = fewer_counted_seeds(rows, 1);
   if (!found.empty()) {
     table.notes.push_back(
-        "Acc and Q are tested on fewer seeds than the cells are of, because the predictions of the "
-        "others are missing: " +
+        "Acc and macro-F1 are tested on fewer seeds than the cells are of, because the predictions "
+        "of the others are missing: " +
         listed(found) + ".");
   }
 }
@@ -160,7 +159,7 @@ void add_interval_notes(Table& table, const MethodRows& rows) {
 void add_strategy_interval_notes(Table& table, const MethodRows& rows) {
   std::string replicates = replicates_of(rows, &MethodRow::strategy_replicates);
   // The other columns' draws are those of Table 1, whose note counts them.
-  if (!replicates.empty()) replicates = "; of Acc, Q and B" + replicates.substr(1);
+  if (!replicates.empty()) replicates = "; of Acc, F1 and B" + replicates.substr(1);
   table.notes.push_back(
       "±: half the 95 % interval of the bootstrap over dialogues (mean over seeds" + replicates +
       "); the ends are in the CSV. sd: over training seeds, which the interval does not contain. "
@@ -172,10 +171,10 @@ void add_strategy_interval_notes(Table& table, const MethodRows& rows) {
       "where they are more than one in twenty there is none.");
   bool flat = false;
   for (const MethodRow* r : rows) {
-    for (const auto& metrics : r->by_strategy) {
-      for (const char* key : {"acc", "q", "b"}) {
-        const auto it = metrics.find(key);
-        if (it == metrics.end()) continue;
+    for (const auto& measured : r->by_strategy) {
+      for (const auto& m : metrics::strategy_metrics()) {
+        const auto it = measured.find(m.key);
+        if (it == measured.end()) continue;
         const auto interval = it->second.estimate().interval;
         flat = flat || (interval && interval->low == interval->high);
       }
@@ -183,13 +182,13 @@ void add_strategy_interval_notes(Table& table, const MethodRows& rows) {
   }
   if (flat) {
     table.notes.push_back(
-        "An interval of Acc, Q or B without width (a strategy that is always or never hit) says "
+        "An interval of Acc, F1 or B without width (a strategy that is always or never hit) says "
         "that all draws agree, not that the number is certain.");
   }
   const auto unread = fewer_counted_seeds(rows, 0);
   if (!unread.empty()) {
     table.notes.push_back(
-        "Without intervals of Acc, Q and B, because predictions are missing or were not read "
+        "Without intervals of Acc, F1 and B, because predictions are missing or were not read "
         "(seeds that were read, of all): " +
         listed(unread) + ".");
   }

@@ -13,7 +13,7 @@ namespace straq::report {
 // Collects the rows that no test took; rows with the same reason and metrics share a note.
 class Untested {
  public:
-  // `metric` as the table's heading says it; an arrow at its end is left out.
+  // `metric` as the table's heading says it, without its arrow.
   void add(const std::string& row, const std::string& metric, const std::string& reason);
   // What a ranking of rows with these names left out.
   void add(const std::vector<std::string>& names, const std::string& metric,
@@ -41,7 +41,7 @@ void add_made_with_notes(Table& table, const MethodRows& rows);
 // What ± is, with the number of replicates; what sd and n are.
 void add_interval_notes(Table& table, const MethodRows& rows);
 
-// The same of Table 9, whose rows are strategies: which draws an interval of Acc, Q and B leaves
+// The same of Table 9, whose rows are strategies: which draws an interval of Acc, F1 and B leaves
 // out, which rows have none because their predictions were not read, and that an interval without
 // width is no certainty.
 void add_strategy_interval_notes(Table& table, const MethodRows& rows);

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "metrics/baselines.h"
+#include "metrics/metric.h"
 #include "metrics/statistics.h"
 #include "report/words.h"
 #include "results/reward_facts.h"
@@ -44,16 +45,14 @@ std::string planner_name(const results::Results& results, const results::Run& ru
 
 std::vector<Cell> score_row(Cell name, Cell seed, const metrics::StrategyReport& r,
                             const metrics::StrategyIntervals& i) {
-  return {std::move(name),
-          std::move(seed),
-          percent(r.acc),
-          interval(i.acc, 100),
-          percent(r.q),
-          interval(i.q, 100),
-          Cell::real(r.b, 3),
-          interval(i.b, 1),
-          Cell(static_cast<long long>(r.n)),
-          Cell(static_cast<long long>(r.invalid))};
+  std::vector<Cell> row = {std::move(name), std::move(seed)};
+  for (const auto* m : metrics::shown_strategy_metrics()) {
+    row.push_back(Cell::real(m->scale() * r.*m->score, m->decimals));
+    row.push_back(interval(m->interval_of(i), m->scale()));
+  }
+  row.push_back(Cell(static_cast<long long>(r.n)));
+  row.push_back(Cell(static_cast<long long>(r.invalid)));
+  return row;
 }
 
 const std::vector<metrics::BaselineEvaluation>* baselines_of(const results::Run& run,
@@ -80,8 +79,12 @@ struct DataGroup {
 Table results_table(const results::Results& results, const std::string& split,
                     const DataGroup& group, const std::vector<const results::Run*>& unevaluated) {
   Table t;
-  t.columns = {"Planner", "Seed", "Acc %",  "Acc 95 %", "Q %",
-               "Q 95 %",  "B",    "B 95 %", "n",        "Invalid"};
+  t.columns = {"Planner", "Seed"};
+  for (const auto* m : metrics::shown_strategy_metrics()) {
+    t.columns.push_back(m->title + std::string(m->unit()));
+    t.columns.push_back(m->title + std::string(" 95 %"));
+  }
+  t.columns.insert(t.columns.end(), {"n", "Invalid"});
   std::vector<std::string> degenerate;
   const metrics::StrategyIntervals* shown = nullptr;
   for (const results::Run* run : group.runs) {
@@ -123,7 +126,7 @@ Table results_table(const results::Results& results, const std::string& split,
                       " replicates. They measure sampling of dialogues, not training seeds.");
   }
   t.notes.push_back(
-      "[Brackets]: trivial planners on the same decisions. Acc and Q (macro-F1): "
+      "[Brackets]: trivial planners on the same decisions. Acc and macro-F1: "
       "higher is better; B (bias): lower, but B alone ranks nothing.");
   if (!degenerate.empty()) {
     t.notes.push_back(
@@ -238,26 +241,26 @@ Table seeds_table(const results::Results& results) {
   Table t;
   t.id = "seeds";
   t.title = "Spread over training seeds";
-  t.columns = {"Setting",  "Split", "Seeds",    "Acc mean %", "Acc sd", "Acc t 95 %",
-               "Q mean %", "Q sd",  "Q t 95 %", "B mean",     "B sd",   "B t 95 %"};
+  t.columns = {"Setting", "Split", "Seeds"};
+  for (const auto* m : metrics::shown_strategy_metrics()) {
+    const std::string title = m->title;
+    t.columns.insert(t.columns.end(),
+                     {title + " mean" + m->unit(), title + " sd", title + " t 95 %"});
+  }
   for (const std::string& split : results.splits()) {
     for (const Group& g : group_runs(results, split, results::kSeedKeys)) {
       if (g.runs.size() < 2) continue;
-      std::vector<double> acc, q, b;
-      for (const results::Run* run : g.runs) {
-        const auto& r = run->split(split)->strategy;
-        acc.push_back(100 * r.acc);
-        q.push_back(100 * r.q);
-        b.push_back(r.b);
-      }
       std::string name = g.label.empty() ? g.experiment : g.label;
       if (several_experiments(results) && !g.label.empty()) name = g.experiment + " " + name;
       std::vector<Cell> row = {name, split, Cell(g.runs.size())};
-      for (const auto* values : {&acc, &q, &b}) {
-        const auto s = metrics::summarise_seeds(*values);
-        const int decimals = values == &b ? 3 : 2;
-        row.push_back(Cell::real(s.mean, decimals));
-        row.push_back(Cell::real(s.sd, decimals));
+      for (const auto* m : metrics::shown_strategy_metrics()) {
+        std::vector<double> values;
+        for (const results::Run* run : g.runs) {
+          values.push_back(m->scale() * run->split(split)->strategy.*m->score);
+        }
+        const auto s = metrics::summarise_seeds(values);
+        row.push_back(Cell::real(s.mean, m->decimals));
+        row.push_back(Cell::real(s.sd, m->decimals));
         row.push_back(interval(Interval{s.mean - s.half_width, s.mean + s.half_width}, 1));
       }
       t.add(std::move(row));
@@ -274,26 +277,39 @@ Table strategies_table(const std::vector<const results::Run*>& runs) {
   Table t;
   t.id = "strategies";
   t.title = "Per strategy";
-  t.columns = {"Run",   "Split",       "Strategy", "Support", "Predicted",
-               "Acc %", "Precision %", "Q %",      "B"};
+  t.columns = {"Run", "Split", "Strategy", "Support", "Predicted"};
+  auto shown = metrics::shown_strategy_metrics();
+  std::erase_if(shown, [](const auto* m) { return m->of_strategy.title == nullptr; });
+  // Precision is no metric of a planner; it stands beside the recall.
+  const auto is_recall = [](const metrics::StrategyMetric& m) {
+    return m.of_strategy.values == &metrics::StrategyReport::recall;
+  };
+  for (const auto* m : shown) {
+    t.columns.push_back(m->of_strategy.title + std::string(m->unit()));
+    if (is_recall(*m)) t.columns.push_back("Precision %");
+  }
   for (const results::Run* run : runs) {
     if (!run->evaluation) continue;
     for (const auto& [split, e] : run->evaluation->splits) {
       const auto& r = e.strategy;
       for (std::size_t i = 0; i < r.support.size(); ++i) {
         const auto& labels = run->evaluation->strategies;
-        t.add({run->name(), split,
-               i < labels.size() ? labels[i].name : "strategy " + std::to_string(i),
-               Cell(static_cast<long long>(r.support[i])),
-               Cell(static_cast<long long>(r.predicted[i])), percent(r.recall[i]),
-               percent(r.precision[i]), percent(r.f1[i]), Cell::real(r.preference[i], 3)});
+        std::vector<Cell> row = {
+            run->name(), split,
+            i < labels.size() ? labels[i].name : "strategy " + std::to_string(i),
+            Cell(static_cast<long long>(r.support[i])),
+            Cell(static_cast<long long>(r.predicted[i]))};
+        for (const auto* m : shown) {
+          row.push_back(Cell::real(m->scale() * (r.*m->of_strategy.values)[i], m->decimals));
+          if (is_recall(*m)) row.push_back(percent(r.precision[i]));
+        }
+        t.add(std::move(row));
       }
     }
   }
   if (t.rows.empty()) return t;
   t.notes.push_back(
-      "Acc is the strategy's recall, Q its F1, B its preference p (above 1: chosen "
-      "too readily).");
+      "Acc is the strategy's recall, B its preference p (above 1: chosen too readily).");
   return t;
 }
 
@@ -312,8 +328,9 @@ Table value_table(const results::Results& results) {
   Table t;
   t.id = "value";
   t.title = "Values";
-  t.columns = {"Run",         "Split",       "gamma",           "Mean max Q",    "Mean Q chosen",
-               "Mean Q gold", "Mean return", "Spearman chosen", "Spearman gold", "n"};
+  t.columns = {"Run", "Split", "gamma"};
+  for (const auto& m : metrics::value_metrics()) t.columns.push_back(m.title);
+  t.columns.push_back("n");
   bool imitation = false;
   for (const results::Run* run : results.runs()) {
     if (!run->evaluation) continue;
@@ -321,10 +338,12 @@ Table value_table(const results::Results& results) {
       if (!e.value) continue;
       imitation = imitation || (e.value->mean_return && results::reward_facts(*run).imitation);
       const auto& v = *e.value;
-      t.add({run->name(), split, optional_real(v.gamma, 3), Cell::real(v.mean_max_q, 3),
-             optional_real(v.mean_chosen_q, 3), Cell::real(v.mean_gold_q, 3),
-             optional_real(v.mean_return, 3), optional_real(v.spearman_chosen, 3),
-             optional_real(v.spearman_gold, 3), Cell(static_cast<long long>(v.n))});
+      std::vector<Cell> row = {run->name(), split, optional_real(v.gamma, 3)};
+      for (const auto& m : metrics::value_metrics()) {
+        row.push_back(optional_real(m.value(v), m.decimals));
+      }
+      row.push_back(Cell(static_cast<long long>(v.n)));
+      t.add(std::move(row));
       if (v.non_finite > 0) {
         t.notes.push_back(run->name() + ", " + split + ": " + std::to_string(v.non_finite) +
                           " decisions left out because a Q was not finite.");

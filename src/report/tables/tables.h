@@ -14,16 +14,17 @@ namespace straq::report {
 Table overview_table(const results::Results& results);
 
 // One table for each split and set of decisions (runs on different corpora or limits are not
-// comparable and get tables of their own): Acc, Q, B with 95 % intervals by dialogue, n, seed, and
-// below the planners the trivial baselines on the same decisions. Runs of the same experiment
-// without an evaluation are rows marked with their state. An interval's cell holds [low, high].
+// comparable and get tables of their own): Acc, macro-F1, B with 95 % intervals by dialogue, n,
+// seed, and below the planners the trivial baselines on the same decisions. Runs of the same
+// experiment without an evaluation are rows marked with their state. An interval's cell holds [low,
+// high].
 std::vector<Table> results_tables(const results::Results& results);
 
 // Runs that differ in nothing but their seed: mean, sample standard deviation and t interval over
 // seeds. No rows when there are none.
 Table seeds_table(const results::Results& results);
 
-// Per strategy: support, how often predicted, recall (Acc), precision, F1 (Q), preference (B).
+// Per strategy: support, how often predicted, recall (Acc), precision, F1, preference (B).
 Table strategies_table(const std::vector<const results::Run*>& runs);
 
 // What returns and rank correlations with them mean for a planner that was trained to imitate.

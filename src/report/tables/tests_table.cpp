@@ -24,11 +24,12 @@ const MethodRow* proposed_of(const MethodRows& block, const std::string& wanted)
   return block.front();
 }
 
-Cell interval_cell(const metrics::Interval& i) {
+Cell interval_cell(const metrics::Interval& i, const metrics::Metric& metric) {
+  const double low = metric.scale() * i.low, high = metric.scale() * i.high;
   Cell c;
   c.numeric = true;
-  c.text = Cell::real(100 * i.low, 2).text + " to " + Cell::real(100 * i.high, 2).text;
-  c.value = nlohmann::ordered_json::array({100 * i.low, 100 * i.high});
+  c.text = Cell::real(low, metric.decimals).text + " to " + Cell::real(high, metric.decimals).text;
+  c.value = nlohmann::ordered_json::array({low, high});
   return c;
 }
 
@@ -42,35 +43,35 @@ Cell mcnemar_cell(const MethodRow& a, const MethodRow& b) {
   return Cell::missing();
 }
 
-Cell seeds_cell(const metrics::SeedSummary& differences) {
+Cell seeds_cell(const metrics::SeedSummary& differences, int decimals) {
   if (differences.n < 2) return Cell::missing();
   Estimate e;
   e.value = differences.mean;
   e.seeds = differences.n;
   e.interval = {e.value - differences.half_width, e.value + differences.half_width};
-  return estimate_cell(e, 2);
+  return estimate_cell(e, decimals);
 }
 
 // One block's rows against its proposed method.
 class BlockTests {
  public:
   BlockTests(const MethodRow& proposed, const MethodRows& others,
-             const std::vector<std::string>& names, Untested& untested)
-      : proposed_(proposed), others_(others), names_(names), untested_(untested) {}
+             const std::vector<std::string>& names, bool arrows, Untested& untested)
+      : proposed_(proposed), others_(others), names_(names), arrows_(arrows), untested_(untested) {}
 
-  void add(const MetricColumn& metric, Table& table) {
-    const std::string key = metric.key;
+  void add(const metrics::Metric& metric, Table& table) {
+    const std::string key = metric.key, title = metric.title;
     std::vector<metrics::PairedDifference> found;
     std::vector<const MethodRow*> against;
     for (std::size_t i = 0; i < others_.size(); ++i) {
       const MethodRow* other = others_[i];
       if (proposed_.metrics.count(key) == 0 || other->metrics.count(key) == 0) continue;
-      const metrics::PairedDifference* d = compared(other, key);
+      const metrics::PairedDifference* d = compared(other, metric);
       if (d == nullptr) {
-        untested_.add(names_[i], metric.title,
+        untested_.add(names_[i], title,
                       "not the same data by dialogue as " + proposed_.full_title());
       } else if (!d->interval) {
-        untested_.add(names_[i], metric.title, kOneDialogue);
+        untested_.add(names_[i], title, kOneDialogue);
       } else {
         found.push_back(*d);
         against.push_back(other);
@@ -86,16 +87,16 @@ class BlockTests {
 
  private:
   // Choices and replies are tested once each, for all metrics that rest on them.
-  const metrics::PairedDifference* compared(const MethodRow* other, const std::string& key) {
-    const auto [it, fresh] = known_.try_emplace({other, is_strategy_metric(key)});
-    if (fresh) it->second = compare_all(proposed_, *other, key, true);
+  const metrics::PairedDifference* compared(const MethodRow* other, const metrics::Metric& metric) {
+    const auto [it, fresh] = known_.try_emplace({other, metric.sums});
+    if (fresh) it->second = compare_all(proposed_, *other, metric, true);
     for (const auto& d : it->second) {
-      if (d.metric == key) return &d;
+      if (d.metric == metric.key) return &d;
     }
     return nullptr;
   }
 
-  std::vector<Cell> line(const MetricColumn& metric, const MethodRow& other,
+  std::vector<Cell> line(const metrics::Metric& metric, const MethodRow& other,
                          const metrics::PairedDifference& d) const {
     const std::string key = metric.key;
     const auto seeds =
@@ -104,22 +105,24 @@ class BlockTests {
     return {proposed_.title(),
             other.title(),
             responder_title(proposed_.responder),
-            metric.title,
-            Cell::real(100 * d.difference, 2),
-            interval_cell(*d.interval),
+            heading_of(metric, arrows_),
+            Cell::real(metric.scale() * d.difference, metric.decimals),
+            interval_cell(*d.interval, metric),
             p_cell(d.p),
             p_cell(d.p_holm),
             Cell(static_cast<long long>(d.clusters)),
             key == "acc" ? mcnemar_cell(proposed_, other) : Cell::missing(),
-            seeds_cell(seeds),
+            seeds_cell(seeds, metric.decimals),
             Cell(static_cast<long long>(seeds.n))};
   }
 
   const MethodRow& proposed_;
   const MethodRows& others_;
   const std::vector<std::string>& names_;
+  bool arrows_;
   Untested& untested_;
-  std::map<std::pair<const MethodRow*, bool>, std::vector<metrics::PairedDifference>> known_;
+  std::map<std::pair<const MethodRow*, metrics::SumsOf>, std::vector<metrics::PairedDifference>>
+      known_;
 };
 
 }  // namespace
@@ -148,10 +151,9 @@ Table tests_table(const MethodTable& shape, const MethodRows& rows, const std::s
       others.push_back(rows[i]);
       other_names.push_back(names[i]);
     }
-    BlockTests tests(*proposed, others, other_names, untested);
-    for (const auto& m : shape.metrics) {
-      const std::string key = m.key;
-      if (key != "b" && key != "dist2") tests.add(m, t);
+    BlockTests tests(*proposed, others, other_names, shape.arrows, untested);
+    for (const auto* m : shape.metrics) {
+      if (m->tested()) tests.add(*m, t);
     }
   }
   t.notes.push_back(

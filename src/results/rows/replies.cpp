@@ -11,6 +11,7 @@
 #include "core/json/json_fields.h"
 #include "core/json/json_number.h"
 #include "dialogue/utf8.h"
+#include "metrics/metric.h"
 #include "results/layout.h"
 #include "results/rows/json_lines.h"
 
@@ -66,12 +67,12 @@ void check_score(const ReplyFile& file, const std::string& path) {
   const auto now = metrics::response_report(pairs, stored.options);
   const auto check = [&](const std::string& of, const metrics::ResponseScores& then,
                          const metrics::ResponseScores& scores) {
-    for (const auto m : metrics::response_metrics()) {
-      const double a = then[m], b = scores[m];
+    for (const auto& m : metrics::reply_metrics()) {
+      const double a = then[m.which], b = scores[m.which];
       if (std::isnan(a) && std::isnan(b)) continue;
       if (std::abs(a - b) <= 1e-9 * std::max(1.0, std::abs(b))) continue;
-      fail_input(path + ": it is not the score of these rows: " + metrics::to_word(m) + of +
-                     " is " + std::to_string(a) + " there and " + std::to_string(b) + " now",
+      fail_input(path + ": it is not the score of these rows: " + m.key + of + " is " +
+                     std::to_string(a) + " there and " + std::to_string(b) + " now",
                  hint);
     }
   };

@@ -9,6 +9,7 @@
 #include "core/files/text_file.h"
 #include "core/json/json.h"
 #include "core/json/json_fields.h"
+#include "metrics/metric.h"
 
 namespace straq::results {
 namespace {
@@ -113,10 +114,7 @@ void ValidationRow::fields(JsonFields& f) {
   f("stage", stage);
   f("split", split);
   f("decisions", decisions);
-  f("acc", acc);
-  f("macro_f1", macro_f1);
-  f("weighted_f1", weighted_f1);
-  f("bias", bias);
+  for (const auto& m : metrics::strategy_metrics()) f(m.key, scores.*m.score);
   f("best", best);
 }
 

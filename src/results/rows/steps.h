@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "metrics/strategy_metrics.h"
+
 namespace straq {
 class JsonFields;
 }
@@ -43,7 +45,7 @@ struct ValidationRow {
   std::int64_t step = 0;
   std::string stage, split;
   std::int64_t decisions = 0;
-  double acc = 0, macro_f1 = 0, weighted_f1 = 0, bias = 0;
+  metrics::StrategyScores scores;
   bool best = false;  // the last stage has not scored better before
   void fields(JsonFields& f);
 };

@@ -163,7 +163,7 @@ def main():
     write("planners/half/config.yaml", config(seed=4))
     write("planners/half/metrics.jsonl", '{"step":1,"stage":"q","loss":2.0}\n{"step":2,"sta')
     write("planners/newer/config.yaml", config(seed=5))
-    write("planners/newer/evaluation.json", '{"format": 2, "splits": {}}\n')
+    write("planners/newer/evaluation.json", '{"format": 3, "splits": {}}\n')
     write("planners/newer/DONE", "")
 
     # Replies and what the judge says, by responder.
