@@ -9,7 +9,7 @@
 #include "core/tables/table.h"
 #include "report/figures/figures.h"
 #include "report/needs.h"
-#include "report/rows/methods.h"
+#include "report/rows/method_rows.h"
 #include "report/rows/paper_reference.h"
 #include "report/tables/case_study.h"
 #include "report/tables/paper_tables.h"

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <set>
 
-#include "report/rows/methods.h"
+#include "report/rows/method_rows.h"
 #include "report/rows/reply_scores.h"
 #include "report/tables/tables.h"
 #include "results/layout.h"

@@ -108,6 +108,7 @@ void read_run(Run& run) {
       run.provenance = first_lines(*text, 20000);
     } else {
       run.provenance = dump_json(json, 2);
+      run.known = known_provenance(json);
     }
   }
   if (const auto text = text_of(file(kMetricsFile), run.problems)) {

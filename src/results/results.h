@@ -14,6 +14,7 @@
 #include "core/tables/table.h"
 #include "metrics/evaluation.h"
 #include "results/point_state.h"
+#include "results/rows/provenance.h"
 #include "results/rows/replies.h"
 #include "results/rows/steps.h"
 
@@ -27,6 +28,7 @@ struct Run {
   std::vector<std::pair<std::string, std::string>> parameters;  // index.csv's columns, in order
   std::string config;                                           // config.yaml as it is
   std::string provenance;                                       // provenance.json, indented
+  Provenance known;                                             // its fields that are there
   std::vector<std::pair<std::string, std::string>> settings;    // config.yaml, keys dotted
   std::vector<Step> steps;
   std::optional<metrics::Evaluation> evaluation;

@@ -11,7 +11,7 @@
 #include "core/json/json.h"
 #include "report/page/html.h"
 #include "report/report.h"
-#include "report/tables/cells.h"
+#include "report/tables/estimate_cells.h"
 #include "report/tables/latex.h"
 #include "tests/results/golden.h"
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "report/figures/figures.h"
-#include "report/rows/methods.h"
+#include "report/rows/method_rows.h"
 #include "report/rows/reply_scores.h"
 #include "report/tables/method_blocks.h"
 #include "report/tables/paper_tables.h"

@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "report/rows/methods.h"
-#include "report/tables/cells.h"
+#include "report/rows/method_rows.h"
+#include "report/tables/estimate_cells.h"
 #include "results/rows/evaluation.h"
 #include "tests/results/golden.h"
 

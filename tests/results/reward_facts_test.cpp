@@ -12,7 +12,7 @@ TEST(RewardFacts, AreWhatTheRunSays) {
   run.parameters = {{"learn.reward.kind", "imitation"}};
   Provenance provenance;
   provenance.reward = RewardFacts{"rated", "straq_rated", "straQ*-rated", false};
-  run.provenance = write_json(provenance).dump();
+  run.known = known_provenance(write_json(provenance));
   const RewardFacts f = reward_facts(run);
   EXPECT_EQ(f.kind, "rated");
   EXPECT_EQ(f.method, "straq_rated");
@@ -24,8 +24,8 @@ TEST(RewardFacts, OfAnOlderRunFollowFromItsConfig) {
   results::Run run;
   run.settings = {{"learn.reward.kind", "imitation"}};
   for (const char* provenance :
-       {"", "{}", "[1", R"({"reward": 3})", R"({"reward": {"method": 1, "title": "x"}})"}) {
-    run.provenance = provenance;
+       {"{}", "[1]", R"({"reward": 3})", R"({"reward": {"method": 1, "title": "x"}})"}) {
+    run.known = known_provenance(nlohmann::ordered_json::parse(provenance));
     EXPECT_EQ(reward_facts(run).method, "straq_imit") << provenance;
     EXPECT_TRUE(reward_facts(run).imitation);
   }

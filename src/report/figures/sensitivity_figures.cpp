@@ -12,7 +12,7 @@
 #include "report/figures/figures.h"
 #include "report/figures/gnuplot.h"
 #include "report/figures/gnuplot_script.h"
-#include "report/rows/methods.h"
+#include "report/rows/method_rows.h"
 #include "report/tables/tables.h"
 
 namespace straq::report {

@@ -5,11 +5,11 @@
 
 #include "core/json/json.h"
 #include "metrics/metric.h"
+#include "report/name_lists.h"
 #include "report/page/html_assets.h"
-#include "report/rows/methods.h"
-#include "report/tables/cells.h"
+#include "report/rows/method_rows.h"
+#include "report/tables/estimate_cells.h"
 #include "report/tables/tables.h"
-#include "report/words.h"
 #include "results/layout.h"
 
 namespace straq::report {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "metrics/response_report.h"
-#include "report/rows/methods.h"
+#include "report/rows/method_rows.h"
 #include "results/layout.h"
 #include "results/results.h"
 #include "results/rows/replies.h"

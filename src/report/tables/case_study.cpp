@@ -5,11 +5,11 @@
 #include <set>
 
 #include "core/error.h"
-#include "report/rows/methods.h"
+#include "report/name_lists.h"
+#include "report/rows/method_rows.h"
 #include "report/rows/reply_scores.h"
-#include "report/tables/cells.h"
+#include "report/tables/estimate_cells.h"
 #include "report/tables/paper_rows.h"
-#include "report/words.h"
 
 namespace straq::report {
 namespace {

@@ -3,9 +3,9 @@
 #include <set>
 
 #include "dialogue/utf8.h"
+#include "report/name_lists.h"
 #include "report/tables/paper_rows.h"
 #include "report/tables/paper_tables.h"
-#include "report/words.h"
 
 namespace straq::report {
 namespace {

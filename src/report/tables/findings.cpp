@@ -4,7 +4,7 @@
 #include <cmath>
 #include <map>
 
-#include "report/rows/methods.h"
+#include "report/rows/method_rows.h"
 
 namespace straq::report {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "metrics/baselines.h"
 #include "metrics/paired.h"
-#include "report/rows/methods.h"
-#include "report/tables/cells.h"
+#include "report/rows/method_rows.h"
+#include "report/tables/estimate_cells.h"
 #include "report/tables/findings.h"
 
 namespace straq::report {

@@ -4,12 +4,12 @@
 
 #include "metrics/agreement.h"
 #include "metrics/statistics.h"
+#include "report/name_lists.h"
 #include "report/rows/comparable.h"
-#include "report/tables/cells.h"
+#include "report/tables/estimate_cells.h"
 #include "report/tables/paper_rows.h"
 #include "report/tables/paper_tables.h"
 #include "report/tables/table_notes.h"
-#include "report/words.h"
 #include "results/scales.h"
 
 namespace straq::report {

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "report/tables/cells.h"
+#include "report/tables/estimate_cells.h"
 
 namespace straq::report {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "report/tables/cells.h"
+#include "report/tables/estimate_cells.h"
 
 namespace straq::report {
 

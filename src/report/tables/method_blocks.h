@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "report/rows/methods.h"
+#include "report/rows/method_rows.h"
 
 namespace straq::report {
 

@@ -4,12 +4,12 @@
 #include <set>
 
 #include "metrics/baselines.h"
-#include "report/tables/cells.h"
+#include "report/name_lists.h"
+#include "report/tables/estimate_cells.h"
 #include "report/tables/method_blocks.h"
 #include "report/tables/paper_rows.h"
 #include "report/tables/paper_tables.h"
 #include "report/tables/table_notes.h"
-#include "report/words.h"
 
 namespace straq::report {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "report/tables/cells.h"
-#include "report/words.h"
+#include "report/name_lists.h"
+#include "report/tables/estimate_cells.h"
 
 namespace straq::report {
 

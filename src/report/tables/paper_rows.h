@@ -15,7 +15,7 @@ namespace straq::report {
 std::string responder_part(const std::string& key);
 std::string method_part(const std::string& key);
 
-// Our cell with the paper's in the row `key` (beside_paper of report/tables/cells.h).
+// Our cell with the paper's in the row `key` (beside_paper of report/tables/estimate_cells.h).
 Cell beside(Cell ours, const ReferenceTable& reference, const std::string& key,
             const std::string& column);
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/tables/table.h"
-#include "report/rows/methods.h"
+#include "report/rows/method_rows.h"
 #include "report/rows/paper_reference.h"
 #include "results/results.h"
 

@@ -3,11 +3,11 @@
 #include <map>
 
 #include "metrics/statistics.h"
+#include "report/name_lists.h"
 #include "report/rows/reply_scores.h"
-#include "report/tables/cells.h"
+#include "report/tables/estimate_cells.h"
 #include "report/tables/paper_rows.h"
 #include "report/tables/paper_tables.h"
-#include "report/words.h"
 
 namespace straq::report {
 namespace {

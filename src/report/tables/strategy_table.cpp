@@ -1,7 +1,7 @@
 // Table 9: the automatic metrics of every strategy, method by method.
 #include <algorithm>
 
-#include "report/tables/cells.h"
+#include "report/tables/estimate_cells.h"
 #include "report/tables/method_blocks.h"
 #include "report/tables/paper_rows.h"
 #include "report/tables/paper_tables.h"

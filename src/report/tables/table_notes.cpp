@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "report/words.h"
+#include "report/name_lists.h"
 
 namespace straq::report {
 namespace {

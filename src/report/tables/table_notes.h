@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/tables/table.h"
-#include "report/rows/methods.h"
+#include "report/rows/method_rows.h"
 
 namespace straq::report {
 

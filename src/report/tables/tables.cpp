@@ -8,7 +8,7 @@
 #include "metrics/baselines.h"
 #include "metrics/metric.h"
 #include "metrics/statistics.h"
-#include "report/words.h"
+#include "report/name_lists.h"
 #include "results/reward_facts.h"
 
 namespace straq::report {

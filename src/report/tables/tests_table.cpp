@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "metrics/statistics.h"
-#include "report/tables/cells.h"
+#include "report/tables/estimate_cells.h"
 #include "report/tables/method_blocks.h"
 #include "report/tables/table_notes.h"
 

@@ -26,7 +26,11 @@ void RewardFacts::fields(JsonFields& f) {
 }
 
 void Provenance::fields(JsonFields& f) {
-  if (f.writing()) f.put_all(environment);
+  if (f.writing()) {
+    f.put_all(environment);
+  } else {
+    f("version", version);
+  }
   f("reproduce", reproduce);
   f("config_sha256", config_sha256);
   std::optional<ordered_json> map;
@@ -56,6 +60,13 @@ void Provenance::fields(JsonFields& f) {
   f("weights_sha256", weights_sha256);
 }
 
+Provenance known_provenance(const ordered_json& json) {
+  Provenance known;
+  JsonFields fields = JsonFields::skimmer(json);
+  known.fields(fields);
+  return known;
+}
+
 void write_provenance(const std::string& path, const Provenance& provenance) {
   write_file_atomic(path, dump_json(write_json(provenance), 2) + "\n");
 }
@@ -65,8 +76,7 @@ std::optional<ProvenanceFile> ProvenanceFile::read(const std::string& path) {
   if (!fs::exists(path, ec)) return std::nullopt;
   ProvenanceFile file;
   file.json = read_ordered_json_file(path, hint_of(FileKind::provenance));
-  JsonFields fields = JsonFields::skimmer(file.json);
-  file.known.fields(fields);
+  file.known = known_provenance(file.json);
   file.notes_inputs = file.json.is_object() && file.json.contains("inputs");
   return file;
 }

@@ -35,6 +35,7 @@ struct RewardFacts {
 // What a run writes, in the file's order, behind what is known of the process.
 struct Provenance {
   nlohmann::ordered_json environment;  // version, build, libraries, host, command, Slurm's job
+  std::optional<std::string> version;  // of the program, as it was read; written by `environment`
   std::optional<std::string> reproduce, config_sha256;
   std::optional<RunInputs> inputs;  // absent: versions before did not note them
   std::optional<std::string> inputs_sha256;
@@ -50,6 +51,9 @@ struct Provenance {
   std::optional<std::string> weights_sha256;
   void fields(JsonFields& f);
 };
+
+// The fields of a provenance.json that are there and have their types.
+Provenance known_provenance(const nlohmann::ordered_json& json);
 
 // Writes the file whole or not at all.
 void write_provenance(const std::string& path, const Provenance& provenance);

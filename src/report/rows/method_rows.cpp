@@ -1,4 +1,4 @@
-#include "report/rows/methods.h"
+#include "report/rows/method_rows.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,9 +8,9 @@
 #include "core/json/json.h"
 #include "dialogue/utf8.h"
 #include "metrics/baselines.h"
+#include "report/name_lists.h"
 #include "report/rows/reply_scores.h"
 #include "report/rows/strategy_intervals.h"
-#include "report/words.h"
 #include "results/results_files.h"
 #include "results/reward_facts.h"
 #include "results/run_folder.h"
@@ -218,11 +218,7 @@ class Gatherer {
     if (std::find(row.runs.begin(), row.runs.end(), name) == row.runs.end()) {
       row.runs.push_back(name);
     }
-    nlohmann::json provenance;
-    if (try_parse_json(run.provenance, provenance).empty() && provenance.is_object() &&
-        provenance.contains("version") && provenance["version"].is_string()) {
-      row.made_with["version"].insert(provenance["version"].get<std::string>());
-    }
+    if (run.known.version) row.made_with["version"].insert(*run.known.version);
     for (const char* key : {"data.split", "data.merge_label"}) {
       if (const auto value = run.parameter(key)) row.made_with[key].insert(*value);
     }

@@ -1,4 +1,4 @@
-#include "report/words.h"
+#include "report/name_lists.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "report/tables/cells.h"
+#include "report/tables/estimate_cells.h"
 
 #include <algorithm>
 #include <array>

@@ -1,6 +1,6 @@
 // Rows of the paper's tables on small folders made for one question each: what happens to a file
 // that does not fit, and whether the table says so.
-#include "report/rows/methods.h"
+#include "report/rows/method_rows.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 
 #include "core/files/files.h"
 #include "report/tables/case_study.h"
-#include "report/tables/cells.h"
+#include "report/tables/estimate_cells.h"
 #include "report/tables/paper_tables.h"
 #include "results/rows/evaluation.h"
 #include "results/rows/predictions.h"
