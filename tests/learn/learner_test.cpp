@@ -165,11 +165,14 @@ TEST(Learner, Bf16FollowsTheCurveOfFp32AndChoosesTheSameStrategies) {
   cast.learner->online().parameters().copy_from(wide.learner->online().parameters());
   const auto q = testing::evaluated(*wide.learner, wide.combs);
   const auto a = q.argmax(1), b = testing::evaluated(*cast.learner, wide.combs).argmax(1);
-  // Which near ties there are depends on the last bits of 40 steps; a clear choice is never lost.
+  // Which near ties there are depends on the last bits of 40 steps and on how a processor rounds bf16
+  // products; a clear choice, one by more than a few of bf16's last bits of Q, is never lost.
   const auto best = std::get<0>(q.topk(2, 1));
   const auto lead = best.select(1, 0) - best.select(1, 1);
   EXPECT_GE(a.eq(b).to(at::kDouble).mean().item<double>(), 0.97);
-  EXPECT_TRUE(a.eq(b).logical_or(lead.lt(0.03)).all().item<bool>());
+  const double clear = 0.01 * q.abs().max().item<double>();
+  EXPECT_TRUE(a.eq(b).logical_or(lead.lt(clear)).all().item<bool>())
+      << "choices differ where the best leads by " << lead.masked_select(a.ne(b));
 }
 
 // Steps far below bf16's last bit move bf16 weights on average, as long as these were rounded from
