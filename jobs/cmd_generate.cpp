@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "core/error.h"
+#include "core/files/files.h"
 #include "core/log.h"
 #include "language/batch.h"
 #include "language_options.h"
@@ -32,6 +33,14 @@ local::SourceConfig source_of(const GenerateOptions& o) {
   if (!o.server.url.empty()) source.server = o.server;
   if (!o.record.empty()) source.record = o.record;
   return source;
+}
+
+// A writer that was killed leaves the beginning of a line, which nothing may follow.
+void drop_torn_line(const std::string& path) {
+  const std::string text = read_file(path);
+  const auto end = text.rfind('\n');
+  const auto whole = end == std::string::npos ? std::size_t{0} : end + 1;
+  if (whole < text.size()) std::filesystem::resize_file(path, whole);
 }
 
 struct ReplyCounts {
@@ -76,6 +85,7 @@ int generate(const GenerateOptions& o, const Common& common) {
       const auto& reply = known.replies[i];
       if (!reply || reply->finish == language::Finish::failed) asked.push_back(i);
     }
+    drop_torn_line(o.out);
     log::info("generate", "{} has {} of {} replies", o.out, requests.size() - asked.size(),
               requests.size());
   } else {

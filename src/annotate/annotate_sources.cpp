@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "core/error.h"
-#include "report/rows/methods.h"
+#include "report/rows/method_rows.h"
 #include "results/layout.h"
 
 namespace straq::annotate {

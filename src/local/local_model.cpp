@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/files/mapped_file.h"
 #include "core/hash.h"
+#include "core/utf8.h"
 #include "model/weights/adapter.h"
 #include "model/weights/open_model.h"
 #include "text/model_chat_template.h"
@@ -158,7 +159,9 @@ void LocalModel::answer(const std::vector<language::Request>& requests, const Do
       return;
     }
     language::Reply reply;
-    reply.text = tokenizer_->decode(g.tokens);
+    // Tokens may end within a character or be no characters at all; every file that the text goes
+    // into would put something in their place, each its own.
+    reply.text = encode_utf8(decode_utf8(tokenizer_->decode(g.tokens)));
     if (const auto stop = stop_in(reply.text, request.sampling.stop); stop != std::string::npos) {
       reply.text.resize(stop);
     }

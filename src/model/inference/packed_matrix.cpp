@@ -15,9 +15,10 @@ namespace {
 using kernel::kPanel;
 using kernel::kScaleBlock;
 
-// Columns that a thread takes at once, and rows that go through them together: as many as keep
-// their activations in a core's own cache while the panels pass by.
-constexpr std::int64_t kColumns = 64, kRows = 128;
+// Columns that a thread takes at once: few, so that threads get equal shares, but for a handful of
+// rows, where one row alone wants many sums in flight. And rows that go through them together: as
+// many as keep their activations in a core's own cache while the panels pass by.
+constexpr std::int64_t kColumns = 32, kColumnsOfFewRows = 64, kFewRows = 4, kRows = 128;
 
 std::int64_t panels_of(std::int64_t outputs) {
   return (outputs + kPanel - 1) / kPanel;
@@ -131,7 +132,8 @@ at::Tensor PackedMatrix::product(const at::Tensor& x, std::int64_t begin, std::i
   const float* a = x.const_data_ptr<float>();
   const auto lda = x.stride(0);
   float* c = out.mutable_data_ptr<float>();
-  const auto groups = (width + kColumns - 1) / kColumns;
+  const auto together = n <= kFewRows ? kColumnsOfFewRows : kColumns;
+  const auto groups = (width + together - 1) / together;
   at::parallel_for(0, groups, 1, [&](std::int64_t first_group, std::int64_t last_group) {
     // Room for a tile of panels in fp32.
     thread_local std::vector<float> wide;
@@ -140,7 +142,7 @@ at::Tensor PackedMatrix::product(const at::Tensor& x, std::int64_t begin, std::i
     for (std::int64_t row = 0; row < n; row += kRows) {
       const auto rows = std::min(kRows, n - row);
       for (auto g = first_group; g < last_group; ++g) {
-        const auto column = g * kColumns, columns = std::min(kColumns, width - column);
+        const auto column = g * together, columns = std::min(together, width - column);
         const auto panel = (begin + column) / kPanel;
         const float* in = a + row * lda;
         float* to = c + row * width + column;
