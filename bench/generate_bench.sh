@@ -22,19 +22,4 @@
 set -euo pipefail
 # shellcheck source=bench/peer/env.sh
 source "$(dirname "${BASH_SOURCE[0]}")/peer/env.sh"
-
-preset=cpu options=()
-while (($#)); do
-  case "$1" in
-    --preset) [[ -n "${2:-}" ]] || fail "--preset needs a value" "" 2; preset="$2"; shift ;;
-    -h | --help) print_help "$0"; exit 0 ;;
-    *) options+=("$1") ;;
-  esac
-  shift
-done
-program="$STRAQ_HOME/build/$preset/straq"
-[[ -x "$program" ]] || fail "build/$preset/straq is not built" "bash jobs/build.sh straq" 2
-bench_environment bench-venv bench/peer/requirements.txt
-cd "$STRAQ_HOME"
-exec "$BENCH_PYTHON" bench/peer/generate_bench.py --program "$program" \
-  ${options[@]+"${options[@]}"}
+run_peer_bench bench/peer/generate_bench.py straq "bash jobs/build.sh straq" "$@"

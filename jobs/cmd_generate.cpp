@@ -2,11 +2,10 @@
 #include <ATen/Parallel.h>
 #include <sys/resource.h>
 
-#include <chrono>
 #include <memory>
 
 #include "command.h"
-#include "core/error.h"
+#include "core/environment.h"
 #include "core/files/files.h"
 #include "core/log.h"
 #include "language/batch.h"
@@ -75,31 +74,26 @@ nlohmann::ordered_json summary_of(const language::Source& source, const ReplyCou
 int generate(const GenerateOptions& o, const Common& common) {
   at::set_num_threads(train::learner_threads(o.threads, 1));
   const auto read = language::read_batch_requests(o.prompts, o.chat_tokens);
-  std::vector<language::Request> requests;
+  std::vector<language::Request> requests, open;
   for (const auto& r : read) requests.push_back(r.request);
   // A file with replies is gone on with: what it answers is not asked for again.
-  std::vector<std::size_t> asked;
   if (!o.overwrite && std::filesystem::exists(o.out)) {
     const auto known = language::read_batch_replies(o.out, requests);
     for (std::size_t i = 0; i < requests.size(); ++i) {
       const auto& reply = known.replies[i];
-      if (!reply || reply->finish == language::Finish::failed) asked.push_back(i);
+      if (!reply || reply->finish == language::Finish::failed) open.push_back(requests[i]);
     }
     drop_torn_line(o.out);
-    log::info("generate", "{} has {} of {} replies", o.out, requests.size() - asked.size(),
+    log::info("generate", "{} has {} of {} replies", o.out, requests.size() - open.size(),
               requests.size());
   } else {
-    for (std::size_t i = 0; i < requests.size(); ++i) asked.push_back(i);
+    open = std::move(requests);
   }
-  std::vector<language::Request> open;
-  for (const auto i : asked) open.push_back(requests[i]);
   const auto source = local::open_source(source_of(o));
   LineWriter out(o.out, /*append=*/!o.overwrite);
   ReplyCounts n;
-  const auto start = std::chrono::steady_clock::now();
-  const auto seconds = [&] {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  };
+  const double start = monotonic_seconds();
+  const auto seconds = [&] { return monotonic_seconds() - start; };
   double said = 0;
   source->answer(open, [&](std::size_t i, const language::Reply& reply) {
     language::write_batch_reply(out, open[i], reply);

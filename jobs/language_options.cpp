@@ -6,14 +6,13 @@
 namespace straq::jobs {
 
 void add_model_options(CLI::App& app, local::LocalConfig& model) {
+  std::map<std::string, model::WeightPrecision> words;
+  for (const auto& c : model::kWeightPrecisions) words.emplace(c.name, c.value);
   app.add_option("--model", model.model, "a GGUF file or a Hugging Face folder");
   app.add_option("--tokenizer", model.tokenizer, "where it is not the model's own");
   app.add_option("--adapter", model.adapter, "the folder of a LoRA adapter (PEFT)");
   app.add_option("--precision", model.precision, "of the weights: fp32, bf16 or int8")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, model::WeightPrecision>{{"fp32", model::WeightPrecision::fp32},
-                                                        {"bf16", model::WeightPrecision::bf16},
-                                                        {"int8", model::WeightPrecision::int8}}));
+      ->transform(CLI::CheckedTransformer(words));
   app.add_option("--device", model.device, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option("--cache-gib", model.cache_gib, "memory for keys and values")
       ->check(CLI::PositiveNumber);

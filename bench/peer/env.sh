@@ -34,11 +34,11 @@ _bench_reuse_torch() {
   echo "$theirs" >"$ours/straq_setup.pth"
 }
 
-# run_training_bench SCRIPT ARGUMENT...: what the benches beside the PyTorch trainers have in common:
-# the preset, the environment, and the program that both sides' batches come from.
-run_training_bench() {
-  local script="$1" preset=cpu options=() program
-  shift
+# run_peer_bench SCRIPT PROGRAM WAY ARGUMENT...: what the benches beside PyTorch have in common: the
+# preset, the environment, and the program below its build folder that SCRIPT runs; WAY builds it.
+run_peer_bench() {
+  local script="$1" name="$2" way="$3" preset=cpu options=() program
+  shift 3
   while (($#)); do
     case "$1" in
       --preset) [[ -n "${2:-}" ]] || fail "--preset needs a value" "" 2; preset="$2"; shift ;;
@@ -47,12 +47,18 @@ run_training_bench() {
     esac
     shift
   done
-  program="$STRAQ_HOME/build/$preset/bench/train_bench"
-  [[ -x "$program" ]] || fail "build/$preset/bench/train_bench is not built" \
-    "bash bench/run.sh --build --preset $preset train" 2
+  program="$STRAQ_HOME/build/$preset/$name"
+  [[ -x "$program" ]] || fail "build/$preset/$name is not built" "$way --preset $preset" 2
   bench_environment bench-venv bench/peer/requirements.txt
   cd "$STRAQ_HOME" || exit
   exec "$BENCH_PYTHON" "$script" --program "$program" ${options[@]+"${options[@]}"}
+}
+
+# run_training_bench SCRIPT ARGUMENT...: those whose batches come from train_bench.
+run_training_bench() {
+  local script="$1"
+  shift
+  run_peer_bench "$script" bench/train_bench "bash bench/run.sh --build train" "$@"
 }
 
 # bench_environment NAME REQUIREMENTS: the file's path counts from the repository.

@@ -7,32 +7,15 @@ ratio."""
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import generate_work as work_of
+from train_bench import ROOT, Failed, call
 
-ROOT = Path(__file__).resolve().parents[2]
 FULL = dict(dialogues=195, peer_dialogues=8, tokens=40)
 QUICK = dict(dialogues=2, peer_dialogues=2, tokens=12)
-
-
-class Failed(Exception):
-    pass
-
-
-def call(command, threads, log, allow_failure=False):
-    """Standard output of a side that runs with so many math threads."""
-    environment = dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
-    with open(log, "w", encoding="utf-8") as errors:
-        done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, stderr=errors,
-                              text=True, env=environment)
-    if done.returncode != 0 and not allow_failure:
-        raise Failed(f"{' '.join(map(str, command[:3]))} … ended with {done.returncode}: "
-                     + Path(log).read_text(encoding='utf-8')[-2000:])
-    return done.stdout
 
 
 def find_model():

@@ -81,4 +81,9 @@ void append_utf8(std::string& out, char32_t code) {
   }
 }
 
+std::string valid_utf8(std::string text) {
+  if (find_invalid_utf8(text)) text = encode_utf8(decode_utf8(text));
+  return text;
+}
+
 }  // namespace straq

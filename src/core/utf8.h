@@ -21,6 +21,9 @@ std::size_t utf8_sequence(std::string_view text, std::size_t at, char32_t& code)
 // Code points; every byte that belongs to no valid sequence becomes U+FFFD.
 std::u32string decode_utf8(std::string_view text);
 std::string encode_utf8(std::u32string_view text);
+// The text with U+FFFD for every byte that belongs to no valid sequence: what decoding and encoding
+// make of it.
+std::string valid_utf8(std::string text);
 // The code point (not checked: no surrogate, at most U+10FFFF) behind `out`.
 void append_utf8(std::string& out, char32_t code);
 

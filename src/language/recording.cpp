@@ -23,11 +23,6 @@ const std::string& existing_folder(const std::string& folder) {
   return folder;
 }
 
-// JSON holds UTF-8 only: what is recorded and what the caller gets now must be the same text.
-void make_valid(std::string& text) {
-  if (find_invalid_utf8(text)) text = encode_utf8(decode_utf8(text));
-}
-
 }  // namespace
 
 Recording::Recording(std::unique_ptr<Source> inner, const std::string& folder)
@@ -56,8 +51,9 @@ void Recording::answer(const std::vector<Request>& requests, const Done& done) {
   if (open.empty()) return;
   try {
     inner_->answer(open, [&](std::size_t i, Reply reply) {
-      make_valid(reply.text);
-      make_valid(reply.error);
+      // JSON holds UTF-8 only: what is recorded and what the caller gets now must be the same text.
+      reply.text = valid_utf8(std::move(reply.text));
+      reply.error = valid_utf8(std::move(reply.error));
       // First to the record: what `done` does with it may fail.
       record_.append({keys[i], open[i], reply});
       const bool failed = reply.finish == Finish::failed;

@@ -1,12 +1,11 @@
 #include "local/generate.h"
 
 #include <algorithm>
-#include <chrono>
 #include <optional>
 #include <span>
 #include <utility>
 
-#include "core/error.h"
+#include "core/environment.h"
 #include "local/sampling.h"
 
 namespace straq::local {
@@ -15,11 +14,6 @@ namespace {
 using model::Append;
 using model::Cache;
 using text::TokenId;
-
-using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 std::int64_t common_beginning(const std::vector<TokenId>& a, const std::vector<TokenId>& b) {
   const auto end = std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first;
@@ -31,7 +25,7 @@ struct Active {
   std::size_t request = 0;
   Cache::Sequence sequence = 0;
   std::int64_t read = 0;  // prompt tokens that are in the cache
-  Clock::time_point begun;
+  double begun = 0;       // by monotonic_seconds()
   std::optional<CounterRng> rng;
   TokenCounts seen;
   Generation out;
@@ -84,7 +78,6 @@ class Work {
   std::vector<Active> running_;    // each has a token that is not in the cache yet
   std::optional<Active> reading_;  // its prompt is being read
   GenerationTotals totals_;
-  Clock::time_point start_ = Clock::now();
 };
 
 std::string Work::fault_of(const GenerationRequest& request) const {
@@ -182,7 +175,7 @@ bool Work::admit(std::int64_t pages_promised) {
     }
     return false;
   }
-  a.begun = Clock::now();
+  a.begun = monotonic_seconds();
   a.rng.emplace(r.sampling.seed, "generate", static_cast<std::uint64_t>(r.sample));
   a.out.prompt_computed = static_cast<std::int64_t>(r.prompt.size()) - a.read;
   totals_.prompt_tokens += static_cast<std::int64_t>(r.prompt.size());
@@ -231,11 +224,11 @@ std::vector<Active> Work::read_prompts(std::vector<Append>& batch) {
 }
 
 at::Tensor Work::forward(const std::vector<Append>& batch) {
-  const auto begun = Clock::now();
+  const auto begun = monotonic_seconds();
   ++totals_.passes;
   totals_.cache_pages = std::max(totals_.cache_pages, cache_.pages() - cache_.free_pages());
   at::Tensor hidden = model_.forward(cache_, batch);
-  totals_.forward_seconds += seconds_since(begun);
+  totals_.forward_seconds += monotonic_seconds() - begun;
   return hidden;
 }
 
@@ -243,17 +236,17 @@ template <class F>
 void Work::for_logits(const at::Tensor& hidden, F&& f) {
   constexpr std::int64_t piece = 128;  // rows whose logits exist at once
   for (std::int64_t first = 0; first < hidden.size(0); first += piece) {
-    auto begun = Clock::now();
+    auto begun = monotonic_seconds();
     const auto count = std::min(piece, hidden.size(0) - first);
     const at::Tensor logits = model_.logits(hidden.narrow(0, first, count));
-    totals_.logits_seconds += seconds_since(begun);
-    begun = Clock::now();
+    totals_.logits_seconds += monotonic_seconds() - begun;
+    begun = monotonic_seconds();
     const auto vocab = static_cast<std::size_t>(logits.size(1));
     float* row = logits.mutable_data_ptr<float>();
     for (std::int64_t i = 0; i < count; ++i, row += vocab) {
       f(static_cast<std::size_t>(first + i), std::span<float>(row, vocab));
     }
-    totals_.sample_seconds += seconds_since(begun);
+    totals_.sample_seconds += monotonic_seconds() - begun;
   }
 }
 
@@ -261,7 +254,6 @@ bool Work::take(Active& a, std::span<float> logits) {
   const auto& r = request_of(a);
   const auto token = sample(logits, r.sampling, a.seen, *a.rng);
   auto& out = a.out;
-  if (out.tokens.empty()) out.first_token_seconds = seconds_since(start_);
   if (std::find(r.end_tokens.begin(), r.end_tokens.end(), token) != r.end_tokens.end()) {
     out.ended = true;
     return true;
@@ -307,7 +299,7 @@ void Work::score_choices(std::vector<Active>& actives) {
 
 void Work::finish(Active& a) {
   cache_.drop(a.sequence);
-  a.out.seconds = seconds_since(a.begun);
+  a.out.seconds = monotonic_seconds() - a.begun;
   calls_.done(a.request, std::move(a.out));
 }
 

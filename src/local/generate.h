@@ -29,7 +29,6 @@ struct Generation {
   bool ended = false;                 // by an end token or by `ended`, not by max_tokens
   std::vector<double> choice_log_probabilities;
   std::int64_t prompt_computed = 0;  // prompt tokens that no other request had computed
-  double first_token_seconds = 0;    // since the start of the work
   double seconds = 0;                // since its prompt was begun
   std::string error;                 // why nothing was written
 };

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
+#include "config/choices.h"
 #include "core/error.h"
 #include "core/files/mapped_file.h"
 #include "core/hash.h"
@@ -56,10 +58,7 @@ void LocalConfig::fields(config::Fields& f) {
   f("model", model);
   f("tokenizer", tokenizer);
   f("adapter", adapter);
-  f.choice<model::WeightPrecision>("precision", precision,
-                                   {{"fp32", model::WeightPrecision::fp32},
-                                    {"bf16", model::WeightPrecision::bf16},
-                                    {"int8", model::WeightPrecision::int8}});
+  f.choice("precision", precision, model::kWeightPrecisions);
   f("device", device);
   f("cache_gib", cache_gib, config::above(0));
   f("pass_tokens", pass_tokens, config::at_least(1));
@@ -78,9 +77,7 @@ LocalModel::LocalModel(const LocalConfig& config) : config_(config) {
                    " tokens, the model " + std::to_string(source.shape.vocab),
                "name the model's own tokenizer");
   }
-  if (config.chat) {
-    format_.family = *config.chat;
-  } else if (const auto format = text::chat_format_of_model(config.model)) {
+  if (const auto format = text::chat_format_of_model(config.model)) {
     format_ = *format;
   }
   const auto add_end = [&](std::optional<text::TokenId> id) {
@@ -98,7 +95,9 @@ LocalModel::LocalModel(const LocalConfig& config) : config_(config) {
   if (name_.empty()) name_ = std::filesystem::path(config.model).parent_path().filename().string();
   if (!config.adapter.empty())
     name_ += "+" + std::filesystem::path(config.adapter).filename().string();
-  if (config.precision != model::WeightPrecision::fp32) name_ += ":" + word_of(config.precision);
+  if (config.precision != model::WeightPrecision::fp32) {
+    name_ += std::string(":") + config::word_of(model::kWeightPrecisions, config.precision);
+  }
   constexpr std::size_t digits = 16;
   identity_ = name_ + "@" +
               sha256_hex(hash_of_files(source.files) + tokenizer_->fingerprint() +
@@ -161,7 +160,7 @@ void LocalModel::answer(const std::vector<language::Request>& requests, const Do
     language::Reply reply;
     // Tokens may end within a character or be no characters at all; every file that the text goes
     // into would put something in their place, each its own.
-    reply.text = encode_utf8(decode_utf8(tokenizer_->decode(g.tokens)));
+    reply.text = valid_utf8(tokenizer_->decode(g.tokens));
     if (const auto stop = stop_in(reply.text, request.sampling.stop); stop != std::string::npos) {
       reply.text.resize(stop);
     }

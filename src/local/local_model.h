@@ -8,7 +8,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,8 +26,6 @@ struct LocalConfig {
   std::string adapter;    // the folder of a LoRA adapter (PEFT); empty: none
   // Of the weights; what is computed is fp32 on a CPU.
   model::WeightPrecision precision = model::WeightPrecision::fp32;
-  // How chats are written; without: as the model's own template says.
-  std::optional<text::ChatFamily> chat;
   std::string device = "cpu";      // cpu | cuda
   double cache_gib = 2.0;          // memory for keys and values
   std::int64_t pass_tokens = 512;  // of a forward pass
@@ -40,7 +37,7 @@ struct LocalConfig {
 class LocalModel : public language::Source {
  public:
   // Reads the weights. Throws Error(input) naming file or key: no model there, a tokenizer that
-  // does not fit its vocabulary, no chat template and none chosen while `needs_chat`.
+  // does not fit its vocabulary, a chat template that is not known.
   explicit LocalModel(const LocalConfig& config);
 
   std::string name() const override { return name_; }
@@ -51,15 +48,11 @@ class LocalModel : public language::Source {
 
   // Of what answer() has done so far.
   const GenerationTotals& totals() const { return totals_; }
-  const model::InferenceModel& weights() const { return *model_; }
-  const text::Tokenizer& tokenizer() const { return *tokenizer_; }
-  const text::ChatFormat& format() const { return format_; }
 
+ private:
   // The tokens of a request's prompt. Throws Error(input) for a chat that the format does not
   // allow.
   std::vector<text::TokenId> prompt_of(const language::Request& request) const;
-
- private:
   GenerationRequest generation_of(const language::Request& request) const;
 
   LocalConfig config_;

@@ -6,15 +6,13 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <cstdlib>
-#include <memory>
-#include <new>
 #include <stdexcept>
 
 #include "model/blas.h"
 #include "model/layers.h"
 #include "model/parallel_tasks.h"
 #include "model/row_kernels.h"
+#include "model/scratch.h"
 
 namespace straq::model {
 namespace {
@@ -43,27 +41,6 @@ enum Slot {
   kKeyGradients,
   kValueGradients
 };
-
-// Memory of one thread that grows to what the longest span needs and stays. On cache lines, because
-// BLAS takes other paths, with other roundings, where operands are aligned otherwise, and threads
-// get their memory in an order of their own.
-template <class T, Slot slot>
-T* scratch(std::int64_t size) {
-  struct Free {
-    void operator()(void* p) const { std::free(p); }
-  };
-  thread_local std::unique_ptr<T, Free> memory;
-  thread_local std::int64_t room = 0;
-  if (room < size) {
-    constexpr std::size_t line = 64;
-    room = (size + 4096) / 4096 * 4096;
-    memory.reset();
-    memory.reset(
-        static_cast<T*>(std::aligned_alloc(line, sizeof(T) * static_cast<std::size_t>(room))));
-    if (!memory) throw std::bad_alloc();
-  }
-  return memory.get();
-}
 
 struct Block {
   std::int64_t first, count, width;  // queries of the span; columns that one of them may see

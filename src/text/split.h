@@ -94,8 +94,8 @@ class PreTokenizer {
     Kind kind;
     bool flag = false;  // regex: invert; digits: each alone
     SplitBehavior behavior = SplitBehavior::isolated;
-    std::shared_ptr<RegexSplitter> regex;
-    Metaspace metaspace;
+    std::shared_ptr<RegexSplitter> regex = {};
+    Metaspace metaspace = {};
   };
   static void run(const Stage& stage, std::string_view text, bool at_start,
                   std::deque<std::string>& store, std::vector<std::string_view>& out);

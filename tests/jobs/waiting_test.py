@@ -8,8 +8,9 @@ import subprocess
 import sys
 import tempfile
 
-PROGRAM = os.environ["STRAQ"]
-failures = 0
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "faults"))
+import job as shared  # noqa: E402
+from job import PROGRAM, check  # noqa: E402
 
 
 def environment_of(given):
@@ -28,12 +29,6 @@ def environment_of(given):
     return dict(e.decode().split("=", 1) for e in entries if b"=" in e)
 
 
-def check(what, good, detail=""):
-    global failures
-    failures += not good
-    print(("ok: " if good else "FAILED: ") + what + ("" if good else f"\n{detail}"), flush=True)
-
-
 with tempfile.TemporaryDirectory() as folder:
     text = pathlib.Path(folder) / "text.txt"
     text.write_text("hello there, how are you today\n" * 50)
@@ -47,4 +42,4 @@ with tempfile.TemporaryDirectory() as folder:
         found = environment_of({name: value})
         check(f"{name}={value} is left as it is", found.get(name) == value
               and found.get("OMP_WAIT_POLICY", value) == value, str(found))
-sys.exit(1 if failures else 0)
+sys.exit(1 if shared.failures else 0)

@@ -2,6 +2,7 @@
 
 #include <numeric>
 
+#include "config/choices.h"
 #include "device_way.h"
 #include "model/inference/inference_model.h"
 #include "model_helpers.h"
@@ -117,8 +118,8 @@ TEST(Inference, NarrowWeightsCostOneRounding) {
     const auto s = cache.create();
     const auto hidden = inference.forward(cache, {append(cache, s, tokens, 20)});
     const auto error = ((hidden - expected).norm() / expected.norm()).item<double>();
-    EXPECT_LT(error, most) << word_of(precision);
-    EXPECT_GT(error, 1e-5) << word_of(precision);
+    EXPECT_LT(error, most) << config::word_of(kWeightPrecisions, precision);
+    EXPECT_GT(error, 1e-5) << config::word_of(kWeightPrecisions, precision);
   }
 }
 

@@ -8,6 +8,7 @@
 #include "kernel/panel_ops.h"
 #include "model/parallel_tasks.h"
 #include "model/row_kernels.h"
+#include "model/scratch.h"
 
 namespace straq::model {
 namespace {
@@ -17,19 +18,7 @@ constexpr auto kPage = Cache::kPage;
 // prompt), few enough that two threads find work in a small batch.
 constexpr std::int64_t kRowsOfTask = 16;
 
-// Room of one thread, on cache lines: operands that are aligned alike have the same roundings.
-struct Scratch {
-  at::Tensor memory;
-  float* take(std::int64_t size) {
-    constexpr std::int64_t unit = 16;
-    if (!memory.defined() || memory.numel() < size + unit) {
-      memory = at::empty({(size + 2 * unit) * 5 / 4}, at::kFloat);
-    }
-    auto address = reinterpret_cast<std::uintptr_t>(memory.mutable_data_ptr<float>());
-    address = (address + 63) / 64 * 64;
-    return reinterpret_cast<float*>(address);
-  }
-};
+enum CachedSlot { kCachedQueries, kCachedScores, kCachedSums };
 
 // One task: the rows [first, first + count) of those that ask, of one key head.
 struct Task {
@@ -74,11 +63,9 @@ void Task::run(std::int64_t first, std::int64_t count, const float* q, std::int6
   std::int64_t most = 0;
   for (auto i = first; i < last; ++i) most = std::max(most, pages(i));
   const auto width = most * kPage;
-  const auto queries_size = (n * d + kPage - 1) / kPage * kPage;
-  thread_local Scratch scratch;
-  float* queries = scratch.take(queries_size + n * (width + padded));
-  float* scores = queries + queries_size;
-  float* sums = scores + n * width;
+  float* queries = scratch<float, kCachedQueries>(n * d);
+  float* scores = scratch<float, kCachedScores>(n * width);
+  float* sums = scratch<float, kCachedSums>(n * padded);
   for (std::int64_t i = 0; i < count; ++i) {
     std::copy_n(q + i * q_stride + kv_head * group * d, group * d, queries + i * group * d);
   }

@@ -78,14 +78,6 @@ InferenceModel::InferenceModel(const WeightsSource& source, WeightPrecision prec
   frequencies_ = rope_frequencies(shape_).to(device);
 }
 
-std::int64_t InferenceModel::bytes() const {
-  std::int64_t sum = embedding_.bytes() + (output_ ? output_->bytes() : 0);
-  for (const auto& l : layers_) {
-    sum += l.qkv.bytes() + l.o.bytes() + l.gate_up.bytes() + l.down.bytes();
-  }
-  return sum;
-}
-
 const RotaryTable& InferenceModel::table(std::int64_t positions) const {
   if (!table_.cos.defined() || table_.cos.size(0) < positions) {
     constexpr std::int64_t first = 256;
@@ -140,12 +132,14 @@ at::Tensor InferenceModel::forward(Cache& cache, const std::vector<Append>& batc
   if (tokens.empty()) {
     return at::empty({0, shape_.hidden}, at::TensorOptions().dtype(dtype_).device(device_));
   }
+  const at::Tensor positions = at::tensor(rows.positions, at::kLong),
+                   read_index = at::tensor(read, at::kLong);
   const Pass pass{.cache = cache,
-                  .rows = rows,
-                  .positions = on_device(at::tensor(rows.positions, at::kLong), device_),
-                  .read = read,
-                  .read_index = on_device(at::tensor(read, at::kLong), device_),
-                  .all = all,
+                  .rows = std::move(rows),
+                  .positions = on_device(positions, device_),
+                  .read = std::move(read),
+                  .read_index = on_device(read_index, device_),
+                  .all = std::move(all),
                   .table = table(highest)};
   at::Tensor x = embedding_.rows(at::tensor(tokens, at::kLong)).to(dtype_);
   for (std::int64_t i = 0; i < shape_.layers; ++i) x = layer(i, pass, x);

@@ -50,7 +50,6 @@ class InferenceModel {
   at::Device device() const { return device_; }
   at::ScalarType dtype() const { return dtype_; }  // of activations and of caches for it
   CacheShape cache_shape() const { return {shape_.layers, shape_.kv_heads, shape_.dim_per_head()}; }
-  std::int64_t bytes() const;  // of the weights
 
   // Computes what was appended and gives the hidden states after the final norm of the tokens that
   // are read, [sum of read, hidden], in the order of `batch`, which must hold all that was appended

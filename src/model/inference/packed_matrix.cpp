@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include "kernel/panel_ops.h"
 #include "model/row_kernels.h"
+#include "model/scratch.h"
 
 namespace straq::model {
 namespace {
@@ -19,6 +19,8 @@ using kernel::kScaleBlock;
 // rows, where one row alone wants many sums in flight. And rows that go through them together: as
 // many as keep their activations in a core's own cache while the panels pass by.
 constexpr std::int64_t kColumns = 32, kColumnsOfFewRows = 64, kFewRows = 4, kRows = 128;
+
+enum class PackedSlot { wide };
 
 std::int64_t panels_of(std::int64_t outputs) {
   return (outputs + kPanel - 1) / kPanel;
@@ -54,28 +56,6 @@ void quantise_row(const float* row, std::int64_t inputs, std::int64_t lane, std:
 }
 
 }  // namespace
-
-std::string word_of(WeightPrecision precision) {
-  switch (precision) {
-    case WeightPrecision::fp32:
-      return "fp32";
-    case WeightPrecision::bf16:
-      return "bf16";
-    default:
-      return "int8";
-  }
-}
-
-double bytes_of(WeightPrecision precision) {
-  switch (precision) {
-    case WeightPrecision::fp32:
-      return 4;
-    case WeightPrecision::bf16:
-      return 2;
-    default:
-      return 1 + 4.0 / kScaleBlock;
-  }
-}
 
 PackedMatrix::PackedMatrix(const at::Tensor& weight, WeightPrecision precision, at::Device device)
     : outputs_(weight.size(0)), inputs_(weight.size(1)), precision_(precision) {
@@ -114,14 +94,6 @@ PackedMatrix::PackedMatrix(const at::Tensor& weight, WeightPrecision precision, 
   }
 }
 
-std::int64_t PackedMatrix::bytes() const {
-  std::int64_t sum = 0;
-  for (const auto* t : {&panels_, &scales_, &tensor_}) {
-    if (t->defined()) sum += static_cast<std::int64_t>(t->nbytes());
-  }
-  return sum;
-}
-
 at::Tensor PackedMatrix::product(const at::Tensor& x, std::int64_t begin, std::int64_t end) const {
   if (!by_kernels()) {
     return at::mm(x, tensor_.narrow(0, begin, end - begin).t().to(x.scalar_type()));
@@ -136,9 +108,9 @@ at::Tensor PackedMatrix::product(const at::Tensor& x, std::int64_t begin, std::i
   const auto groups = (width + together - 1) / together;
   at::parallel_for(0, groups, 1, [&](std::int64_t first_group, std::int64_t last_group) {
     // Room for a tile of panels in fp32.
-    thread_local std::vector<float> wide;
-    const auto room = static_cast<std::size_t>(depth * 2 * kPanel);
-    if (precision_ != WeightPrecision::fp32 && wide.size() < room) wide.resize(room);
+    float* wide = precision_ == WeightPrecision::fp32
+                      ? nullptr
+                      : scratch<float, PackedSlot::wide>(depth * 2 * kPanel);
     for (std::int64_t row = 0; row < n; row += kRows) {
       const auto rows = std::min(kRows, n - row);
       for (auto g = first_group; g < last_group; ++g) {
@@ -151,13 +123,13 @@ at::Tensor PackedMatrix::product(const at::Tensor& x, std::int64_t begin, std::i
                        {data<float>(panels_) + panel * depth * kPanel, kPanel, depth * kPanel}, to,
                        width, rows, depth, columns, false);
         } else if (precision_ == WeightPrecision::bf16) {
-          ops.multiply_bf16(in, lda, data<kernel::BFloat16>(panels_) + panel * depth * kPanel,
-                            wide.data(), to, width, rows, depth, columns);
+          ops.multiply_bf16(in, lda, data<kernel::BFloat16>(panels_) + panel * depth * kPanel, wide,
+                            to, width, rows, depth, columns);
         } else {
           ops.multiply_int8(in, lda,
                             {panels_.const_data_ptr<std::int8_t>() + panel * depth * kPanel,
                              scales_.const_data_ptr<float>() + panel * blocks_of(depth) * kPanel},
-                            wide.data(), to, width, rows, depth, columns);
+                            wide, to, width, rows, depth, columns);
         }
       }
     }

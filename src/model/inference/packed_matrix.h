@@ -6,16 +6,19 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
-#include <string>
+#include <initializer_list>
+
+#include "config/fields.h"
 
 namespace straq::model {
 
 // How weights are kept. int8: values of 8 bits with a scale for each 32 of a row, greatest
 // magnitude / 127; one rounding of weights, none of activations.
 enum class WeightPrecision { fp32, bf16, int8 };
-std::string word_of(WeightPrecision precision);
-// Bytes of a weight, its share of a scale among them.
-double bytes_of(WeightPrecision precision);
+inline constexpr std::initializer_list<config::Choice<WeightPrecision>> kWeightPrecisions = {
+    {"fp32", WeightPrecision::fp32},
+    {"bf16", WeightPrecision::bf16},
+    {"int8", WeightPrecision::int8}};
 
 class PackedMatrix {
  public:
@@ -26,7 +29,6 @@ class PackedMatrix {
 
   std::int64_t outputs() const { return outputs_; }
   std::int64_t inputs() const { return inputs_; }
-  std::int64_t bytes() const;
 
   // x W[begin, end)^T, [n, end - begin] from x [n, inputs], in x's type; on a CPU fp32. `begin`
   // must be a multiple of kernel::kPanel.
