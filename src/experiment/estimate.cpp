@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/memory.h"
+#include "experiment/initial_model.h"
 #include "learn/sampler.h"
 #include "model/weights/open_model.h"
 
@@ -87,6 +88,10 @@ EstimateInput estimate_input(const ExperimentConfig& config, std::int64_t learne
   if (in.shape.vocab == 0 && config.tokenizer.train) {
     in.shape.vocab = config.tokenizer.train->vocab_size;
   }
+  if (!config.model.from.empty() && config.model.keep_layers > 0) {
+    in.shape.layers = std::min(in.shape.layers, config.model.keep_layers);
+  }
+  if (in.shape.vocab > 0) in.part = trained_part(config, in.shape);
   in.precision = config.model.precision;
   in.recompute = config.model.recompute;
   in.zero1 = config.learn.zero1;
@@ -111,11 +116,14 @@ MemoryEstimate estimate_memory(const EstimateInput& in) {
   const double shards = in.zero1 ? static_cast<double>(in.learners) : 1;
   MemoryEstimate m;
   m.parameters = s.parameter_count();
-  m.weights = n * e;
-  m.target = in.bootstraps ? n * e : 0;
-  m.gradients = n * wide;
-  m.master = in.precision == Precision::bf16 ? n * 4 / shards : 0;
-  m.moments = 2 * n * wide / shards;
+  m.trained = model::trained_count(s, in.part);
+  const double trained = static_cast<double>(m.trained);
+  m.weights = n * e + (in.part.lora.rank > 0 ? trained * e : 0);
+  // The target network shares what is frozen.
+  m.target = in.bootstraps ? trained * e : 0;
+  m.gradients = trained * wide;
+  m.master = in.precision == Precision::bf16 ? trained * 4 / shards : 0;
+  m.moments = 2 * trained * wide / shards;
 
   // Rows of a pass: a learner's share of the batch, cut into micro-batches.
   const double share = rows_of_share(in);
@@ -130,13 +138,18 @@ MemoryEstimate estimate_memory(const EstimateInput& in) {
   // In the last layer only the rows that are read have more than keys and values.
   const double last = in.pretrains ? layer : rows * (h + 2 * kv) * e;
   const double inputs = rows * h * e;
-  m.activations = in.recompute ? (layers - 1) * inputs + layer : (layers - 1) * layer + last;
+  // Of layers below all that is trained nothing is kept.
+  const double taped = layers - static_cast<double>(in.part.lowest());
+  m.activations = taped == 0     ? 0
+                  : in.recompute ? (taped - 1) * inputs + layer
+                                 : (taped - 1) * layer + last;
   // A layer's backward: its gradient, those of q k v and of the attention's output, two products.
   m.workspace = rows * (3 * h + 2 * q + 2 * kv) * e;
   if (in.pretrains) {
     // Logits of one piece and their logarithms (model/heads.cpp).
     const double logits = std::min(4.0 * 1024 * 1024, rows * static_cast<double>(s.vocab));
-    m.workspace += rows * 2 * h * e + static_cast<double>(s.vocab) * h * wide + 2 * logits * wide;
+    const double output = in.part.everything() || !s.tied ? static_cast<double>(s.vocab) * h : 0;
+    m.workspace += rows * 2 * h * e + output * wide + 2 * logits * wide;
   }
   return m;
 }
@@ -192,7 +205,11 @@ double step_flops(const EstimateInput& in) {
   // A row sees half of its trunk on average: scores and weighted values.
   const double pass =
       rows * static_cast<double>(s.layers) * (2 * s.row_products() + 4 * q * in.trunk_tokens / 2);
-  return pass * (in.recompute ? 5 : 4);
+  // Frozen layers are run once each by the online and the target network, and never backward; an
+  // adapter's weights have no gradients of their own.
+  const double taped = 1 - static_cast<double>(in.part.lowest()) / static_cast<double>(s.layers);
+  const double backward = in.part.lora.rank > 0 ? 1 : 2;
+  return pass * (2 + taped * (backward + (in.recompute ? 1 : 0)));
 }
 
 double step_seconds(const EstimateInput& in, const DeviceSpec& device, double utilisation) {
@@ -282,7 +299,11 @@ std::vector<Table> estimate_tables(const EstimateInput& input,
        "+ learn.micro_tokens 2048");
   vary(std::exchange(in.precision, Precision::bf16) != Precision::bf16, "+ model.precision bf16");
   std::string count = std::to_string(input.shape.parameter_count());
-  count += " parameters. Every line has the options of the lines above it.";
+  count += " parameters";
+  if (!input.part.everything()) {
+    count += ", " + std::to_string(model::trained_count(input.shape, input.part)) + " trained";
+  }
+  count += ". Every line has the options of the lines above it.";
   t.notes.push_back(std::move(count));
   t.notes.emplace_back(
       "Counted from what the learner allocates; the program and its libraries come "

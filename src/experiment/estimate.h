@@ -26,6 +26,7 @@ DeviceSpec device_spec(const std::string& name);
 
 struct EstimateInput {
   model::LlamaShape shape;
+  model::TrainedPart part;  // what is trained
   Precision precision = Precision::fp32;
   bool recompute = false, zero1 = false;
   bool bootstraps = true;                   // some stage has a target network
@@ -43,7 +44,7 @@ EstimateInput estimate_input(const ExperimentConfig& config, std::int64_t learne
 
 // Bytes on one learner.
 struct MemoryEstimate {
-  std::int64_t parameters = 0;  // their number
+  std::int64_t parameters = 0, trained = 0;  // their number, and of those that training changes
   double weights = 0, target = 0, gradients = 0;
   double master = 0;       // fp32 copy of lower-precision weights, or the learner's shard of it
   double moments = 0;      // both, or the learner's shards

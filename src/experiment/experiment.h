@@ -31,14 +31,19 @@ enum class Precision { fp32, fp64, bf16 };
 struct ModelConfig {
   std::string shape = "configs/shapes/tiny.yaml";  // a file of shape keys, for random weights
   std::string from;  // a Hugging Face folder, a planner's, a GGUF file; empty: random weights
+  // Of model.from the lowest layers alone, with its final norm above them; 0: all. What the upper
+  // ones have learned is to predict the next token; the middle ones often read better.
+  std::int64_t keep_layers = 0;
   DeviceKind device = DeviceKind::automatic;
   Precision precision =
       Precision::fp32;  // of the computation; weights are updated in fp32 or wider
   // Activation recomputation: the forward pass keeps each layer's input alone.
   bool recompute = false;
+  model::LoraConfig lora;  // an adapter is trained, and nothing else
   void fields(config::Fields& f) {
     f("shape", shape);
     f("from", from);
+    f("keep_layers", keep_layers, config::between(0, 100000));
     f.choice("device", device,
              {{"auto", DeviceKind::automatic},
               {"cpu", DeviceKind::cpu},
@@ -46,6 +51,7 @@ struct ModelConfig {
     f.choice("precision", precision,
              {{"fp32", Precision::fp32}, {"fp64", Precision::fp64}, {"bf16", Precision::bf16}});
     f("recompute", recompute);
+    f("lora", lora);
   }
 #ifdef STRAQ_CUDA
   static constexpr bool kCudaBuilt = true;

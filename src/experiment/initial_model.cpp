@@ -7,6 +7,8 @@
 
 #include "core/error.h"
 #include "core/hash.h"
+#include "dialogue/data_config.h"
+#include "experiment/stages.h"
 #include "learn/optimizer.h"
 #include "model/weights/open_model.h"
 
@@ -26,6 +28,36 @@ at::ScalarType dtype_of(const ModelConfig& config) {
   return at::kFloat;
 }
 
+// The head of config.q; throws where model.from has another.
+std::optional<model::StateHeadShape> wanted_head(
+    const ExperimentConfig& config, const std::optional<model::StateHeadShape>& there) {
+  if (config.q.readout != planner::Readout::state_head) return {};
+  const auto options = dialogue::load_strategies(config.data).items().size();
+  const model::StateHeadShape wanted{static_cast<std::int64_t>(options), config.q.head_width};
+  if (there && *there != wanted) {
+    fail_input("model.from: " + config.model.from + " has a state head of " +
+                   std::to_string(there->outputs) + " values and width " +
+                   std::to_string(there->inner) + ", but the config asks for " +
+                   std::to_string(wanted.outputs) + " and " + std::to_string(wanted.inner),
+               "set q.head_width to the planner's");
+  }
+  return wanted;
+}
+
+// model.from's weights for a model of fewer layers, or that may have a head where they have none,
+// or none where they have one. A new head is zero.
+model::WeightsSource source_for(const std::string& from, const model::LlamaShape& shape) {
+  auto source = model::open_model(from);
+  const bool has = source.shape.state_head.has_value();
+  source.shape.layers = shape.layers;
+  source.shape.state_head = shape.state_head;
+  if (has || !shape.state_head) return source;
+  source.tensor = [inner = std::move(source.tensor)](const model::ParameterSpec& spec) {
+    return spec.name.starts_with("state_head.") ? at::zeros(spec.shape) : inner(spec);
+  };
+  return source;
+}
+
 std::string state_of_file(const std::string& path) {
   std::error_code ec;
   const auto size = fs::file_size(path, ec);
@@ -40,6 +72,13 @@ model::LlamaShape resolved_shape(const ExperimentConfig& config, std::int64_t vo
   const auto& m = config.model;
   auto shape = m.from.empty() ? config::read<model::LlamaShape>(config::load_config(m.shape))
                               : model::read_model_head(m.from).shape;
+  if (!m.from.empty() && m.keep_layers > shape.layers) {
+    fail_input("model.keep_layers is " + std::to_string(m.keep_layers) + ", but " + m.from +
+                   " has " + std::to_string(shape.layers) + " layers",
+               "name fewer, or 0 for all");
+  }
+  if (!m.from.empty() && m.keep_layers > 0) shape.layers = m.keep_layers;
+  shape.state_head = wanted_head(config, shape.state_head);
   if (shape.vocab == 0) shape.vocab = vocab;
   if (shape.vocab < vocab && !m.from.empty()) {
     fail_input("model.from: " + m.from + " knows " + std::to_string(shape.vocab) +
@@ -75,10 +114,23 @@ std::string weights_sha256(const std::string& path) {
   return sha256;
 }
 
+model::TrainedPart trained_part(const ExperimentConfig& config, const model::LlamaShape& shape) {
+  const auto layers = config.learn.freeze.layers;
+  model::TrainedPart part{layers == learn::FreezeConfig::kAll ? shape.layers : layers,
+                          config.model.lora};
+  part.check(shape);
+  if (part.lowest() == shape.layers && learns_text(config)) {
+    fail_input("learn.freeze.layers freezes every layer, so nothing can learn from text",
+               "freeze fewer layers, or set the objectives' lm to 0");
+  }
+  return part;
+}
+
 InitialModel make_model(const ExperimentConfig& config, std::int64_t vocab, at::Device device,
                         bool training) {
   const at::ScalarType dtype = dtype_of(config.model);
   const model::LlamaShape shape = resolved_shape(config, vocab);
+  const model::TrainedPart part = training ? trained_part(config, shape) : model::TrainedPart{};
   InitialModel made;
   auto& out = made.network;
   // Of weights that are rounded, those in fp32 come first, on the host.
@@ -89,16 +141,20 @@ InitialModel make_model(const ExperimentConfig& config, std::int64_t vocab, at::
   const at::ScalarType first = rounds ? at::kFloat : dtype;
   const at::Device place = rounds ? at::Device(at::kCPU) : device;
   if (!config.model.from.empty()) {
-    out.reset(new model::Llama(model::load_weights(model::open_model(config.model.from), first,
-                                                   place, training && !rounds)));
+    out.reset(new model::Llama(model::load_weights(source_for(config.model.from, shape), first,
+                                                   place, training && !rounds, part)));
   } else {
-    out = std::make_unique<model::Llama>(shape, first, place, training && !rounds);
+    out = std::make_unique<model::Llama>(shape, first, place, training && !rounds, part);
     out->initialise(static_cast<std::uint64_t>(config.seed));
   }
+  out->initialise_adapter(static_cast<std::uint64_t>(config.seed));
+  const bool has_head = !config.model.from.empty() &&
+                        model::read_model_head(config.model.from).shape.state_head.has_value();
+  if (!has_head) out->initialise_state_head(static_cast<std::uint64_t>(config.seed));
   if (rounds) {
     made.master = out->parameters().flat();
-    auto narrow = std::make_unique<model::Llama>(out->shape(), dtype, device, true);
-    narrow->parameters().copy_from(out->parameters());
+    auto narrow = std::make_unique<model::Llama>(out->shape(), dtype, device, true, part);
+    narrow->copy_from(*out);
     out = std::move(narrow);
   }
   out->set_recompute(config.model.recompute);

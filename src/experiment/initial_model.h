@@ -22,11 +22,16 @@ model::LlamaShape resolved_shape(const ExperimentConfig& config, std::int64_t vo
 // their sizes and times stay. Throws what model::open_model does.
 std::string weights_sha256(const std::string& path);
 
+// What of a model of `shape` the config trains. Throws Error(input) as TrainedPart::check.
+model::TrainedPart trained_part(const ExperimentConfig& config, const model::LlamaShape& shape);
+
 struct InitialModel {
   std::unique_ptr<model::Llama> network;
-  at::Tensor master;  // fp32 weights that the network's were rounded from; undefined: none were
+  // fp32 numbers that its trained parameters were rounded from; undefined: none were.
+  at::Tensor master;
 };
-// `training`: the weights' full precision matters, and gradients are needed.
+// `training`: the weights' full precision matters, gradients are needed, and trained_part() alone
+// is trained.
 InitialModel make_model(const ExperimentConfig& config, std::int64_t vocab, at::Device device,
                         bool training);
 

@@ -19,9 +19,9 @@ namespace fs = std::filesystem;
 constexpr std::array kSections{"name",     "results", "threads", "roles",      "watchdog",
                                "simulate", "data",    "prompt",  "checkpoint", "evaluate",
                                "best",     "gen",     "sweep",   "shards",     "tokenizer"};
-constexpr std::array kKeys{"model.shape",     "model.from",         "model.device",
-                           "model.recompute", "learn.micro_tokens", "learn.collectives",
-                           "learn.zero1",     "learn.max_bad_steps"};
+constexpr std::array kKeys{"model.shape",     "model.from",          "model.device",
+                           "model.recompute", "learn.micro_tokens",  "learn.collectives",
+                           "learn.zero1",     "learn.max_bad_steps", "learn.freeze.store"};
 
 template <class List>
 bool listed(const List& list, std::string_view key) {
@@ -105,6 +105,9 @@ RunInputs run_inputs(const ExperimentConfig& config, const shard::ShardKey& data
   for (const auto& [key, value] : settings_of(config)) {
     const auto at = defaults.find(key);
     in.add(key, value, {}, at == defaults.end() ? "" : at->second);
+  }
+  if (config.learn.freeze.layers != 0 && config.learn.freeze.store == learn::StoredStates::bf16) {
+    in.add("learn.freeze.store", "bf16");
   }
   add_choice_of_weights(in, config);
   return in;

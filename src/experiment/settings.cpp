@@ -187,6 +187,23 @@ Verdict random_weights_only(const Facts& f, const std::string&) {
   if (f.config.model.from.empty()) return {};
   return Reason{"model.from brings its own shape", "leave model.from out for random weights"};
 }
+Verdict given_weights_only(const Facts& f, const std::string& key) {
+  if (!f.config.model.from.empty() || f.text(key) == "0") return {};
+  return Reason{"model.from is not set: the shape's file says how many layers there are",
+                "set model.from"};
+}
+Verdict adapter_only(const Facts& f, const std::string& key) {
+  if (f.config.model.lora.rank > 0 || key == "model.lora.rank") return {};
+  return Reason{"model.lora.rank is 0: no adapter is trained", "set model.lora.rank above 0"};
+}
+Verdict head_only(const Facts& f, const std::string&) {
+  if (f.config.q.readout == planner::Readout::state_head) return {};
+  return Reason{"q.readout is no state_head", "set q.readout: state_head"};
+}
+Verdict frozen_only(const Facts& f, const std::string&) {
+  if (f.config.learn.freeze.layers != 0) return {};
+  return Reason{"learn.freeze.layers is 0: nothing is frozen", "set learn.freeze.layers above 0"};
+}
 Verdict simulates_only(const Facts& f, const std::string&) {
   if (!f.config.simulate.config.empty()) return {};
   return Reason{"simulate.config is not set, so no corpus is made", "set simulate.config"};
@@ -222,6 +239,8 @@ const std::vector<Rule>& rules() {
       {"tokenizer.train.character_coverage", sentencepiece_only},
       {"tokenizer.train.threads", sentencepiece_only},
       {"model.shape", random_weights_only},
+      {"model.lora.", adapter_only},
+      {"model.keep_layers", given_weights_only},
       {"pretrain.epochs", pretrain_epochs},
       {"pretrain.objective.", pretrain_only},
       {"pretrain.lr", pretrain_only},
@@ -245,6 +264,8 @@ const std::vector<Rule>& rules() {
       {"learn.target.", next_states_only},
       {"learn.reward.", bellman_only},
       {"learn.reward.", chosen_reward_only},
+      {"learn.freeze.store", frozen_only},
+      {"q.head_width", head_only},
       {"learn.cql.", bellman_only},
       {"learn.cql.temp", cql_only},
       {"learn.collectives.timeout_seconds", nccl_only},
@@ -381,12 +402,14 @@ std::vector<std::string> always_effective() {
       "model.device",
       "model.precision",
       "model.recompute",
+      "q.prior",
       "q.readout",  // also where it trains with cross-entropy: predictions hold its values
       "pretrain.steps",
       "learn.planner",
       "learn.objective.ce",
       "learn.objective.lm",
       "learn.steps",
+      "learn.freeze.layers",
       "learn.lr",
       "learn.lr_min",
       "learn.warmup",

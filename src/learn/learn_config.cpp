@@ -1,5 +1,6 @@
 #include "learn/learn_config.h"
 
+#include <charconv>
 #include <utility>
 
 #include "core/error.h"
@@ -9,6 +10,26 @@ namespace straq::learn {
 void fail_not_built(const std::string& where, const char* what, const char* hint) {
   fail_input(where + ": " + what + " are documented but this version does not build them yet",
              hint);
+}
+
+void FreezeConfig::fields(config::Fields& f) {
+  constexpr std::int64_t kMost = 100000;
+  std::string text = layers == kAll ? "all" : std::to_string(layers);
+  f("layers", text);
+  f.choice(
+      "store", store,
+      {{"none", StoredStates::none}, {"exact", StoredStates::exact}, {"bf16", StoredStates::bf16}});
+  if (!f.reading()) return;
+  if (text == "all") {
+    layers = kAll;
+    return;
+  }
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, layers);
+  if (error != std::errc() || stop != end || layers < 0 || layers > kMost) {
+    fail_input(f.where("layers") + ": expected a number of layers, or all, not \"" + text + "\"",
+               "0 freezes nothing; 24 keeps the embedding and the lowest 24 layers as they are");
+  }
 }
 
 void LearnConfig::fields(config::Fields& f) {
@@ -36,6 +57,7 @@ void LearnConfig::fields(config::Fields& f) {
   f("reward", reward);
   f("replay", replay);
   f("cql", cql);
+  f("freeze", freeze);
   f("kl_to_base", kl_to_base, config::at_least(0));
   f("zero1", zero1);
   f("collectives", collectives);

@@ -89,6 +89,20 @@ struct CqlConfig {
   }
 };
 
+enum class StoredStates { none, exact, bf16 };
+
+// What stays as it is in all stages.
+struct FreezeConfig {
+  static constexpr std::int64_t kAll = -1;
+  // Layers from the first, and the embedding with them; kAll ("all"): every layer, so that what
+  // reads the last one is all that is trained. 0: nothing.
+  std::int64_t layers = 0;
+  // What the frozen layers make of the corpus is computed once and kept beside the shards: in the
+  // model's precision, or rounded to bf16. `none`: it is computed again in every step.
+  StoredStates store = StoredStates::exact;
+  void fields(config::Fields& f);
+};
+
 // The Q-learning stage: a stage with everything that the Bellman equation needs.
 struct LearnConfig : StageConfig {
   PlannerKind planner = PlannerKind::q;
@@ -105,6 +119,7 @@ struct LearnConfig : StageConfig {
   RewardConfig reward;  // with the sections beside it that rewards have of their own
   ReplayConfig replay;
   CqlConfig cql;
+  FreezeConfig freeze;
   double kl_to_base = 0;
   bool zero1 = false;  // each learner keeps and updates its shard of the optimizer's state (ZeRO-1)
   comm::CollectivesConfig collectives;

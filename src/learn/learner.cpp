@@ -63,6 +63,7 @@ void Learner::take_master(const at::Tensor& all) {
 void Learner::share_start() {
   if (collectives_.size() == 1) return;
   collectives_.broadcast(online_->parameters().flat(), 0);
+  if (online_->frozen().size() > 0) collectives_.broadcast(online_->frozen().flat(), 0);
   if (!start_.piece.defined()) return;
   const std::int64_t total = online_->parameters().size(), begin = start_.begin,
                      size = start_.master.numel();
@@ -99,10 +100,7 @@ void Learner::begin_stage(const StageConfig& stage, std::int64_t total_steps) {
     target_.reset();
     return;
   }
-  if (!target_) {
-    target_ = std::make_unique<model::Llama>(online_->shape(), parameters.flat().scalar_type(),
-                                             online_->device(), /*with_gradients=*/false);
-  }
+  if (!target_) target_ = online_->twin();
   target_->parameters().copy_from(parameters);
 }
 
@@ -171,7 +169,7 @@ StepPlan Learner::plan(const Batch& batch, std::int64_t epoch,
                    {stage_.objective, collectives_.rank(), collectives_.size(),
                     planner::cost_in(online_->shape(), stage_.objective.lm > 0),
                     config_.micro_tokens, online_->device().is_cuda(), has_target(),
-                    !has_target() || config_.backup == Backup::double_q});
+                    !has_target() || config_.backup == Backup::double_q, pack_});
 }
 
 StepMetrics Learner::step(const Batch& batch, std::int64_t epoch,
@@ -333,9 +331,12 @@ void Learner::accumulate(const PassPlan& pass, const at::Tensor& target_next, co
       add(cql * (objective.bellman * config_.cql.alpha / step.decisions));
     }
     if (objective.ce > 0) {
-      // Auto-regressive: the option token is predicted against the whole vocabulary.
+      // Auto-regressive: the option token is predicted against the whole vocabulary. A head has
+      // nothing but the options.
       const at::Tensor ce =
-          online_->cross_entropy_sum(at_probes, option_ids_.index_select(0, pass.gold));
+          readout_ == planner::Readout::state_head
+              ? at::cross_entropy_loss(q, pass.gold, {}, at::Reduction::Sum)
+              : online_->cross_entropy_sum(at_probes, option_ids_.index_select(0, pass.gold));
       parts[Sums::ce] = ce;
       add(ce * (objective.ce / step.decisions));
     }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "comm/collectives/collectives.h"
@@ -53,8 +54,8 @@ class Learner {
   // `combs` is the train split and outlives the learner, as do `collectives`. `option_ids`: the
   // options' token ids in strategy order. `online` has gradients: a network that is only asked
   // needs no learner (planner/ask.h). `master`: the fp32 weights that an online network of lower
-  // precision was rounded from, [all parameters] on the host; training goes on from these (see
-  // AdamW). Undefined: none.
+  // precision was rounded from, [its trained parameters] on the host; training goes on from these
+  // (see AdamW). Undefined: none.
   //
   // What one learner alone may fail at (memory, files) is apart from what all must enter: the
   // constructor, begin_stage() and restore() are this learner's alone, so that the group can agree
@@ -74,6 +75,10 @@ class Learner {
   // stage pays for it.
   void begin_stage(const StageConfig& stage, std::int64_t total_steps);
 
+  // How batches of the train split are packed from now on (planner::pack_plainly at first): with
+  // states of frozen layers that are known (learn/frozen_states.h). Not while a plan is being made.
+  void use_pack(planner::Pack pack) { pack_ = std::move(pack); }
+
   // What this learner does for a step of the stage that has begun; may be called on another thread
   // while step() runs. `transitions` names what is learned at each decision.
   StepPlan plan(const Batch& batch, std::int64_t epoch, const TransitionSource& transitions) const;
@@ -91,8 +96,11 @@ class Learner {
 
   // How the online network is asked as it is now; refers to this learner.
   planner::Reading reading() const {
-    return {*online_, option_ids_, readout_, config_.micro_tokens};
+    return {*online_, option_ids_, readout_, config_.micro_tokens, shift_};
   }
+  // What is added to the values of the options where the network is asked (planner::Reading), and
+  // nowhere in training.
+  void use_shift(std::vector<double> shift) { shift_ = std::move(shift); }
 
   // For checkpoints: the whole state as flat buffers, and the way back after begin_stage started
   // the stage that the checkpoint was written in. Weights are those that are updated: fp32 where
@@ -144,7 +152,9 @@ class Learner {
   const std::vector<prompt::Comb>& combs_;
   at::Tensor option_ids_;
   planner::Readout readout_;
+  std::vector<double> shift_;
   LearnConfig config_;
+  planner::Pack pack_ = planner::pack_plainly;
   comm::Collectives& collectives_;
   bool sharded_ = false;  // ZeRO-1: optimizer state is this learner's shard
   std::unique_ptr<comm::GradientReducer> reducer_;

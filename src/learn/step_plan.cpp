@@ -19,7 +19,7 @@ model::CombSelection select(const prompt::Comb& comb, std::int32_t first, std::i
 template <class F>
 void each_tensor(PassPlan& p, F&& f) {
   for (auto* batch : {&p.states, &p.next_states}) {
-    f(batch->tokens), f(batch->positions);
+    f(batch->tokens), f(batch->positions), f(batch->lower_states);
   }
   f(p.own), f(p.next_online), f(p.gold), f(p.row), f(p.next_row), f(p.action);
   f(p.next_action), f(p.reward), f(p.continues), f(p.text_next);
@@ -68,9 +68,9 @@ PassPlan plan_pass(const std::vector<prompt::Comb>& combs, const Batch& micro, s
     plan.probes += item.count();
     if (has_next) plan.next_probes += next_last - item.first - 1;
   }
-  plan.states = model::pack(states, at::kCPU);
+  plan.states = options.pack(states);
   if (options.objective.bellman > 0 && options.target_next) {
-    plan.next_states = model::pack(next_states, at::kCPU);
+    plan.next_states = options.pack(next_states);
   }
 
   std::vector<std::int64_t> text_rows, text_next;

@@ -14,6 +14,7 @@
 #include "learn/learn_config.h"
 #include "learn/sampler.h"
 #include "model/comb_batch.h"
+#include "planner/pack.h"
 #include "prompt/comb.h"
 
 namespace straq::learn {
@@ -57,8 +58,9 @@ struct PlanOptions {
   bool pinned = false;               // copies to a GPU overlap with its work
   // Whose values of next states are wanted: the target network's, the online one's, or both.
   bool target_next = true, online_next = false;
+  planner::Pack pack = planner::pack_plainly;
 };
-// Throws what model::pack throws.
+// Throws what options.pack throws.
 StepPlan plan_step(const std::vector<prompt::Comb>& combs, const Batch& batch, std::int64_t epoch,
                    const TransitionSource& transitions, const PlanOptions& options);
 

@@ -1,6 +1,6 @@
-// All parameters of a model in one flat buffer, its gradients in another, and each parameter a view
-// into them. One buffer means one allreduce, one optimizer pass, one copy for a target sync and one
-// checksum, whatever the number of layers.
+// The parameters of a model, or a part of them, in one flat buffer, their gradients in another, and
+// each parameter a view into them. One buffer means one allreduce, one optimizer pass, one copy for
+// a target sync and one checksum, whatever the number of layers.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -39,6 +39,7 @@ class ParameterArena {
   static constexpr std::int64_t kMaxParts = 4096;
   // A parameter's view into flat(), and its gradient's into flat_grad(). Throw std::out_of_range
   // for an unknown name; the gradient of an arena without gradients is undefined.
+  bool has(const std::string& name) const { return index_.count(name) > 0; }
   at::Tensor operator[](const std::string& name) const;
   at::Tensor grad(const std::string& name) const;
   std::int64_t offset(std::size_t i) const { return offsets_[i]; }

@@ -104,6 +104,14 @@ std::int64_t common_prefix(const std::vector<Piece>& pieces,
 
 }  // namespace
 
+CombBatch CombBatch::to(at::Device device) const {
+  CombBatch out = *this;
+  out.tokens = on_device(tokens, device);
+  out.positions = on_device(positions, device);
+  if (lower_states.defined()) out.lower_states = on_device(lower_states, device);
+  return out;
+}
+
 CombBatch pack(const std::vector<CombSelection>& selections, at::Device device, bool share_prefix) {
   CombBatch batch;
   std::vector<Piece> pieces;
@@ -170,9 +178,7 @@ CombBatch pack(const std::vector<CombSelection>& selections, at::Device device, 
     batch.min_token = *low;
     batch.max_token = *high;
   }
-  batch.tokens = on_device(batch.tokens, device);
-  batch.positions = on_device(batch.positions, device);
-  return batch;
+  return batch.to(device);
 }
 
 }  // namespace straq::model

@@ -45,6 +45,12 @@ struct CombBatch {
   // can check them without waiting for the device. -1 as max_position: not known.
   std::int64_t max_position = -1;
   std::int64_t min_token = 0, max_token = 0;
+  // [rows, hidden]: what a model's frozen layers (TrainedPart) make of the rows, where it is known
+  // already; undefined: they are computed. In the precision of that model.
+  at::Tensor lower_states;
+
+  // Tensors on `device` but for readout_rows, which stay on the host.
+  CombBatch to(at::Device device) const;
 
   // The row of token `i` of the span's trunk, counted from the trunk's beginning.
   std::int64_t trunk_row(const TrunkSpan& span, std::int64_t i) const {

@@ -28,7 +28,7 @@ void for_pieces(const at::Tensor& x, F&& f) {
 
 DecoderPass::DecoderPass(const DecoderTensors& weights, const DecoderShape& shape,
                          const CombBatch& batch, const RotaryTable& table,
-                         std::vector<std::int64_t> rows, bool keep_tape, bool recompute)
+                         std::vector<std::int64_t> rows, const PassOptions& options)
     : embedding_(weights.embedding),
       final_norm_(weights.final_norm),
       layers_(weights.layers),
@@ -37,14 +37,16 @@ DecoderPass::DecoderPass(const DecoderTensors& weights, const DecoderShape& shap
       positions_(batch.positions),
       table_(table),
       rows_(std::move(rows)),
-      plan_(full_plan(batch)),
-      last_plan_(plan_for(batch, rows_)),
+      lower_states_(batch.lower_states),
       row_count_(batch.rows),
-      keep_tape_(keep_tape),
-      recompute_(recompute) {
+      options_(options) {
+  if (first() < static_cast<std::int64_t>(layers_.size())) {
+    plan_ = full_plan(batch);
+    last_plan_ = plan_for(batch, rows_);
+  }
   row_index_ = on_device(at::tensor(rows_, at::kLong), tokens_.device());
   row_positions_ = positions_.index_select(0, row_index_);
-  if (layers_.size() > 1 || all_rows()) share_first_projection();
+  if (first() == 0 && (layers_.size() > 1 || all_rows())) share_first_projection();
 }
 
 // What enters the first layer is the embedding of a row's token and nothing else, so rows of one
@@ -59,20 +61,31 @@ void DecoderPass::share_first_projection() {
   row_of_token_ = row_of;
 }
 
-at::Tensor DecoderPass::forward(const std::function<void()>& after_layer) {
+at::Tensor DecoderPass::states(const std::function<void()>& after_layer) {
   c10::NoGradGuard no_grad;
-  at::Tensor x = embedding_.index_select(0, tokens_);
+  const bool recompute = options_.recompute;
+  at::Tensor x = lower_states_.defined() ? lower_states_ : embedding_.index_select(0, tokens_);
+  const auto layers = static_cast<std::int64_t>(layers_.size());
   tape_.resize(layers_.size());
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    LayerTape& tape = tape_[i];
+  for (std::int64_t i = first(); i < layers; ++i) {
+    LayerTape& tape = tape_[static_cast<std::size_t>(i)];
+    const bool taped = options_.keep_tape && i >= options_.lowest;
     // The first layer's input can be looked up again.
-    if (keep_tape_ && (recompute_ || !shared(static_cast<std::int64_t>(i)))) tape.x = x;
-    x = layer_forward(static_cast<std::int64_t>(i), x, keep_tape_ && !recompute_ ? &tape : nullptr);
+    if (taped && (recompute || !shared(i))) tape.x = x;
+    x = layer_forward(i, x, taped && !recompute ? &tape : nullptr);
     if (after_layer) after_layer();
   }
+  // No layer has left the other rows out.
+  if (first() == layers && !all_rows()) x = x.index_select(0, row_index_);
+  return x;
+}
+
+at::Tensor DecoderPass::forward(const std::function<void()>& after_layer) {
+  c10::NoGradGuard no_grad;
+  const at::Tensor x = states(after_layer);
   at::Tensor scale;
   at::Tensor out = rms_norm(x, final_norm_, shape_.norm_eps, scale);
-  if (keep_tape_) {
+  if (options_.keep_tape) {
     final_input_ = x;
     final_scale_ = scale;
   }
@@ -92,15 +105,15 @@ at::Tensor DecoderPass::layer_forward(std::int64_t i, const at::Tensor& x, Layer
   at::Tensor k, v, residual = x;
   if (some) {
     // Keys and values of all rows, queries of those that are read.
-    t.qkv = product(h, w.qkv.narrow(0, q_width, 2 * kv_width).t());
+    t.qkv = apply(w.qkv.narrow(q_width, 2 * kv_width), h);
     k = t.qkv.narrow(1, 0, kv_width);
     v = t.qkv.narrow(1, kv_width, kv_width);
     rotate_(k, kv_heads, table_, positions_);
-    t.q = product(h.index_select(0, row_index_), w.qkv.narrow(0, 0, q_width).t());
+    t.q = apply(w.qkv.narrow(0, q_width), h.index_select(0, row_index_));
     rotate_(t.q, heads, table_, row_positions_);
     residual = x.index_select(0, row_index_);
   } else {
-    t.qkv = product(h, w.qkv.t());
+    t.qkv = apply(w.qkv, h);
     if (shared(i)) t.qkv = t.qkv.index_select(0, row_of_token_);
     // Queries and keys lie side by side and turn alike.
     rotate_(t.qkv.narrow(1, 0, q_width + kv_width), heads + kv_heads, table_, positions_);
@@ -115,10 +128,10 @@ at::Tensor DecoderPass::layer_forward(std::int64_t i, const at::Tensor& x, Layer
   t.log_sum = std::move(attention.log_sum);
   if (!tape) t.qkv = t.q = k = v = at::Tensor();
   t.middle = at::empty_like(residual);
-  add_product_out(t.middle, residual, t.attended, w.o.t());
+  add_apply_out(t.middle, residual, w.o, t.attended);
   if (!tape) t.attended = residual = at::Tensor();
 
-  const auto n = t.middle.size(0), inner = w.down.size(1);
+  const auto n = t.middle.size(0), inner = w.down.weight.size(1);
   at::Tensor out = tape ? at::empty_like(t.middle) : t.middle;
   if (tape) {
     t.middle_scale = at::empty({n}, t.middle.options().dtype(wide_type(t.middle.scalar_type())));
@@ -132,17 +145,17 @@ at::Tensor DecoderPass::layer_forward(std::int64_t i, const at::Tensor& x, Layer
     if (tape) {
       t.middle_scale.narrow(0, first, count).copy_(scale);
       gate_up = t.gate_up.narrow(0, first, count);
-      product_out(gate_up, normed, w.gate_up.t());
+      apply_out(gate_up, w.gate_up, normed);
     } else {
-      gate_up = product(normed, w.gate_up.t());
+      gate_up = apply(w.gate_up, normed);
     }
-    add_product_out(out.narrow(0, first, count), middle, swiglu(gate_up), w.down.t());
+    add_apply_out(out.narrow(0, first, count), middle, w.down, swiglu(gate_up));
   });
   return out;
 }
 
 at::Tensor DecoderPass::layer_backward(std::int64_t i, at::Tensor d, LayerTape& t,
-                                       const LayerTensors& gradient) const {
+                                       const LayerTensors& gradient, bool input_wanted) const {
   const LayerTensors& w = layers_[static_cast<std::size_t>(i)];
   const auto heads = shape_.heads, kv_heads = shape_.kv_heads, width = shape_.head_dim;
   const auto q_width = heads * width, kv_width = kv_heads * width;
@@ -153,18 +166,19 @@ at::Tensor DecoderPass::layer_backward(std::int64_t i, at::Tensor d, LayerTape& 
     const auto piece = [&](const at::Tensor& x) { return x.narrow(0, first, count); };
     const auto d_piece = piece(d), gate_up = piece(t.gate_up), middle = piece(t.middle),
                scale = piece(t.middle_scale);
-    at::Tensor g = product(d_piece, w.down);
+    at::Tensor g = input_gradient(w.down, d_piece);
     swiglu_backward_(gate_up, g);
-    add_weight_gradient_(gradient.down, d_piece, g);
-    add_weight_gradient_(gradient.gate_up, gate_up, rms_norm_again(middle, w.post_norm, scale));
-    rms_norm_backward(middle, w.post_norm, scale, product(gate_up, w.gate_up), d_piece,
+    add_gradients_(gradient.down, w.down, d_piece, g);
+    add_gradients_(gradient.gate_up, w.gate_up, gate_up,
+                   rms_norm_again(middle, w.post_norm, scale));
+    rms_norm_backward(middle, w.post_norm, scale, input_gradient(w.gate_up, gate_up), d_piece,
                       gradient.post_norm);
   });
   t.gate_up = t.middle = at::Tensor();
 
   // Attention. d becomes d loss / d x.
-  add_weight_gradient_(gradient.o, d, t.attended);
-  at::Tensor h, d_attended = product(d, w.o);
+  add_gradients_(gradient.o, w.o, d, t.attended);
+  at::Tensor h, d_attended = input_gradient(w.o, d);
   at::Tensor d_qkv = at::empty({t.qkv.size(0), t.qkv.size(1)}, t.qkv.options());
   const auto k_at = some ? 0 : q_width;
   const auto k = t.qkv.narrow(1, k_at, kv_width), v = t.qkv.narrow(1, k_at + kv_width, kv_width);
@@ -179,18 +193,21 @@ at::Tensor DecoderPass::layer_backward(std::int64_t i, at::Tensor d, LayerTape& 
   if (some) {
     rotate_(dq, heads, table_, row_positions_, -1);
     rotate_(dk, kv_heads, table_, positions_, -1);
-    add_weight_gradient_(gradient.qkv.narrow(0, 0, q_width), dq, h.index_select(0, row_index_));
-    add_weight_gradient_(gradient.qkv.narrow(0, q_width, 2 * kv_width), d_qkv, h);
-    h = product(d_qkv, w.qkv.narrow(0, q_width, 2 * kv_width));
-    add_rows_(h, row_index_, product(dq, w.qkv.narrow(0, 0, q_width)));
+    const Linear query = w.qkv.narrow(0, q_width), key_value = w.qkv.narrow(q_width, 2 * kv_width);
+    add_gradients_(gradient.qkv.narrow(0, q_width), query, dq, h.index_select(0, row_index_));
+    add_gradients_(gradient.qkv.narrow(q_width, 2 * kv_width), key_value, d_qkv, h);
+    if (!input_wanted) return {};
+    h = input_gradient(key_value, d_qkv);
+    add_rows_(h, row_index_, input_gradient(query, dq));
     const at::Tensor kept = d;
     d = at::zeros({row_count_, kept.size(1)}, kept.options());
     d.index_copy_(0, row_index_, kept);
   } else {
     rotate_(d_qkv.narrow(1, 0, q_width + kv_width), heads + kv_heads, table_, positions_, -1);
     if (shared(i)) d_qkv = sum_by_token(d_qkv).to(d_qkv.scalar_type());
-    add_weight_gradient_(gradient.qkv, d_qkv, h);
-    h = product(d_qkv, w.qkv);
+    add_gradients_(gradient.qkv, w.qkv, d_qkv, h);
+    if (!input_wanted) return {};
+    h = input_gradient(w.qkv, d_qkv);
   }
   if (shared(i)) {
     const at::Tensor through_norm = at::zeros_like(x);
@@ -199,7 +216,6 @@ at::Tensor DecoderPass::layer_backward(std::int64_t i, at::Tensor d, LayerTape& 
   } else {
     rms_norm_backward(x, w.input_norm, t.input_scale, h, d, gradient.input_norm);
   }
-  t = LayerTape();
   return d;
 }
 
@@ -217,14 +233,20 @@ void DecoderPass::backward(const at::Tensor& g, const DecoderTensors& gradients,
   rms_norm_backward(final_input_, final_norm_, final_scale_, g.contiguous(), d,
                     gradients.final_norm);
   final_input_ = final_scale_ = at::Tensor();
-  for (auto i = static_cast<std::int64_t>(layers_.size()) - 1; i >= 0; --i) {
+  for (auto i = static_cast<std::int64_t>(layers_.size()) - 1; i >= options_.lowest; --i) {
     LayerTape& tape = tape_[static_cast<std::size_t>(i)];
-    if (recompute_) layer_forward(i, tape.x, &tape);
-    d = layer_backward(i, d, tape, gradients.layers[static_cast<std::size_t>(i)]);
+    if (options_.recompute) layer_forward(i, tape.x, &tape);
+    const LayerTensors& gradient = gradients.layers[static_cast<std::size_t>(i)];
+    const bool input_wanted =
+        i > options_.lowest || gradients.embedding.defined() || gradient.input_norm.defined();
+    d = layer_backward(i, d, tape, gradient, input_wanted);
+    tape = LayerTape();
     if (done) done(i);
   }
   // One row of d a token where the first layer is shared, one a row of the batch elsewhere.
-  add_rows_(gradients.embedding, shared(0) ? tokens_once_ : tokens_, d);
+  if (gradients.embedding.defined()) {
+    add_rows_(gradients.embedding, shared(0) ? tokens_once_ : tokens_, d);
+  }
   if (done) done(static_cast<std::int64_t>(layers_.size()));
 }
 

@@ -15,17 +15,19 @@
 #include "model/attention.h"
 #include "model/comb_batch.h"
 #include "model/layers.h"
+#include "model/linear.h"
 
 namespace straq::model {
 
-// Views into a parameter buffer, or into its gradient: the same layout twice.
+// Views into the parameters' buffers, or into their gradients: the same layout twice. What is not
+// trained has no gradient: an undefined tensor.
 struct LayerTensors {
   at::Tensor input_norm;  // [hidden]
-  at::Tensor qkv;         // [(heads + 2 kv_heads) d, hidden]: query, key and value weights
-  at::Tensor o;           // [hidden, heads d]
+  Linear qkv;             // [(heads + 2 kv_heads) d, hidden]: query, key and value weights
+  Linear o;               // [hidden, heads d]
   at::Tensor post_norm;   // [hidden]
-  at::Tensor gate_up;     // [2 inner, hidden]
-  at::Tensor down;        // [hidden, inner]
+  Linear gate_up;         // [2 inner, hidden]
+  Linear down;            // [hidden, inner]
 };
 struct DecoderTensors {
   at::Tensor embedding;  // [vocab, hidden]
@@ -51,20 +53,28 @@ struct LayerTape {
   at::Tensor gate_up;       // [queries, 2 inner]
 };
 
+// With `keep_tape` a backward pass can follow; with `recompute` the tape holds each layer's input
+// alone and the rest is computed again when the backward pass reaches the layer. Nothing below
+// layer `lowest` is trained: no tape is kept there, and the backward pass ends above it. Where the
+// batch brings the states that enter that layer (CombBatch::lower_states), the pass begins there.
+struct PassOptions {
+  bool keep_tape = false, recompute = false;
+  std::int64_t lowest = 0;
+};
+
 class DecoderPass {
  public:
-  // `rows` (ascending, without repetition) are the rows to be read. With `keep_tape` a backward
-  // pass can follow; with `recompute` the tape holds each layer's input alone and the rest is
-  // computed again when the backward pass reaches the layer.
+  // `rows` (ascending, without repetition) are the rows to be read.
   DecoderPass(const DecoderTensors& weights, const DecoderShape& shape, const CombBatch& batch,
-              const RotaryTable& table, std::vector<std::int64_t> rows, bool keep_tape,
-              bool recompute);
+              const RotaryTable& table, std::vector<std::int64_t> rows, const PassOptions& options);
 
   // Hidden states after the final norm, [rows, hidden]. `after_layer` may be empty.
   at::Tensor forward(const std::function<void()>& after_layer);
+  // The same before the final norm.
+  at::Tensor states(const std::function<void()>& after_layer);
 
-  // Called when the gradients of layer i (layers = the embedding) have got all that this pass gives
-  // them.
+  // Called when the gradients of layer i, from the last to the lowest that is trained, and then of
+  // the embedding (i = layers) have got all that this pass gives them.
   using LayerDone = std::function<void(std::int64_t layer)>;
   // Adds the gradients of g = d loss / d forward() to `gradients`. Once, after forward().
   void backward(const at::Tensor& g, const DecoderTensors& gradients, const LayerDone& done);
@@ -72,11 +82,12 @@ class DecoderPass {
  private:
   at::Tensor layer_forward(std::int64_t i, const at::Tensor& x, LayerTape* tape) const;
   at::Tensor layer_backward(std::int64_t i, at::Tensor d, LayerTape& tape,
-                            const LayerTensors& gradient) const;
+                            const LayerTensors& gradient, bool input_wanted) const;
   void share_first_projection();
   bool shared(std::int64_t i) const { return i == 0 && tokens_once_.defined(); }
   // The sums of the rows of each of tokens_once_, [tokens, width] in the wide type.
   at::Tensor sum_by_token(const at::Tensor& rows) const;
+  std::int64_t first() const { return lower_states_.defined() ? options_.lowest : 0; }
   bool last(std::int64_t i) const { return i + 1 == static_cast<std::int64_t>(layers_.size()); }
   bool all_rows() const { return static_cast<std::int64_t>(rows_.size()) == row_count_; }
 
@@ -90,8 +101,9 @@ class DecoderPass {
   at::Tensor row_index_, row_positions_;   // rows_ as a tensor, their positions
   at::Tensor tokens_once_, row_of_token_;  // the different tokens; each row's place among them
   AttentionPlan plan_, last_plan_;
+  at::Tensor lower_states_;
   std::int64_t row_count_;
-  bool keep_tape_, recompute_;
+  PassOptions options_;
   std::vector<LayerTape> tape_;
   at::Tensor final_input_, final_scale_;
 };

@@ -17,6 +17,12 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
+// A parameter's gradient, or that of none, on its way through autograd, which takes every tensor
+// for an input of its own and refuses undefined ones.
+struct Sink {
+  at::Tensor gradient;
+};
+
 class CallNode : public torch::autograd::Node {
  public:
   explicit CallNode(std::function<void(const at::Tensor&)> backward)
@@ -37,15 +43,16 @@ class CallNode : public torch::autograd::Node {
 class Projection : public torch::autograd::Function<Projection> {
  public:
   static Variable forward(AutogradContext* ctx, const Variable& hidden, const at::Tensor& weight,
-                          const at::Tensor& gradient) {
+                          const Sink& sink) {
     ctx->save_for_backward({hidden, weight});
-    ctx->saved_data["gradient"] = gradient;
+    ctx->saved_data["gradient"] = sink.gradient;
     return product(hidden, weight.t());
   }
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     const auto saved = ctx->get_saved_variables();
     const auto g = grads[0].contiguous();
-    add_weight_gradient_(ctx->saved_data["gradient"].toTensor(), g, saved[0]);
+    const auto gradient = ctx->saved_data["gradient"].toTensor();
+    if (gradient.defined()) add_weight_gradient_(gradient, g, saved[0]);
     return {product(g, saved[1]), Variable(), Variable()};
   }
 };
@@ -53,15 +60,36 @@ class Projection : public torch::autograd::Function<Projection> {
 class ProjectionRows : public torch::autograd::Function<ProjectionRows> {
  public:
   static Variable forward(AutogradContext* ctx, const Variable& hidden, const at::Tensor& rows,
-                          const at::Tensor& gradient, const at::Tensor& ids) {
+                          const Sink& sink, const at::Tensor& ids) {
     ctx->save_for_backward({hidden, rows, ids});
-    ctx->saved_data["gradient"] = gradient;
+    ctx->saved_data["gradient"] = sink.gradient;
     return product(hidden, rows.t());
   }
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     const auto saved = ctx->get_saved_variables();
-    add_rows_(ctx->saved_data["gradient"].toTensor(), saved[2], product(grads[0].t(), saved[0]));
+    const auto gradient = ctx->saved_data["gradient"].toTensor();
+    if (gradient.defined()) add_rows_(gradient, saved[2], product(grads[0].t(), saved[0]));
     return {product(grads[0], saved[1]), Variable(), Variable(), Variable()};
+  }
+};
+
+class Affine : public torch::autograd::Function<Affine> {
+ public:
+  static Variable forward(AutogradContext* ctx, const Variable& x, const at::Tensor& weight,
+                          const at::Tensor& bias, const Sink& of_weight, const Sink& of_bias) {
+    ctx->save_for_backward({x, weight});
+    ctx->saved_data["weight"] = of_weight.gradient;
+    ctx->saved_data["bias"] = of_bias.gradient;
+    return product(x, weight.t()).add_(bias);
+  }
+  static variable_list backward(AutogradContext* ctx, variable_list grads) {
+    const auto saved = ctx->get_saved_variables();
+    const auto g = grads[0].contiguous();
+    const auto weight = ctx->saved_data["weight"].toTensor();
+    if (weight.defined()) add_weight_gradient_(weight, g, saved[0]);
+    const auto bias = ctx->saved_data["bias"].toTensor();
+    if (bias.defined()) bias.add_(g.sum(0));
+    return {product(g, saved[1]), Variable(), Variable(), Variable(), Variable()};
   }
 };
 
@@ -71,7 +99,8 @@ constexpr std::int64_t kPieceElements = std::int64_t{1} << 22;
 class ProjectedCrossEntropy : public torch::autograd::Function<ProjectedCrossEntropy> {
  public:
   static Variable forward(AutogradContext* ctx, const Variable& hidden, const at::Tensor& weight,
-                          const at::Tensor& gradient, const at::Tensor& next, bool with_gradient) {
+                          const Sink& sink, const at::Tensor& next, bool with_gradient) {
+    const at::Tensor& gradient = sink.gradient;
     const auto type = wide_type(hidden.scalar_type());
     const auto n = hidden.size(0);
     const auto piece = std::max<std::int64_t>(16, kPieceElements / weight.size(0));
@@ -79,7 +108,7 @@ class ProjectedCrossEntropy : public torch::autograd::Function<ProjectedCrossEnt
     at::Tensor d_hidden, d_weight;
     if (with_gradient) {
       d_hidden = at::empty_like(hidden);
-      d_weight = at::zeros_like(gradient);
+      if (gradient.defined()) d_weight = at::zeros_like(gradient);
     }
     for (std::int64_t first = 0; first < n; first += piece) {
       const auto count = std::min(piece, n - first);
@@ -93,7 +122,7 @@ class ProjectedCrossEntropy : public torch::autograd::Function<ProjectedCrossEnt
       g = g.to(hidden.scalar_type());
       auto out = d_hidden.narrow(0, first, count);
       product_out(out, g, weight);
-      add_weight_gradient_(d_weight, g, h);
+      if (d_weight.defined()) add_weight_gradient_(d_weight, g, h);
     }
     if (with_gradient) {
       ctx->save_for_backward({d_hidden, d_weight});
@@ -104,7 +133,7 @@ class ProjectedCrossEntropy : public torch::autograd::Function<ProjectedCrossEnt
   static variable_list backward(AutogradContext* ctx, variable_list grads) {
     const auto saved = ctx->get_saved_variables();
     const double factor = grads[0].item<double>();
-    ctx->saved_data["gradient"].toTensor().add_(saved[1], factor);
+    if (saved[1].defined()) ctx->saved_data["gradient"].toTensor().add_(saved[1], factor);
     return {saved[0].mul(factor), Variable(), Variable(), Variable(), Variable()};
   }
 };
@@ -120,20 +149,26 @@ at::Tensor with_backward(at::Tensor value, std::function<void(const at::Tensor&)
 
 at::Tensor projection(const at::Tensor& hidden, const at::Tensor& weight,
                       const at::Tensor& weight_gradient) {
-  if (!weight_gradient.defined() || !at::GradMode::is_enabled()) return product(hidden, weight.t());
-  return Projection::apply(hidden, weight, weight_gradient);
+  if (!at::GradMode::is_enabled()) return product(hidden, weight.t());
+  return Projection::apply(hidden, weight, Sink{weight_gradient});
 }
 
 at::Tensor projection_rows(const at::Tensor& hidden, const at::Tensor& rows,
                            const at::Tensor& weight_gradient, const at::Tensor& ids) {
   if (!at::GradMode::is_enabled()) return product(hidden, rows.t());
-  return ProjectionRows::apply(hidden, rows, weight_gradient, ids);
+  return ProjectionRows::apply(hidden, rows, Sink{weight_gradient}, ids);
+}
+
+at::Tensor affine(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                  const at::Tensor& weight_gradient, const at::Tensor& bias_gradient) {
+  return Affine::apply(x, weight, bias, Sink{weight_gradient}, Sink{bias_gradient});
 }
 
 at::Tensor projected_cross_entropy(const at::Tensor& hidden, const at::Tensor& weight,
                                    const at::Tensor& weight_gradient, const at::Tensor& next) {
-  const bool with_gradient = at::GradMode::is_enabled() && weight_gradient.defined();
-  return ProjectedCrossEntropy::apply(hidden, weight, weight_gradient, next, with_gradient);
+  const bool with_gradient =
+      at::GradMode::is_enabled() && (weight_gradient.defined() || hidden.requires_grad());
+  return ProjectedCrossEntropy::apply(hidden, weight, Sink{weight_gradient}, next, with_gradient);
 }
 
 }  // namespace straq::model

@@ -18,9 +18,14 @@ at::Tensor projection(const at::Tensor& hidden, const at::Tensor& weight,
                       const at::Tensor& weight_gradient);
 
 // hidden rows^T where `rows` are weight[ids]: their gradient is added to those rows of
-// weight_gradient.
+// weight_gradient, where it is defined.
 at::Tensor projection_rows(const at::Tensor& hidden, const at::Tensor& rows,
                            const at::Tensor& weight_gradient, const at::Tensor& ids);
+
+// x weight^T + bias, [n, out] from x [n, in], weight [out, in] and bias [out], all of one
+// precision. Gradients of weight and bias are added to theirs (wide; undefined: none are wanted).
+at::Tensor affine(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                  const at::Tensor& weight_gradient, const at::Tensor& bias_gradient);
 
 // Sum over n rows of -log softmax(hidden weight^T)[next], in the wide type of hidden's precision.
 // Works in pieces of rows; with autograd on it computes its gradients in the same pass, because the

@@ -68,13 +68,13 @@ void rms_norm_backward(const at::Tensor& x, const at::Tensor& weight, const at::
     const auto product = wide.mul(normed);
     const auto mean = at::mv(product, weight.to(type)).div_(static_cast<double>(width));
     dx.add_(wide.mul(weight).addcmul_(normed, mean.unsqueeze(-1), -1).mul_(s));
-    dweight.add_(product.sum(0));
+    if (dweight.defined()) dweight.add_(product.sum(0));
     return;
   }
   // A partial sum for each piece of rows, added up in order.
   const auto pieces =
       std::max<std::int64_t>(1, std::min<std::int64_t>(at::get_num_threads(), rows));
-  const at::Tensor partial = at::zeros({pieces, width}, dweight.options());
+  const at::Tensor partial = at::zeros({pieces, width}, scale.options());
   with_row_kernels(x, [&]<class T>(const kernel::RowOps<T>& ops) {
     using A = kernel::Accumulator<T>;
     at::parallel_for(0, pieces, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -86,7 +86,7 @@ void rms_norm_backward(const at::Tensor& x, const at::Tensor& weight, const at::
       }
     });
   });
-  dweight.add_(partial.sum(0));
+  if (dweight.defined()) dweight.add_(partial.sum(0));
 }
 
 RotaryTable rotary_table(std::int64_t positions, const at::Tensor& frequencies,

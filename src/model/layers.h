@@ -22,8 +22,8 @@ at::Tensor on_device(const at::Tensor& host, at::Device device);
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, at::Tensor& scale);
 // The same values from a saved scale.
 at::Tensor rms_norm_again(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& scale);
-// Adds d loss / d x to dx [n, d] and d loss / d weight to dweight [d] (wide), from g = d loss / d
-// out [n, d].
+// Adds d loss / d x to dx [n, d] and d loss / d weight to dweight [d] (wide; undefined: the weight
+// is not trained), from g = d loss / d out [n, d].
 void rms_norm_backward(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& scale,
                        const at::Tensor& g, at::Tensor dx, at::Tensor dweight);
 

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 
 #include "core/error.h"
+#include "core/hash.h"
 #include "core/rng.h"
 #include "model/heads.h"
 #include "model/layers.h"
@@ -15,6 +17,8 @@
 
 namespace straq::model {
 namespace {
+
+const std::string kHead = "state_head.";
 
 std::string layer_name(std::int64_t layer, const char* rest) {
   return "model.layers." + std::to_string(layer) + "." + rest;
@@ -63,6 +67,10 @@ void require_possible_sizes(const LlamaShape& s) {
   require_within("head_dim", s.head_dim, 0, limits::head_dim);
   require_within("inner", s.inner, 1, limits::inner);
   require_within("max_positions", s.max_positions, 1, limits::positions);
+  if (s.state_head) {
+    require_within("state_head.outputs", s.state_head->outputs, 1, limits::hidden);
+    require_within("state_head.inner", s.state_head->inner, 0, limits::inner);
+  }
   // In doubles, which do not overflow.
   const auto vocab = static_cast<double>(s.vocab), hidden = static_cast<double>(s.hidden);
   const double count = vocab * hidden * (s.tied ? 1 : 2) +
@@ -74,6 +82,33 @@ void require_possible_sizes(const LlamaShape& s) {
                    " trillion parameters",
                "no model is of that size; one of the numbers is damaged");
   }
+}
+
+void require_usable(const LlamaShape& shape) {
+  shape.check();
+  if (shape.vocab < 1) fail_input("shape: vocab is 0", "set it, or take it from the tokenizer");
+}
+
+DecoderShape decoder_shape(const LlamaShape& s) {
+  return {s.heads, s.kv_heads, s.dim_per_head(), s.norm_eps};
+}
+
+// Values drawn one after the other in each row of `out`, a stream a row, so that rows can be drawn
+// in parallel.
+template <class Draw>
+void fill_by_rows_(at::Tensor out, std::uint64_t seed, const std::string& name, Draw&& draw) {
+  const auto rows = out.size(0), columns = out.size(1);
+  at::Tensor values = at::empty({rows, columns}, at::kFloat);
+  auto* data = values.data_ptr<float>();
+  at::parallel_for(0, rows, 16, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      CounterRng rng(seed, name, static_cast<std::uint64_t>(row));
+      for (std::int64_t c = 0; c < columns; ++c) {
+        data[row * columns + c] = static_cast<float>(draw(rng));
+      }
+    }
+  });
+  out.copy_(values);
 }
 
 }  // namespace
@@ -124,13 +159,27 @@ std::vector<ParameterSpec> parameter_specs(const LlamaShape& s) {
   }
   specs.push_back({"model.norm.weight", {s.hidden}});
   if (!s.tied) specs.push_back({"lm_head.weight", {s.vocab, s.hidden}});
+  if (s.state_head) {
+    const auto [outputs, inner] = *s.state_head;
+    if (inner > 0) {
+      specs.push_back({kHead + "inner.weight", {inner, s.hidden}});
+      specs.push_back({kHead + "inner.bias", {inner}});
+    }
+    specs.push_back({kHead + "out.weight", {outputs, inner > 0 ? inner : s.hidden}});
+    specs.push_back({kHead + "out.bias", {outputs}});
+  }
   return specs;
 }
 
 std::int64_t LlamaShape::parameter_count() const {
   require_possible_sizes(*this);
   const auto layer = static_cast<std::int64_t>(row_products()) + 2 * hidden;
-  return vocab * hidden * (tied ? 1 : 2) + layers * layer + hidden;
+  std::int64_t head = 0;
+  if (state_head) {
+    const auto [outputs, units] = *state_head;
+    head = units > 0 ? units * (hidden + 1) + outputs * (units + 1) : outputs * (hidden + 1);
+  }
+  return vocab * hidden * (tied ? 1 : 2) + layers * layer + hidden + head;
 }
 
 double LlamaShape::row_products() const {
@@ -158,99 +207,211 @@ at::Tensor rope_frequencies(const LlamaShape& shape) {
   return at::where(is_long, stretched, at::where(is_short, frequency, between));
 }
 
-Llama::Llama(const LlamaShape& shape, at::ScalarType dtype, at::Device device, bool with_gradients)
-    : shape_((shape.check(), shape)),
-      arena_(parameter_specs(shape), dtype, device, with_gradients) {
-  if (shape_.vocab < 1) {
-    fail_input("shape: vocab is 0", "set it, or take it from the tokenizer");
-  }
-  weights_ = tensors(arena_.flat());
-  if (with_gradients) gradients_ = tensors(arena_.flat_grad());
-  const auto output = [&](const DecoderTensors& t, const at::Tensor& own) {
-    return shape_.tied ? t.embedding : own;
-  };
-  output_ = output(weights_, shape_.tied ? at::Tensor() : arena_["lm_head.weight"]);
-  output_gradient_ = output(gradients_, shape_.tied ? at::Tensor() : arena_.grad("lm_head.weight"));
-  frequencies_ = rope_frequencies(shape_).to(device);
+Llama::Llama(const LlamaShape& shape, const TrainedPart& part, ParameterArena trained,
+             std::shared_ptr<ParameterArena> frozen)
+    : shape_(shape), part_(part), trained_(std::move(trained)), frozen_(std::move(frozen)) {
+  weights_ = tensors(/*gradients=*/false);
+  if (trained_.flat_grad().defined()) gradients_ = tensors(/*gradients=*/true);
+  if (gradients_.layers.empty()) gradients_.layers.resize(weights_.layers.size());
+  const std::string output = shape_.tied ? "model.embed_tokens.weight" : "lm_head.weight";
+  output_ = weight(output);
+  if (trained_.has(output)) output_gradient_ = trained_.grad(output);
+  frequencies_ = rope_frequencies(shape_).to(device());
 }
 
-DecoderTensors Llama::tensors(const at::Tensor& flat) const {
+Llama::Llama(const LlamaShape& shape, at::ScalarType dtype, at::Device device, bool with_gradients,
+             const TrainedPart& part)
+    : Llama(shape, part,
+            ParameterArena((require_usable(shape), divide(shape, part).trained), dtype, device,
+                           with_gradients),
+            std::make_shared<ParameterArena>(divide(shape, part).frozen, dtype, device,
+                                             /*with_gradients=*/false)) {}
+
+std::unique_ptr<Llama> Llama::twin() const {
+  return std::unique_ptr<Llama>(new Llama(
+      shape_, part_, ParameterArena(trained_.specs(), dtype(), device(), /*with_gradients=*/false),
+      frozen_));
+}
+
+at::Tensor Llama::weight(const std::string& name) const {
+  return trained_.has(name) ? trained_[name] : (*frozen_)[name];
+}
+
+at::Tensor Llama::merged_weight(const std::string& name) const {
+  const at::Tensor w = weight(name);
+  const std::string a = factor_name(name, 'A');
+  if (!trained_.has(a)) return w;
+  const auto type = wide_type(w.scalar_type());
+  const at::Tensor product =
+      at::mm(trained_[factor_name(name, 'B')].to(type), trained_[a].to(type));
+  return w.to(type).add(product, part_.lora.scale());
+}
+
+void Llama::copy_from(const Llama& other) {
+  trained_.copy_from(other.trained_);
+  frozen_->copy_from(other.frozen());
+}
+
+std::string Llama::checksum() const {
+  if (frozen_->size() == 0) return trained_.checksum();
+  return sha256_hex(frozen_->checksum() + trained_.checksum());
+}
+
+DecoderTensors Llama::tensors(bool gradients) const {
   const auto h = shape_.hidden, d = shape_.dim_per_head();
-  const auto view = [&](const std::string& name, std::int64_t rows) {
-    return flat.narrow(0, arena_.offset(name), rows * h).view({rows, h});
+  // `count` elements from where a parameter begins; undefined for the gradient of a frozen one.
+  const auto part = [&](const std::string& name, std::int64_t count) {
+    const ParameterArena& arena = trained_.has(name) ? trained_ : *frozen_;
+    const at::Tensor flat = gradients ? arena.flat_grad() : arena.flat();
+    return flat.defined() ? flat.narrow(0, arena.offset(name), count) : at::Tensor();
   };
-  const auto norm = [&](const std::string& name) { return flat.narrow(0, arena_.offset(name), h); };
+  const auto matrix = [&](const std::string& name, std::int64_t rows, std::int64_t columns) {
+    const at::Tensor flat = part(name, rows * columns);
+    return flat.defined() ? flat.view({rows, columns}) : at::Tensor();
+  };
+  struct Piece {
+    std::string name;
+    std::int64_t outputs;
+  };
+  // parameter_specs puts the pieces of a map beside each other, and divide() their factors.
+  const auto linear = [&](const std::vector<Piece>& pieces, std::int64_t inputs) {
+    Linear out;
+    std::int64_t outputs = 0, rank = part_.lora.rank;
+    std::string first;
+    for (const auto& [name, count] : pieces) {
+      const std::string b = factor_name(name, 'B');
+      if (trained_.has(b)) {
+        if (first.empty()) first = factor_name(name, 'A');
+        out.parts.push_back({outputs, count, matrix(b, count, rank)});
+      }
+      outputs += count;
+    }
+    out.weight = matrix(pieces.front().name, outputs, inputs);
+    if (first.empty()) return out;
+    out.a = matrix(first, static_cast<std::int64_t>(out.parts.size()) * rank, inputs);
+    out.scale = part_.lora.scale();
+    return out;
+  };
   DecoderTensors t;
-  t.embedding = view("model.embed_tokens.weight", shape_.vocab);
+  t.embedding = matrix("model.embed_tokens.weight", shape_.vocab, h);
   for (std::int64_t i = 0; i < shape_.layers; ++i) {
-    // parameter_specs puts q, k, v beside each other, and gate beside up: each group is one matrix.
     const auto name = [&](const char* rest) { return layer_name(i, rest); };
+    const auto q = shape_.heads * d, kv = shape_.kv_heads * d, inner = shape_.inner;
     t.layers.push_back(
-        {norm(name("input_layernorm.weight")),
-         view(name("self_attn.q_proj.weight"), (shape_.heads + 2 * shape_.kv_heads) * d),
-         flat.narrow(0, arena_.offset(name("self_attn.o_proj.weight")), h * shape_.heads * d)
-             .view({h, shape_.heads * d}),
-         norm(name("post_attention_layernorm.weight")),
-         view(name("mlp.gate_proj.weight"), 2 * shape_.inner),
-         flat.narrow(0, arena_.offset(name("mlp.down_proj.weight")), h * shape_.inner)
-             .view({h, shape_.inner})});
+        {part(name("input_layernorm.weight"), h),
+         linear({{name("self_attn.q_proj.weight"), q},
+                 {name("self_attn.k_proj.weight"), kv},
+                 {name("self_attn.v_proj.weight"), kv}},
+                h),
+         linear({{name("self_attn.o_proj.weight"), h}}, q),
+         part(name("post_attention_layernorm.weight"), h),
+         linear({{name("mlp.gate_proj.weight"), inner}, {name("mlp.up_proj.weight"), inner}}, h),
+         linear({{name("mlp.down_proj.weight"), h}}, inner)});
   }
-  t.final_norm = norm("model.norm.weight");
+  t.final_norm = part("model.norm.weight", h);
   return t;
 }
 
 void Llama::initialise(std::uint64_t seed, double std) {
   at::NoGradGuard no_grad;
   const double residual = std / std::sqrt(2.0 * static_cast<double>(shape_.layers));
-  const auto& specs = arena_.specs();
-  for (std::size_t i = 0; i < specs.size(); ++i) {
-    const auto& [name, dims] = specs[i];
+  for (const auto& [name, dims] : parameter_specs(shape_)) {
+    if (name.starts_with(kHead)) continue;
+    at::Tensor out = weight(name);
     if (dims.size() == 1) {
-      arena_.flat().narrow(0, arena_.offset(i), dims[0]).fill_(1);
+      out.fill_(1);
       continue;
     }
     const bool writes_residual =
         ends_with(name, "o_proj.weight") || ends_with(name, "down_proj.weight");
     const double scale = writes_residual ? residual : std;
-    const auto columns = dims[1];
-    at::Tensor values = at::empty({dims[0], columns}, at::kFloat);
-    auto* data = values.data_ptr<float>();
-    // One stream a row, so that rows can be drawn in parallel.
-    at::parallel_for(0, dims[0], 16, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t row = begin; row < end; ++row) {
-        CounterRng rng(seed, name, static_cast<std::uint64_t>(row));
-        for (std::int64_t c = 0; c < columns; ++c) {
-          data[row * columns + c] = static_cast<float>(scale * rng.normal());
-        }
-      }
-    });
-    arena_.flat().narrow(0, arena_.offset(i), values.numel()).copy_(values.view(-1));
+    fill_by_rows_(out, seed, name, [scale](CounterRng& rng) { return scale * rng.normal(); });
   }
+}
+
+void Llama::initialise_state_head(std::uint64_t seed) {
+  at::NoGradGuard no_grad;
+  const double std = 1 / std::sqrt(static_cast<double>(shape_.hidden));
+  for (const auto& [name, dims] : trained_.specs()) {
+    if (!name.starts_with(kHead)) continue;
+    at::Tensor out = trained_[name].zero_();
+    if (name == kHead + "inner.weight") {
+      fill_by_rows_(out, seed, name, [std](CounterRng& rng) { return std * rng.normal(); });
+    }
+  }
+}
+
+void Llama::initialise_adapter(std::uint64_t seed) {
+  at::NoGradGuard no_grad;
+  for (const auto& [name, dims] : trained_.specs()) {
+    if (name.find(".lora_") == std::string::npos) continue;
+    at::Tensor out = trained_[name];
+    if (ends_with(name, "lora_B.weight")) {
+      out.zero_();
+      continue;
+    }
+    const double bound = 1 / std::sqrt(static_cast<double>(dims[1]));
+    fill_by_rows_(out, seed, name,
+                  [bound](CounterRng& rng) { return bound * (2 * rng.uniform() - 1); });
+  }
+}
+
+// Where the trained parameters of a layer, and of what comes after it, begin; those of the final
+// norm, the output projection and the state head for the number of layers.
+std::int64_t Llama::begin_of_layer(std::int64_t layer) const {
+  const auto& specs = trained_.specs();
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    const auto of = layer_of(specs[i].name);
+    const bool after = of < 0 && specs[i].name != "model.embed_tokens.weight";
+    if (after || of >= layer) return trained_.offset(i);
+  }
+  return trained_.size();
 }
 
 void Llama::report_gradient(std::int64_t layer) const {
   if (!gradient_done_) return;
-  const auto begin_of = [&](std::int64_t i) {
-    return i == shape_.layers ? arena_.offset("model.norm.weight")
-                              : arena_.offset(layer_name(i, "input_layernorm.weight"));
+  const auto report = [&](std::int64_t begin, std::int64_t end) {
+    if (begin < end) gradient_done_(begin, end);
   };
+  const auto lowest = part_.lowest();
   // The final norm and an output projection of its own are done before the first layer that is;
   // the embedding, which may be the output projection too, comes last.
-  if (layer + 1 == shape_.layers) gradient_done_(begin_of(layer + 1), arena_.size());
+  if (layer + 1 == shape_.layers || lowest == shape_.layers) {
+    report(begin_of_layer(shape_.layers), trained_.size());
+  }
   if (layer < shape_.layers) {
-    gradient_done_(begin_of(layer), begin_of(layer + 1));
+    report(begin_of_layer(layer), begin_of_layer(layer + 1));
   } else {
-    gradient_done_(0, begin_of(0));
+    report(0, begin_of_layer(lowest));
   }
 }
 
+const RotaryTable& Llama::table_for(const CombBatch& batch) const {
+  const auto highest =
+      batch.max_position >= 0 ? batch.max_position : batch.positions.max().item<std::int64_t>();
+  if (!table_.cos.defined() || table_.cos.size(0) <= highest) {
+    const auto size = std::min(shape_.max_positions, std::max<std::int64_t>(2 * highest, 256));
+    table_ = rotary_table(size, frequencies_, dtype());
+  }
+  return table_;
+}
+
+at::Tensor Llama::lower_states(const CombBatch& batch) const {
+  check_batch(batch, shape_);
+  DecoderTensors lower = weights_;
+  lower.layers.resize(static_cast<std::size_t>(part_.lowest()));
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(batch.rows));
+  std::iota(rows.begin(), rows.end(), 0);
+  DecoderPass pass(lower, decoder_shape(shape_), batch, table_for(batch), std::move(rows), {});
+  return pass.states(layer_done_);
+}
+
 at::Tensor Llama::hidden(const CombBatch& batch, const at::Tensor& rows) const {
-  const auto dtype = arena_.flat().scalar_type();
-  const bool with_tape = at::GradMode::is_enabled() && arena_.flat_grad().defined();
+  const bool with_tape = at::GradMode::is_enabled() && trained_.flat_grad().defined();
   // Nothing asked: no rows, but with a history, so that a learner without samples can call backward
   // like the others.
   if (rows.numel() == 0) {
-    return at::empty({0, shape_.hidden}, arena_.flat().options()).requires_grad_(with_tape);
+    return at::empty({0, shape_.hidden}, trained_.flat().options()).requires_grad_(with_tape);
   }
   check_batch(batch, shape_);
   const at::Tensor rows_host = rows.cpu();
@@ -262,24 +423,18 @@ at::Tensor Llama::hidden(const CombBatch& batch, const at::Tensor& rows) const {
     throw std::out_of_range("row " + std::to_string(kept.front() < 0 ? kept.front() : kept.back()) +
                             " of a batch of " + std::to_string(batch.rows));
   }
-  const auto highest =
-      batch.max_position >= 0 ? batch.max_position : batch.positions.max().item<std::int64_t>();
-  if (!table_.cos.defined() || table_.cos.size(0) <= highest) {
-    const auto size = std::min(shape_.max_positions, std::max<std::int64_t>(2 * highest, 256));
-    table_ = rotary_table(size, frequencies_, dtype);
-  }
-  auto pass = std::make_shared<DecoderPass>(
-      weights_, DecoderShape{shape_.heads, shape_.kv_heads, shape_.dim_per_head(), shape_.norm_eps},
-      batch, table_, kept, with_tape, recompute_);
+  const auto pass = std::make_shared<DecoderPass>(
+      weights_, decoder_shape(shape_), batch, table_for(batch), kept,
+      PassOptions{.keep_tape = with_tape, .recompute = recompute_, .lowest = part_.lowest()});
   at::Tensor out = pass->forward(layer_done_);
   if (with_tape) {
-    const auto version = arena_.flat()._version();
+    const auto version = trained_.flat()._version();
     out = with_backward(out, [this, pass, version](const at::Tensor& g) {
       // The tape's activations belong to the weights that made them.
-      if (arena_.flat()._version() != version) {
+      if (trained_.flat()._version() != version) {
         throw std::logic_error("the parameters changed between a forward pass and its backward");
       }
-      pass->backward(g.to(arena_.flat().scalar_type()), gradients_,
+      pass->backward(g.to(dtype()), gradients_,
                      [this](std::int64_t layer) { report_gradient(layer); });
     });
   }
@@ -299,8 +454,18 @@ at::Tensor Llama::logits_of(const at::Tensor& hidden, const at::Tensor& token_id
   const auto type = wide_type(hidden.scalar_type());
   const at::Tensor rows = output_.index_select(0, token_ids).to(type);
   const at::Tensor wide = hidden.to(type);
-  if (!output_gradient_.defined()) return at::mm(wide, rows.t());
   return projection_rows(wide, rows, output_gradient_, token_ids);
+}
+
+at::Tensor Llama::state_values(const at::Tensor& hidden) const {
+  if (!shape_.state_head) throw std::logic_error("the model has no state head");
+  const auto type = wide_type(hidden.scalar_type());
+  const auto layer = [&](const at::Tensor& x, const char* name) {
+    const std::string w = kHead + name + ".weight", b = kHead + name + ".bias";
+    return affine(x, weight(w).to(type), weight(b).to(type), trained_.grad(w), trained_.grad(b));
+  };
+  const at::Tensor x = hidden.to(type);
+  return layer(shape_.state_head->inner > 0 ? at::silu(layer(x, "inner")) : x, "out");
 }
 
 at::Tensor Llama::cross_entropy_sum(const at::Tensor& hidden, const at::Tensor& next) const {

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "model/arena.h"
 #include "model/comb_batch.h"
 #include "model/decoder.h"
+#include "model/trained_part.h"
 
 namespace straq::model {
 
@@ -35,6 +37,14 @@ struct Llama3RopeScaling {
   }
 };
 
+// A network from a hidden state to numbers: linear, or with one hidden layer of SiLU units. A
+// planner may have one that gives the values of its options.
+struct StateHeadShape {
+  std::int64_t outputs = 0;
+  std::int64_t inner = 0;  // units of the hidden layer; 0: there is none
+  bool operator==(const StateHeadShape&) const = default;
+};
+
 struct LlamaShape {
   std::int64_t vocab = 0;  // 0 in a shape file: taken from the tokenizer
   std::int64_t hidden = 128;
@@ -47,7 +57,8 @@ struct LlamaShape {
   double rope_theta = 10000.0;
   std::optional<Llama3RopeScaling> rope_scaling;
   double norm_eps = 1e-5;
-  bool tied = true;  // the output projection is the embedding
+  bool tied = true;                          // the output projection is the embedding
+  std::optional<StateHeadShape> state_head;  // no key of a shape's file: planners have one
 
   std::int64_t dim_per_head() const { return head_dim > 0 ? head_dim : hidden / heads; }
   std::int64_t parameter_count() const;
@@ -74,7 +85,8 @@ struct LlamaShape {
 };
 
 // The parameters of a shape in their fixed order: embedding, layers from the first, final norm and,
-// when untied, the output projection.
+// where there are such, the output projection and the state head ("state_head.inner.weight",
+// "state_head.out.bias").
 std::vector<ParameterSpec> parameter_specs(const LlamaShape& shape);
 
 // Angular frequency of each rotary pair, [dim_per_head / 2] fp32: theta^(-2i/d), with the llama3
@@ -85,17 +97,48 @@ at::Tensor rope_frequencies(const LlamaShape& shape);
 
 class Llama {
  public:
-  Llama(const LlamaShape& shape, at::ScalarType dtype, at::Device device, bool with_gradients);
+  // All weights start at zero. `part`: what training changes; the rest has no gradients. Throws
+  // Error(input) where the part does not go with the shape.
+  Llama(const LlamaShape& shape, at::ScalarType dtype, at::Device device, bool with_gradients,
+        const TrainedPart& part = {});
+  // A network of its own trained parameters, zero at first and without gradients, that shares the
+  // frozen ones with this model: what a target network needs.
+  std::unique_ptr<Llama> twin() const;
 
   const LlamaShape& shape() const { return shape_; }
-  ParameterArena& parameters() { return arena_; }
-  const ParameterArena& parameters() const { return arena_; }
-  at::Device device() const { return arena_.flat().device(); }
+  const TrainedPart& part() const { return part_; }
+  // What training changes: every parameter, unless a part was named.
+  ParameterArena& parameters() { return trained_; }
+  const ParameterArena& parameters() const { return trained_; }
+  // The rest; of no elements where everything is trained.
+  const ParameterArena& frozen() const { return *frozen_; }
+  at::Device device() const { return trained_.flat().device(); }
+  at::ScalarType dtype() const { return trained_.flat().scalar_type(); }
+  // A parameter of parameter_specs(shape()), a view into its buffer, without an adapter's product.
+  // Throws std::out_of_range for another name.
+  at::Tensor weight(const std::string& name) const;
+  // The same with it, in the wide type where an adapter changes it: what the model computes with.
+  at::Tensor merged_weight(const std::string& name) const;
+  // Values of all parameters, cast. Throws Error(input) as ParameterArena::copy_from.
+  void copy_from(const Llama& other);
+  // SHA-256 of all parameters' bytes.
+  std::string checksum() const;
 
   // Normal(0, std) for matrices, scaled by 1/sqrt(2 layers) for the two that write into the
   // residual stream (Radford et al. 2019), ones for norms. The values depend on the seed and the
-  // parameter's name alone (CounterRng), not on libtorch's generator.
+  // parameter's name alone (CounterRng), not on libtorch's generator. An adapter's factors and a
+  // state head are left alone.
   void initialise(std::uint64_t seed, double std = 0.02);
+  // The state head, if any: its hidden layer's weights normal with standard deviation
+  // 1/sqrt(hidden), all else zero, so that every output is zero at first.
+  void initialise_state_head(std::uint64_t seed);
+  // An adapter's factors: A uniform in +-1/sqrt(inputs), B zero, so that the model is at first what
+  // it is without the adapter. By seed and name, as above. Does nothing without an adapter.
+  void initialise_adapter(std::uint64_t seed);
+
+  // What the frozen layers make of all rows of a batch, [batch.rows, hidden]: CombBatch's
+  // lower_states. In the last layer they are what the final norm is given.
+  at::Tensor lower_states(const CombBatch& batch) const;
 
   // Hidden states after the final norm of the rows asked for: [rows.size(), hidden]. `rows` is an
   // int64 tensor of row indices of the batch, in any order and possibly repeated; best on the host,
@@ -111,6 +154,9 @@ class Llama {
   // in fp32 when the model's precision is lower, because Q values are differences of them. Both
   // give gradients to the output projection when `hidden` has a history.
   at::Tensor logits_of(const at::Tensor& hidden, const at::Tensor& token_ids) const;
+  // What the state head makes of hidden states [n, hidden]: [n, outputs], in fp32 or wider. Throws
+  // std::logic_error for a shape without one.
+  at::Tensor state_values(const at::Tensor& hidden) const;
   // Sum over rows of the cross-entropy of the whole vocabulary against `next` (int64 [n]), from
   // hidden [n, hidden], in fp32 or wider. Works through the rows in pieces, so that the logits of
   // all rows never exist at once, and takes the gradients along.
@@ -135,13 +181,19 @@ class Llama {
   std::vector<std::int64_t> greedy(std::vector<std::int64_t> prompt, int count) const;
 
  private:
-  DecoderTensors tensors(const at::Tensor& flat) const;
+  Llama(const LlamaShape& shape, const TrainedPart& part, ParameterArena trained,
+        std::shared_ptr<ParameterArena> frozen);
+  DecoderTensors tensors(bool gradients) const;
   void report_gradient(std::int64_t layer) const;
+  std::int64_t begin_of_layer(std::int64_t layer) const;
+  const RotaryTable& table_for(const CombBatch& batch) const;
 
   LlamaShape shape_;
-  ParameterArena arena_;
-  DecoderTensors weights_, gradients_;   // views into the arena
-  at::Tensor output_, output_gradient_;  // the embedding's when tied
+  TrainedPart part_;
+  ParameterArena trained_;
+  std::shared_ptr<ParameterArena> frozen_;
+  DecoderTensors weights_, gradients_;   // views into the arenas
+  at::Tensor output_, output_gradient_;  // the embedding's when tied; no gradient: not trained
   at::Tensor frequencies_;               // [dim_per_head / 2]
   // Angles of the positions met so far: one table for all of Llama 3's 131072 would cost 65 MB.
   mutable RotaryTable table_;

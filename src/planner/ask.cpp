@@ -22,7 +22,8 @@ model::CombSelection all_probes(const prompt::Comb& comb) {
 
 }  // namespace
 
-at::Tensor ask(const Reading& reading, const std::vector<prompt::Comb>& combs, int rank, int size) {
+at::Tensor ask(const Reading& reading, const std::vector<prompt::Comb>& combs, int rank, int size,
+               const Pack& pack) {
   c10::NoGradGuard no_grad;
   Batch all;
   std::vector<std::int64_t> first_row;
@@ -40,9 +41,10 @@ at::Tensor ask(const Reading& reading, const std::vector<prompt::Comb>& combs, i
     for (const auto& item : micro) {
       selections.push_back(all_probes(combs[static_cast<std::size_t>(item.comb)]));
     }
-    const model::CombBatch batch = model::pack(selections, reading.model.device());
-    const at::Tensor q = q_values(reading.model, batch, reading.option_ids, reading.readout)
-                             .to(at::kCPU, at::kFloat);
+    const model::CombBatch batch = pack(selections).to(reading.model.device());
+    at::Tensor q = q_values(reading.model, batch, reading.option_ids, reading.readout)
+                       .to(at::kCPU, at::kFloat);
+    if (!reading.shift.empty()) q = q + at::tensor(reading.shift, at::kDouble).to(at::kFloat);
     std::int64_t at = 0;
     for (const auto& item : micro) {
       out.narrow(0, first_row[static_cast<std::size_t>(item.comb)], item.count())

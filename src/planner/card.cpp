@@ -52,6 +52,7 @@ void Card::fields(config::Fields& f) {
   q.fields(f);
   f.required("option_ids", option_ids);
   f.required("strategies", strategies);
+  f("option_shift", option_shift);
   f.required("gamma", gamma, config::between(0, 1));
   f.choice("merge_label", merge_label,
            {{"first", dialogue::MergeLabel::first},

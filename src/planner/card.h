@@ -24,6 +24,7 @@ struct Card {
   QConfig q;
   std::vector<std::int32_t> option_ids;        // in the strategies' order
   std::vector<dialogue::Strategy> strategies;  // with definitions and other spellings
+  std::vector<double> option_shift;            // Reading::shift; empty: none
   double gamma = 0;
   dialogue::MergeLabel merge_label = dialogue::MergeLabel::first;  // how utterances become turns
   prompt::PromptConfig prompt;  // `bos` decided; `template` says where the text once lay

@@ -69,8 +69,14 @@ Planner Planner::open(const std::string& folder, const OpenOptions& options) {
     fail_input(file + ": option_ids are not the tokens that its prompt and tokenizer give",
                kCopyHint);
   }
-  require_fit(out.folder_, model::read_huggingface_config(out.folder_).shape, card,
-              out.tokenizer_->vocab_size());
+  const auto shape = model::read_huggingface_config(out.folder_).shape;
+  require_fit(out.folder_, shape, card, out.tokenizer_->vocab_size());
+  if (!card.option_shift.empty() && card.option_shift.size() != card.option_ids.size()) {
+    fail_input(file + ": option_shift is not one number for each strategy", kCopyHint);
+  }
+  if (card.q.readout == Readout::state_head && !shape.state_head) {
+    fail_input(file + ": readout is state_head, but the weights have no such head", kCopyHint);
+  }
   out.model_.reset(new model::Llama(model::load_huggingface(
       out.folder_, options.dtype.value_or(dtype_of_files(out.folder_)), options.device)));
   const std::vector<std::int64_t> ids(card.option_ids.begin(), card.option_ids.end());
@@ -80,7 +86,7 @@ Planner Planner::open(const std::string& folder, const OpenOptions& options) {
 }
 
 Reading Planner::reading() const {
-  return {*model_, option_ids_, card_.q.readout, micro_tokens_};
+  return {*model_, option_ids_, card_.q.readout, micro_tokens_, card_.option_shift};
 }
 
 at::Tensor Planner::q(const std::vector<prompt::Comb>& combs) const {

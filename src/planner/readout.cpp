@@ -1,8 +1,21 @@
 #include "planner/readout.h"
 
-#include "core/error.h"
+#include <cmath>
+#include <stdexcept>
 
 namespace straq::planner {
+
+std::vector<double> option_shift(double prior, const std::vector<std::int64_t>& counts) {
+  std::vector<double> out;
+  if (prior == 0) return out;
+  double mean = 0;
+  for (const auto n : counts) {
+    out.push_back(-prior * std::log(static_cast<double>(n) + 1));
+    mean += out.back() / static_cast<double>(counts.size());
+  }
+  for (double& x : out) x -= mean;
+  return out;
+}
 
 bool needs_vocabulary(Readout readout) {
   return readout == Readout::vocab_prob || readout == Readout::vocab_logprob;
@@ -23,13 +36,15 @@ at::Tensor q_from_logits(Readout readout, const at::Tensor& option_logits,
     case Readout::option_logprob:
       return at::log_softmax(logits, 1);
     case Readout::value_head:
+    case Readout::state_head:
       break;
   }
-  fail_input("q.readout: value_head is not read from logits");
+  throw std::logic_error("a head's values are not read from logits");
 }
 
 at::Tensor q_of_hidden(const model::Llama& model, const at::Tensor& hidden,
                        const at::Tensor& option_ids, Readout readout) {
+  if (readout == Readout::state_head) return model.state_values(hidden);
   if (!needs_vocabulary(readout)) {
     return q_from_logits(readout, model.logits_of(hidden, option_ids), {});
   }

@@ -6,6 +6,7 @@
 
 #include <ATen/ATen.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,19 +21,33 @@ enum class Readout {
   vocab_logprob,   // its logarithm
   option_logprob,  // log-softmax over the options alone
   value_head,      // a linear unit on the last hidden state
+  state_head,      // a network of its own on the hidden state, with an output for each option
 };
 
 struct QConfig {
   Readout readout = Readout::mean_logit;
+  std::int64_t head_width = 0;  // units of the state head's hidden layer; 0: it is linear
+  // What a strategy's share of the train split takes from its value where strategies are compared:
+  // Q - prior log share. A planner of cross-entropy that was trained on unequal shares chooses with
+  // 1 as if they had been equal (Menon et al. 2021). 0: nothing.
+  double prior = 0;
   void fields(config::Fields& f) {
     f.choice("readout", readout,
              {{"mean_logit", Readout::mean_logit},
               {"vocab_prob", Readout::vocab_prob},
               {"vocab_logprob", Readout::vocab_logprob},
               {"option_logprob", Readout::option_logprob},
-              {"value_head", Readout::value_head, false}});
+              {"value_head", Readout::value_head, false},
+              {"state_head", Readout::state_head}});
+    f("head_width", head_width, config::between(0, 65536));
+    f("prior", prior, config::between(0, 10));
   }
 };
+
+// What q.prior adds to the values of the options: -prior log share, less its mean over the options,
+// from how often each is the expert's (each once more than counted, so that none is never). Empty
+// for a prior of 0.
+std::vector<double> option_shift(double prior, const std::vector<std::int64_t>& counts);
 
 // True when a readout needs the logits of the whole vocabulary.
 bool needs_vocabulary(Readout readout);

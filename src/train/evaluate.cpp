@@ -15,6 +15,7 @@
 #include "metrics/evaluation.h"
 #include "metrics/metric.h"
 #include "metrics/value.h"
+#include "model/weights/adapter.h"
 #include "model/weights/huggingface.h"
 #include "results/rows/evaluation.h"
 #include "results/rows/predictions.h"
@@ -77,14 +78,19 @@ namespace {
 
 // Q of every decision, computed by the learners together; fails on all of them or on none.
 at::Tensor q_of(const planner::Reading& reading, const std::vector<prompt::Comb>& combs,
-                comm::Collectives& group) {
+                comm::Collectives& group, const planner::Pack& pack) {
   at::Tensor q;
   together(group, [&] {
     comm::fault_point("evaluating decisions");
-    q = planner::ask(reading, combs, group.rank(), group.size());
+    q = planner::ask(reading, combs, group.rank(), group.size(), pack);
   });
   group.allreduce_sum(q);  // every row was filled by exactly one learner
   return q;
+}
+
+planner::Pack pack_for(const planner::PackOfSplit& pack_of, const std::string& split,
+                       const std::vector<prompt::Comb>& combs) {
+  return pack_of ? pack_of(split, combs) : planner::pack_plainly;
 }
 
 // Writes Q and the choice (its maximum; none where it is not finite) into the rows.
@@ -100,13 +106,14 @@ void choose(std::vector<metrics::Prediction>& rows, const at::Tensor& q) {
 }  // namespace
 
 ValidationScores validate(const planner::Reading& reading, const shard::DatasetView& data,
-                          const std::string& split, comm::Collectives& group) {
+                          const std::string& split, comm::Collectives& group,
+                          const planner::PackOfSplit& pack_of) {
   const std::vector<prompt::Comb>* combs = nullptr;
   together(group, [&] {
     comm::fault_point("validating");
     combs = &data.split(split);
   });
-  const at::Tensor q = q_of(reading, *combs, group);
+  const at::Tensor q = q_of(reading, *combs, group, pack_for(pack_of, split, *combs));
   ValidationScores scores;
   together(group, [&] {
     auto rows = rows_of(*combs);
@@ -173,7 +180,7 @@ void keep_others(const std::string& file, const std::vector<std::string>& asked,
 void evaluate_splits(const planner::Reading& reading, const shard::DatasetView& data,
                      const experiment::ExperimentConfig& config,
                      const std::vector<std::string>& splits, const results::RunFolder& folder,
-                     comm::Collectives& group) {
+                     comm::Collectives& group, const planner::PackOfSplit& pack_of) {
   std::vector<const std::vector<prompt::Comb>*> combs;
   together(group, [&] {
     comm::fault_point("evaluating");
@@ -186,7 +193,9 @@ void evaluate_splits(const planner::Reading& reading, const shard::DatasetView& 
     }
   });
   std::vector<at::Tensor> values;
-  for (const auto* split : combs) values.push_back(q_of(reading, *split, group));
+  for (std::size_t i = 0; i < splits.size(); ++i) {
+    values.push_back(q_of(reading, *combs[i], group, pack_for(pack_of, splits[i], *combs[i])));
+  }
   together(group, [&] {
     comm::fault_point("writing predictions");
     if (group.rank() != 0) return;
@@ -207,11 +216,23 @@ void evaluate_splits(const planner::Reading& reading, const shard::DatasetView& 
   });
 }
 
+std::vector<double> shift_of(const planner::QConfig& q, const shard::DatasetView& data) {
+  std::vector<std::int64_t> counts(data.option_ids().size());
+  for (const auto& comb : data.split("train")) {
+    for (const auto& d : comb.decisions) {
+      if (d.gold >= 0) ++counts[static_cast<std::size_t>(d.gold)];
+    }
+  }
+  return planner::option_shift(q.prior, counts);
+}
+
 planner::Companions gather_companions(const experiment::ExperimentConfig& config,
-                                      const shard::Manifest& data, const std::string& tokenizer,
+                                      const shard::DatasetView& view, const std::string& tokenizer,
                                       const RunInputs& inputs) {
+  const shard::Manifest& data = view.manifest;
   planner::Card card;
   card.q = config.q;
+  card.option_shift = shift_of(config.q, view);
   card.gamma = config.learn.gamma;
   card.merge_label = config.data.merge_label;
   card.strategies = dialogue::load_strategies(config.data).items();
@@ -231,10 +252,16 @@ planner::Companions gather_companions(const experiment::ExperimentConfig& config
 }
 
 void save_planner(const model::Llama& model, const planner::Companions& companions,
-                  const std::string& folder) {
+                  const std::string& folder, const std::string& base) {
   model::SaveOptions options;
   options.metadata["format"] = "pt";
   model::save_huggingface(model, folder, options);
+  const std::string adapter = folder + "/adapter";
+  if (model.part().lora.rank > 0) {
+    model::write_adapter(model, adapter, base);
+  } else {
+    std::filesystem::remove_all(adapter);  // of an earlier run in this folder
+  }
   companions.write(folder);
 }
 

@@ -33,8 +33,10 @@ struct ValidationScores : metrics::StrategyScores {
 };
 // Every learner of the group calls it and gets the same scores. Throws SharedFailure, on all, for a
 // split that the data set lacks and for whatever one of them cannot do.
+// `pack_of`: how the split's batches are packed; every learner calls it. Without: plainly.
 ValidationScores validate(const planner::Reading& reading, const shard::DatasetView& data,
-                          const std::string& split, comm::Collectives& group);
+                          const std::string& split, comm::Collectives& group,
+                          const planner::PackOfSplit& pack_of = {});
 
 // Q of every decision of `splits`, asked by the group's learners together; the leader writes
 // predictions/<split>.jsonl and evaluation.json. Every learner of the group calls it. Throws as
@@ -42,17 +44,21 @@ ValidationScores validate(const planner::Reading& reading, const shard::DatasetV
 void evaluate_splits(const planner::Reading& reading, const shard::DatasetView& data,
                      const experiment::ExperimentConfig& config,
                      const std::vector<std::string>& splits, const results::RunFolder& folder,
-                     comm::Collectives& group);
+                     comm::Collectives& group, const planner::PackOfSplit& pack_of = {});
+
+// planner::option_shift by the train split's decisions.
+std::vector<double> shift_of(const planner::QConfig& q, const shard::DatasetView& data);
 
 // What the planner's folder will hold beside the weights: the config's prompt, strategies and
 // readout, and the files of `tokenizer`. Throws Error(input) where these are no longer what the
 // shards were made with.
 planner::Companions gather_companions(const experiment::ExperimentConfig& config,
-                                      const shard::Manifest& data, const std::string& tokenizer,
+                                      const shard::DatasetView& data, const std::string& tokenizer,
                                       const RunInputs& inputs);
 // The trained planner: a Hugging Face folder with its companions beside it, which is all that is
-// needed to ask it again (planner::Planner::open).
+// needed to ask it again (planner::Planner::open). Where an adapter was trained its products are in
+// the weights, and the folder's `adapter` holds it alone, for the model `base`.
 void save_planner(const model::Llama& model, const planner::Companions& companions,
-                  const std::string& folder);
+                  const std::string& folder, const std::string& base = {});
 
 }  // namespace straq::train

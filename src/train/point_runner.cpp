@@ -9,6 +9,7 @@
 
 #include "comm/activity.h"
 #include "comm/fault.h"
+#include "comm/stop.h"
 #include "config/value.h"
 #include "core/environment.h"
 #include "core/error.h"
@@ -22,6 +23,7 @@
 #include "experiment/run_inputs.h"
 #include "experiment/stages.h"
 #include "kernel/processor.h"
+#include "learn/frozen_states.h"
 #include "learn/learner.h"
 #include "results/rows/provenance.h"
 #include "results/run_lock.h"
@@ -64,7 +66,8 @@ class PointRun {
                                        .group = *group_,
                                        .director = director_,
                                        .layout = layout_,
-                                       .lock = lock_ ? &*lock_ : nullptr});
+                                       .lock = lock_ ? &*lock_ : nullptr,
+                                       .pack_of = pack_of_});
       total_steps_ = trainer->total_steps();
       if (checkpoint) trainer->require_within(*checkpoint);
       // From the start on, so that a run that never ends well can say what it was.
@@ -127,6 +130,58 @@ class PointRun {
     settle_micro_tokens(config_, dataset_.vocab_size(), dataset_.split("train"), learners_, device);
     together(*group_, [&] { make_learner(device); });
     learner_->share_start();
+    use_frozen_states();
+  }
+
+  // Where layers are frozen and what they make of the corpus is kept.
+  void use_frozen_states() {
+    const auto& freeze = config_.learn.freeze;
+    if (freeze.layers == 0 || freeze.store == learn::StoredStates::none) return;
+    together(*group_, [&] {
+      const auto& model = learner_->online();
+      states_.emplace(task_.shard_folder, task_.key, model,
+                      freeze.store == learn::StoredStates::bf16 ? at::kBFloat16 : model.dtype(),
+                      experiment::learns_text(config_), config_.learn.micro_tokens);
+    });
+    pack_of_ = [this](const std::string& split, const std::vector<prompt::Comb>& combs) {
+      make_states(split, combs);
+      planner::Pack pack;
+      together(*group_, [&] { pack = states_->pack(split, combs); });
+      return pack;
+    };
+    learner_->use_pack(pack_of_("train", dataset_.split("train")));
+  }
+
+  // What of a split's states is not there yet, dealt among the learners piece by piece. Pieces that
+  // are there stay, so that a job which is stopped goes on here.
+  void make_states(const std::string& split, const std::vector<prompt::Comb>& combs) {
+    const auto pieces = states_->pieces(combs);
+    const double start = monotonic_seconds();
+    double said = start;
+    std::int64_t made = 0;
+    for (std::int64_t first = 0; first < pieces; first += group_->size()) {
+      comm::enter_phase("computing states of frozen layers", comm::Patience::phase, first);
+      together(*group_, [&] {
+        comm::fault_point("computing states of frozen layers");
+        const auto own = first + group_->rank();
+        if (own < pieces && states_->make(split, combs, own)) ++made;
+      });
+      if (group_->allreduce_max(comm::stop_requested() ? 1 : 0) > 0) {
+        together(*group_, [] {
+          throw Error(ErrorKind::stopped, "stopped while states of frozen layers were computed",
+                      "the same command goes on with what is missing");
+        });
+      }
+      const double now = monotonic_seconds();
+      const auto done = std::min(pieces, first + group_->size());
+      if (!leader() || made == 0 || (now - said < 10 && done < pieces)) continue;
+      said = now;
+      log::info("learn",
+                "{}: states of the frozen layers, {}: {} of {} pieces, {:.0f} s, {:.0f} s left",
+                task_.name, split, done, pieces, now - start,
+                (now - start) / static_cast<double>(done) * static_cast<double>(pieces - done));
+    }
+    comm::enter_phase("loading", comm::Patience::phase);
   }
 
   // Empty: all splits.
@@ -155,17 +210,17 @@ class PointRun {
         experiment::make_model(config_, dataset_.vocab_size(), device, /*training=*/true);
     const auto& online = start.network;
     std::vector<std::int64_t> ids(dataset_.option_ids().begin(), dataset_.option_ids().end());
-    parameters_ = online->parameters().size();
+    parameters_ = online->shape().parameter_count();
     identity_.parameters = learn::parameters_fingerprint(online->parameters().specs());
     // Only the leader compares and writes it, and hashing a model's weights takes a while.
     if (leader()) {
       identity_.inputs =
           experiment::run_inputs(config_, dataset_.manifest.parts, dataset_.manifest.vocab_size);
-      companions_ =
-          gather_companions(config_, dataset_.manifest, task_.tokenizer, identity_.inputs);
+      companions_ = gather_companions(config_, dataset_, task_.tokenizer, identity_.inputs);
     }
     learner_.reset(new learn::Learner(std::move(start.network), train, ids, config_.q.readout,
                                       config_.learn, *group_, std::move(start.master)));
+    learner_->use_shift(shift_of(config_.q, dataset_));
     const auto silent = std::count_if(train.begin(), train.end(),
                                       [](const auto& comb) { return comb.decisions.empty(); });
     if (leader() && silent > 0 && !experiment::learns_text(config_)) {
@@ -175,9 +230,13 @@ class PointRun {
                 task_.name, silent, train.size());
     }
     if (leader()) {
-      log::info("learn", "{}: {} parameters, {} train decisions, {} thread{} a learner", task_.name,
-                parameters_, decisions, at::get_num_threads(),
-                at::get_num_threads() == 1 ? "" : "s");
+      const auto trained = learner_->online().parameters().size();
+      log::info("learn", "{}: {} parameters{}, {} train decisions, {} thread{} a learner",
+                task_.name, parameters_,
+                learner_->online().part().everything()
+                    ? std::string()
+                    : ", " + std::to_string(trained) + " trained",
+                decisions, at::get_num_threads(), at::get_num_threads() == 1 ? "" : "s");
     }
   }
 
@@ -259,9 +318,11 @@ class PointRun {
     });
     together(*group_, [&] {
       comm::fault_point("writing the planner");
-      if (leader()) save_planner(learner_->online(), companions_, folder_.planner());
+      if (leader())
+        save_planner(learner_->online(), companions_, folder_.planner(), config_.model.from);
     });
-    evaluate_splits(learner_->reading(), all, config_, config_.evaluate.splits, folder_, *group_);
+    evaluate_splits(learner_->reading(), all, config_, config_.evaluate.splits, folder_, *group_,
+                    pack_of_);
     together(*group_, [&] {
       comm::fault_point("finishing");
       if (!leader()) return;
@@ -302,7 +363,7 @@ class PointRun {
     provenance.micro_tokens = learner_->micro_tokens();
     provenance.backend = group_->backend();
     provenance.shards = {task_.key, hashes};
-    if (finished) provenance.weights_sha256 = learner_->online().parameters().checksum();
+    if (finished) provenance.weights_sha256 = learner_->online().checksum();
     results::write_provenance(folder_.provenance(), provenance);
   }
 
@@ -318,6 +379,8 @@ class PointRun {
   learn::CheckpointIdentity identity_;  // the inputs: the leader's
   nlohmann::ordered_json continued_anyway_ = nlohmann::ordered_json::array();
   std::unique_ptr<learn::Learner> learner_;
+  std::optional<learn::FrozenStates> states_;
+  planner::PackOfSplit pack_of_;          // of what a split's states are kept; empty: nothing is
   planner::Companions companions_;        // the leader's
   std::optional<results::RunLock> lock_;  // the leader's
   bool foreign_ = false;                  // the folder is another run's
@@ -438,6 +501,7 @@ void evaluate_run(const std::string& run_folder, const std::vector<std::string>&
     const std::string key = shards_key(folder);
     data = shard::open_dataset(shard::shard_folder(config.shards.folder, key), {key, {}, {}});
     config.model.from = folder.planner();
+    config.model.keep_layers = 0;  // the planner has what was kept
     if (learners.rank() == 0) lock.emplace(folder.path());
   });
   comm::Collectives* group = nullptr;
@@ -452,8 +516,10 @@ void evaluate_run(const std::string& run_folder, const std::vector<std::string>&
   // One planner, whatever each has read.
   if (group->size() > 1) group->broadcast(network->parameters().flat(), 0);
   comm::enter_phase("evaluating", comm::Patience::phase);
-  evaluate_splits({*network, option_ids, config.q.readout, config.learn.micro_tokens}, data, config,
-                  splits.empty() ? config.evaluate.splits : splits, folder, *group);
+  std::vector<double> shift;
+  together(*group, [&] { shift = shift_of(config.q, data); });
+  evaluate_splits({*network, option_ids, config.q.readout, config.learn.micro_tokens, shift}, data,
+                  config, splits.empty() ? config.evaluate.splits : splits, folder, *group);
 }
 
 }  // namespace straq::train

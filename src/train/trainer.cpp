@@ -295,8 +295,8 @@ bool Trainer::out_of_bounds(const experiment::Stage& stage, const learn::StepMet
 
 void Trainer::evaluate(const experiment::Stage& stage) {
   const auto& config = context_.config;
-  const ValidationScores scores =
-      validate(context_.learner.reading(), context_.data, config.evaluate.split, context_.group);
+  const ValidationScores scores = validate(context_.learner.reading(), context_.data,
+                                           config.evaluate.split, context_.group, context_.pack_of);
   progress_.evaluated_step = progress_.step;
   // The leader's number decides for all, whatever a node's arithmetic makes of the last bit.
   const at::Tensor value = at::tensor({scores.*config.best.by().score}, at::kDouble);

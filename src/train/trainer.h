@@ -38,6 +38,7 @@ class Trainer {
     Director& director;
     const comm::Layout& layout;
     const results::RunLock* lock;  // the leader's; null elsewhere
+    planner::PackOfSplit pack_of;  // for evaluations; empty: plainly
   };
   explicit Trainer(const Context& context);
   ~Trainer();

@@ -71,6 +71,7 @@ struct Case {
   const char* name;
   Precision precision;
   bool recompute, lm;
+  model::TrainedPart part = {};
 };
 
 class MeasuredMemory : public ::testing::TestWithParam<Case> {};
@@ -103,7 +104,7 @@ TEST_P(MeasuredMemory, IsWithinFifteenPercentOfTheEstimate) {
   c10::SetCPUAllocator(counting, 100);
   {
     const auto dtype = c.precision == Precision::bf16 ? at::kBFloat16 : at::kFloat;
-    auto online = std::make_unique<model::Llama>(shape, dtype, at::kCPU, true);
+    auto online = std::make_unique<model::Llama>(shape, dtype, at::kCPU, true, c.part);
     online->initialise(1);
     online->set_recompute(c.recompute);
     const auto group = comm::make_local_collectives();
@@ -116,6 +117,7 @@ TEST_P(MeasuredMemory, IsWithinFifteenPercentOfTheEstimate) {
 
   EstimateInput in;
   in.shape = shape;
+  in.part = c.part;
   in.precision = c.precision;
   in.recompute = c.recompute;
   in.pretrains = c.lm;
@@ -129,12 +131,15 @@ TEST_P(MeasuredMemory, IsWithinFifteenPercentOfTheEstimate) {
   EXPECT_NEAR(estimated / measured, 1, 0.15) << estimated << " estimated, " << measured;
 }
 
-INSTANTIATE_TEST_SUITE_P(Options, MeasuredMemory,
-                         ::testing::Values(Case{"fp32", Precision::fp32, false, false},
-                                           Case{"recompute", Precision::fp32, true, false},
-                                           Case{"bf16", Precision::bf16, false, false},
-                                           Case{"lm", Precision::fp32, false, true}),
-                         [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    Options, MeasuredMemory,
+    ::testing::Values(Case{"fp32", Precision::fp32, false, false},
+                      Case{"recompute", Precision::fp32, true, false},
+                      Case{"bf16", Precision::bf16, false, false},
+                      Case{"lm", Precision::fp32, false, true},
+                      Case{"frozen", Precision::fp32, false, false, {3, {}}},
+                      Case{"adapter", Precision::fp32, false, false, {0, {.rank = 4, .alpha = 8}}}),
+    [](const auto& info) { return std::string(info.param.name); });
 
 EstimateInput published(const std::string& file) {
   EstimateInput in;

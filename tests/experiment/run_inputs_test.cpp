@@ -64,6 +64,7 @@ TEST_F(Inputs, WhatChangesNoNumberIsNone) {
         // What failure messages advise.
         "learn: {micro_tokens: 100}", "learn: {zero1: true}",
         "learn: {collectives: {backend: mpi, bucket_mb: 1}}", "learn: {max_bad_steps: 3}",
+        "learn: {freeze: {store: none}}", "learn: {freeze: {store: bf16}}",
         // A stage without steps is none.
         "pretrain: {lr: 0.1}"}) {
     EXPECT_EQ(changes(of(yaml)), "") << yaml;
@@ -84,10 +85,12 @@ TEST_F(Inputs, WhatChangesANumberIsNamed) {
        {"learn: {batch: 32}", "learn: {lr: 0.1}", "learn: {neg: {ratio: 2}}", "learn: {steps: 3}",
         "learn: {replay: {capacity: 9}}", "q: {readout: vocab_prob}",
         "pretrain: {steps: 3, objective: {lm: 1}}", "learn: {planner: ce}",
+        "learn: {freeze: {layers: 1}}", "learn: {freeze: {layers: all}}",
         "best: {use: true}\nevaluate: {every_steps: 5}"}) {
     EXPECT_NE(changes(of(yaml)), "") << yaml;
   }
   EXPECT_NE(changes(of("model: {shape: " + shape_ + ", precision: bf16}\n")), "");
+  EXPECT_NE(changes(of("model: {shape: " + shape_ + ", lora: {rank: 2}}\n")), "");
   auto other = data_of("a");
   other.tokenizer = "byte_bpe:abd";
   EXPECT_EQ(changes(of("", other)), "the tokenizer has changed since");

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "learn/td.h"
 #include "tests/learn/learn_helpers.h"
+#include "tests/testing.h"
 
 namespace straq::learn {
 namespace {
@@ -165,8 +166,8 @@ TEST(Learner, Bf16FollowsTheCurveOfFp32AndChoosesTheSameStrategies) {
   cast.learner->online().parameters().copy_from(wide.learner->online().parameters());
   const auto q = testing::evaluated(*wide.learner, wide.combs);
   const auto a = q.argmax(1), b = testing::evaluated(*cast.learner, wide.combs).argmax(1);
-  // Which near ties there are depends on the last bits of 40 steps and on how a processor rounds bf16
-  // products; a clear choice, one by more than a few of bf16's last bits of Q, is never lost.
+  // Which near ties there are depends on the last bits of 40 steps and on how a processor rounds
+  // bf16 products; a clear choice, one by more than a few of bf16's last bits of Q, is never lost.
   const auto best = std::get<0>(q.topk(2, 1));
   const auto lead = best.select(1, 0) - best.select(1, 1);
   EXPECT_GE(a.eq(b).to(at::kDouble).mean().item<double>(), 0.97);
@@ -491,6 +492,22 @@ TEST(LearnConfig, DocumentedButUnbuiltChoicesAreRefusedByKey) {
       EXPECT_NE(std::string(e.what()).find("learn.yaml:1"), std::string::npos) << e.what();
       EXPECT_NE(std::string(e.what()).find("not build"), std::string::npos) << e.what();
     }
+  }
+}
+
+TEST(LearnConfig, FrozenLayersAreANumberOrAll) {
+  const auto layers = [](const std::string& text) {
+    return config::read<LearnConfig>(
+               config::parse_yaml("freeze: {layers: " + text + "}", "learn.yaml"))
+        .freeze.layers;
+  };
+  EXPECT_EQ(layers("24"), 24);
+  EXPECT_EQ(layers("all"), FreezeConfig::kAll);
+  for (const char* text : {"-1", "most", "1.5", "12x", "99999999999999999999"}) {
+    const auto error = straq::testing::error_of([&] { layers(text); });
+    ASSERT_TRUE(error) << text;
+    EXPECT_NE(error->full().find("learn.yaml:1"), std::string::npos) << error->full();
+    EXPECT_NE(error->full().find(text), std::string::npos) << error->full();
   }
 }
 

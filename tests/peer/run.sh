@@ -4,8 +4,8 @@
 #
 #   bash tests/peer/run.sh [PROGRAM [NAME...]]   (default: build/cpu/straq, every test)
 #
-# NAME is a test without _peer_test.py: h5py, tokenizers, gguf, llama, generate. llama and generate run models and need torch
-# and transformers; it shares the environment of bench/ for that. LLAMA_PROBE names the program of
+# NAME is a test without _peer_test.py: h5py, tokenizers, gguf, response, llama, generate, adapter. The last three need torch
+# and transformers; they share the environment of bench/ for that. LLAMA_PROBE names the program of
 # llama_probe.cpp (default: where PROGRAM's build has it).
 #
 # The Python environments are made under .deps/. Exit code 77 (skipped) when that can't be done for
@@ -31,7 +31,7 @@ fi
 
 run_test() (  # a shell of its own: bench_environment ends the one that it can't serve
   case "$1" in
-    llama | generate) bench_environment bench-venv bench/peer/requirements.txt ;;
+    llama | generate | adapter) bench_environment bench-venv bench/peer/requirements.txt ;;
     *) bench_environment peer-venv tests/peer/requirements.txt ;;
   esac
   "$BENCH_PYTHON" "$root/tests/peer/$1_peer_test.py" "$program"

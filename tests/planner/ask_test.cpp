@@ -61,6 +61,16 @@ TEST(Ask, DialoguesWithoutDecisionsHaveNoRows) {
   EXPECT_EQ(ask(asked.reading(), {}).sizes(), (at::IntArrayRef{0, 8}));
 }
 
+TEST(Ask, AShiftIsAddedToEveryDecisionsValues) {
+  const Asked asked;
+  const auto combs = testing::random_combs(3, 3);
+  auto reading = asked.reading();
+  const at::Tensor plain = ask(reading, combs);
+  reading.shift = {1, 0, 0, -2, 0, 0, 0, 0.5};
+  const at::Tensor shift = at::tensor(reading.shift, at::kDouble).to(at::kFloat);
+  EXPECT_TRUE(at::equal(ask(reading, combs), plain + shift));
+}
+
 TEST(Ask, TheFirstOfTheGreatestIsChosenAndNoneWhereAValueIsNotFinite) {
   constexpr float kInf = std::numeric_limits<float>::infinity();
   EXPECT_EQ(choice(std::vector<float>{1, 3, 3, 2}), 1);

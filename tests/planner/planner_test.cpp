@@ -223,6 +223,11 @@ TEST(Planner, WhatIsNotAsItWasTrainedIsRefusedByName) {
        {"planner.json", "option_ids"}},
       {with([](Json& j) { j["prompt"]["window"] = 5000; }), {"prompt.window", "4096"}},
       {with([](Json& j) { j["readout"] = "value_head"; }), {"planner.json", "value_head"}},
+      {with([](Json& j) { j["readout"] = "state_head"; }), {"planner.json", "no such head"}},
+      {with([](Json& j) {
+         j["option_shift"] = {0.5, -0.5};
+       }),
+       {"planner.json", "option_shift"}},
       {[](auto& f) { fs::remove(f + "/tokenizer.json"); }, {"holds no tokenizer"}},
       {[](auto& f) {
          write_file_atomic(f + "/tokenizer_config.json", R"({"add_bos_token": false})");

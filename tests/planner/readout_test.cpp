@@ -34,6 +34,17 @@ TEST(Readout, ReadsReducedPrecisionInFp32) {
   EXPECT_EQ(q.scalar_type(), at::kFloat);
 }
 
+// Shares 4/7, 2/7 and 1/7 with the one that each is counted more: logarithms a log 2 apart.
+TEST(Readout, ThePriorTakesAStrategysShareFromItsValue) {
+  const auto shift = option_shift(0.5, {3, 1, 0});
+  ASSERT_EQ(shift.size(), 3u);
+  const double half = 0.5 * std::log(2.0);
+  EXPECT_NEAR(shift[0], -half, 1e-12);
+  EXPECT_NEAR(shift[1], 0, 1e-12);
+  EXPECT_NEAR(shift[2], half, 1e-12);
+  EXPECT_TRUE(option_shift(0, {3, 1, 0}).empty());
+}
+
 TEST(Readout, UnbuiltReadoutIsRefusedByName) {
   const auto tree = config::parse_yaml("readout: value_head", "q.yaml");
   try {

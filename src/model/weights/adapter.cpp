@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kConfig = "adapter_config.json";
 constexpr const char* kWeights = "adapter_model.safetensors";
+const std::string kBegin = "base_model.model.";  // of every tensor's name
 
 // What of a config must have the value at which it does nothing.
 void require_plain(const std::string& path, const Json& config) {
@@ -28,10 +30,9 @@ void require_plain(const std::string& path, const Json& config) {
     fail_input(path + ": \"" + key + "\" is " + config.at(key).dump() + ", which is not supported",
                "merge the adapter with the library that trained it and name the merged model");
   };
-  for (const char* key :
-       {"use_dora", "fan_in_fan_out", "lora_bias", "megatron_config", "use_qalora",
-        "modules_to_save", "rank_pattern", "alpha_pattern", "layer_replication",
-        "trainable_token_indices", "layers_to_transform", "target_parameters"}) {
+  for (const char* key : {"use_dora", "fan_in_fan_out", "lora_bias", "megatron_config",
+                          "use_qalora", "modules_to_save", "rank_pattern", "alpha_pattern",
+                          "layer_replication", "trainable_token_indices", "target_parameters"}) {
     const auto found = config.find(key);
     if (found == config.end() || found->is_null() || *found == false) continue;
     if ((found->is_object() || found->is_array()) && found->empty()) continue;
@@ -68,16 +69,15 @@ struct Factors {
 // "model.layers.0.self_attn.q_proj.weight".
 std::map<std::string, Factors> factors_of(const SafetensorsFile& file) {
   std::map<std::string, Factors> out;
-  constexpr std::string_view begin = "base_model.model.";
   for (const auto& entry : file.entries()) {
     const auto at = entry.name.rfind(".lora_");
     const std::string end = at == std::string::npos ? std::string() : entry.name.substr(at);
     const bool a = end == ".lora_A.weight", b = end == ".lora_B.weight";
-    if (!entry.name.starts_with(begin) || (!a && !b)) {
+    if (!entry.name.starts_with(kBegin) || (!a && !b)) {
       fail_input(file.path() + ": tensor " + entry.name + " is no factor of a LoRA adapter",
                  "take the file that PEFT has written for a causal language model");
     }
-    auto& factors = out[entry.name.substr(begin.size(), at - begin.size()) + ".weight"];
+    auto& factors = out[entry.name.substr(kBegin.size(), at - kBegin.size()) + ".weight"];
     (a ? factors.a : factors.b) = entry.name;
   }
   if (out.empty()) fail_input(file.path() + ": holds no tensors", "take PEFT's own file");
@@ -138,6 +138,37 @@ WeightsSource with_adapter(WeightsSource base, const std::string& folder) {
     return w.to(at::kFloat) + at::mm(part(found->second.b), part(found->second.a)).mul_(scale);
   };
   return out;
+}
+
+void write_adapter(const Llama& model, const std::string& folder, const std::string& base) {
+  const auto& lora = model.part().lora;
+  if (lora.rank == 0) throw std::logic_error("the model trains no adapter");
+  std::vector<std::pair<std::string, at::Tensor>> tensors;
+  for (const auto& spec : model.parameters().specs()) {
+    if (spec.name.find(".lora_") == std::string::npos) continue;
+    tensors.emplace_back(kBegin + spec.name, model.parameters()[spec.name].cpu());
+  }
+  Json config = {{"peft_type", "LORA"},
+                 {"task_type", "CAUSAL_LM"},
+                 {"base_model_name_or_path", base},
+                 {"r", lora.rank},
+                 {"lora_alpha", lora.alpha},
+                 {"target_modules", lora.targets},
+                 {"lora_dropout", 0.0},
+                 {"bias", "none"},
+                 {"fan_in_fan_out", false},
+                 {"use_rslora", false},
+                 {"use_dora", false},
+                 {"inference_mode", true},
+                 {"modules_to_save", nullptr}};
+  if (model.part().frozen_layers > 0) {
+    std::vector<std::int64_t> layers;
+    for (auto i = model.part().frozen_layers; i < model.shape().layers; ++i) layers.push_back(i);
+    config["layers_to_transform"] = layers;
+  }
+  make_folders(folder);
+  write_safetensors((fs::path(folder) / kWeights).string(), tensors, {{"format", "pt"}});
+  write_file_atomic((fs::path(folder) / kConfig).string(), config.dump(2) + "\n");
 }
 
 }  // namespace straq::model

@@ -15,4 +15,9 @@ namespace straq::model {
 // does not have, a tensor without its partner or of another shape than the model's.
 WeightsSource with_adapter(WeightsSource base, const std::string& folder);
 
+// The adapter that `model` trains (Llama::part), as PEFT writes it; `base` is what its config calls
+// the model that it belongs to (may be empty). Throws std::logic_error for a model without one and
+// Error(failure) where the folder cannot be written.
+void write_adapter(const Llama& model, const std::string& folder, const std::string& base = {});
+
 }  // namespace straq::model

@@ -191,6 +191,15 @@ void read_rope(const Keys& keys, LlamaShape& shape) {
   shape.rope_scaling = scaling;
 }
 
+// A planner's own key, which transformers passes over.
+void read_state_head(const Keys& keys, LlamaShape& shape) {
+  constexpr const char* key = "straq_state_head";
+  if (!keys.has(key)) return;
+  const Keys head = keys.inner(key);
+  shape.state_head = StateHeadShape{head.integer("outputs", limits::hidden),
+                                    head.integer("inner", limits::inner, 0)};
+}
+
 std::vector<std::int64_t> token_ids(const Keys& keys, const char* key) {
   if (!keys.has(key)) return {};
   const Json& value = keys.raw(key);
@@ -400,6 +409,7 @@ HuggingFaceConfig read_huggingface_config(const std::string& folder) {
   s.norm_eps = keys.number("rms_norm_eps", 1e-6);
   s.tied = keys.flag("tie_word_embeddings", false);
   read_rope(keys, s);
+  read_state_head(keys, s);
   try {
     s.check();
   } catch (const Error& e) {

@@ -67,6 +67,10 @@ OrderedJson config_json(const WeightsSource& source, at::ScalarType dtype) {
                         // transformers would fill in Llama 2's ids where the keys are absent
                         {"bos_token_id", nullptr},
                         {"eos_token_id", nullptr}};
+  if (s.state_head) {
+    config["straq_state_head"] = {{"outputs", s.state_head->outputs}};
+    if (s.state_head->inner > 0) config["straq_state_head"]["inner"] = s.state_head->inner;
+  }
   if (source.bos_token_id) config["bos_token_id"] = *source.bos_token_id;
   if (source.eos_token_ids.size() == 1) config["eos_token_id"] = source.eos_token_ids[0];
   if (source.eos_token_ids.size() > 1) config["eos_token_id"] = source.eos_token_ids;

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "core/error.h"
+#include "model/layers.h"
 
 namespace straq::model {
 namespace {
@@ -34,19 +35,18 @@ WeightsSource weights_of(const Llama& model) {
   WeightsSource source;
   source.path = "the model";
   source.shape = model.shape();
-  source.dtype = model.parameters().flat().scalar_type();
-  source.tensor = [&model](const ParameterSpec& spec) { return model.parameters()[spec.name]; };
+  source.dtype = model.part().lora.rank > 0 ? wide_type(model.dtype()) : model.dtype();
+  source.tensor = [&model](const ParameterSpec& spec) { return model.merged_weight(spec.name); };
   return source;
 }
 
 Llama load_weights(const WeightsSource& source, at::ScalarType dtype, at::Device device,
-                   bool with_gradients) {
-  Llama model(source.shape, dtype, device, with_gradients);
+                   bool with_gradients, const TrainedPart& part) {
+  Llama model(source.shape, dtype, device, with_gradients, part);
   at::NoGradGuard no_grad;
-  ParameterArena& arena = model.parameters();
-  for (std::size_t i = 0; i < arena.specs().size(); ++i) {
-    const at::Tensor values = source.tensor(arena.specs()[i]);
-    arena.flat().narrow(0, arena.offset(i), values.numel()).copy_(values.reshape(-1));
+  for (const auto& spec : parameter_specs(source.shape)) {
+    const at::Tensor values = source.tensor(spec);
+    model.weight(spec.name).view(-1).copy_(values.reshape(-1));
   }
   return model;
 }

@@ -30,12 +30,13 @@ struct WeightsSource {
   std::function<at::Tensor(const ParameterSpec&)> tensor;
 };
 
-// What a model in memory offers to a writer; the model must outlive it.
+// What a model in memory offers to a writer, an adapter's products added; the model must outlive
+// it.
 WeightsSource weights_of(const Llama& model);
 
-// A model of the source's weights in `dtype` on `device`.
+// A model of the source's weights in `dtype` on `device`. An adapter that `part` names is zero.
 Llama load_weights(const WeightsSource& source, at::ScalarType dtype, at::Device device,
-                   bool with_gradients = false);
+                   bool with_gradients = false, const TrainedPart& part = {});
 
 // Throws Error(input) naming the first tensor that holds a NaN or an infinity, or a value that
 // `dtype` can't (fp16 ends at 65504). Reads everything once.
