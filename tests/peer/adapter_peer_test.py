@@ -68,7 +68,7 @@ def main():
             "name": "adapter", "results": str(folder / "results"),
             "data": {split: str(folder / f"{split}.jsonl") for split in ("train", "valid", "test")},
             "shards": {"folder": str(folder / "shards")},
-            "tokenizer": {"train": {"kind": "byte_bpe", "vocab_size": 400}},
+            "tokenizer": {"train": {"kind": "byte_bpe", "vocab_size": 300}},
             "prompt": {"template": str(ROOT / "configs/prompts/compact.yaml"), "window": 1024},
             "model": {"shape": str(folder / "shape.yaml")},
             "learn": {"steps": 4, "lr": 0.02, "batch": 8},
@@ -87,7 +87,7 @@ def main():
         run(program, "run", folder / "trained.yaml", cwd=ROOT)
         planner = folder / "results/trained/seed-1/planner"
 
-        ids = torch.randint(0, 390, (2, 40))
+        ids = torch.randint(0, 290, (2, 40))
         plain, merged = logits(load(base), ids), logits(load(planner), ids)
         report(relative(merged, plain) > 1e-3, "the adapter has changed the model")
         by_peft = logits(PeftModel.from_pretrained(load(base), planner / "adapter"), ids)
@@ -97,7 +97,7 @@ def main():
         theirs = get_peft_model(load(base), LoraConfig(r=3, lora_alpha=5, init_lora_weights=False,
                                                        target_modules=["k_proj", "o_proj", "up_proj"]))
         theirs.save_pretrained(folder / "theirs")
-        run(program, "model", "import", base, folder / "imported", "--adapter", folder / "theirs", cwd=ROOT)
+        run(program, "model", "import", base, "--out", folder / "imported", "--adapter", folder / "theirs", cwd=ROOT)
         error = relative(logits(load(folder / "imported"), ids), logits(theirs, ids))
         report(error < 1e-5, f"PEFT's adapter merged by the program gives PEFT's logits ({error:.1e})")
     sys.exit(1 if failures else 0)
