@@ -10,11 +10,11 @@
 #include "core/error.h"
 #include "core/files/files.h"
 #include "core/json/json.h"
+#include "core/processors.h"
 #include "dialogue/readers/readers.h"
 #include "dialogue/turns.h"
 #include "planner/planner.h"
 #include "train/learner_group.h"
-#include "train/point_runner.h"
 
 namespace straq::jobs {
 namespace {
@@ -115,7 +115,7 @@ nlohmann::ordered_json answers_json(const dialogue::StrategySet& strategies,
 int ask(const Options& o, const Common& common) {
   planner::OpenOptions options;
   options.device = device_named(o.device);
-  at::set_num_threads(train::learner_threads(o.threads, 1));
+  at::set_num_threads(compute_threads(o.threads, static_cast<int>(usable_cores().size()), 1));
   const auto planner = planner::Planner::open(o.planner, options);
   std::vector<dialogue::Episode> episodes;
   for (const auto& dialogue : read_dialogues(o.dialogues, planner.strategies())) {

@@ -2,6 +2,7 @@
 #include <iostream>
 #include <memory>
 
+#include "launch_ranks.h"
 #include "mpi_job.h"
 #include "operate/doctor.h"
 #include "report/figures/gnuplot.h"
@@ -12,6 +13,7 @@ Command make_doctor(CLI::App& app, Common& common) {
   auto options = std::make_shared<operate::DoctorOptions>();
   auto* c = app.add_subcommand(
       "doctor", "Check ranks, bindings, all-reduce, results filesystem and libraries here");
+  add_ranks_to(*c, common.ranks);
   c->add_option("--results", options->results, "the folder that results would go to")
       ->capture_default_str();
   c->add_option("--need-gb", options->need_gigabytes, "free disk space that is wanted")
@@ -19,7 +21,7 @@ Command make_doctor(CLI::App& app, Common& common) {
       ->check(CLI::NonNegativeNumber);
   c->footer(
       "Exit code 1 when a check FAILED, else 0. Alone or on all ranks of a job:\n"
-      "Example: mpirun -n 4 straq doctor --results results\n"
+      "Example: straq doctor --ranks 4 --results results\n"
       "         sbatch --nodes=2 --ntasks=8 slurm/doctor.sbatch");
   return {c, [=, &common] {
             return run_with_mpi({}, [&](const comm::World& world, const config::Value&) {

@@ -1,6 +1,7 @@
 // straq evaluate: a finished run's planner on its splits, again.
 #include <memory>
 
+#include "launch_ranks.h"
 #include "mpi_job.h"
 #include "report/tables/tables.h"
 #include "train/point_runner.h"
@@ -13,6 +14,7 @@ Command make_evaluate(CLI::App& app, Common& common) {
   };
   auto o = std::make_shared<Options>();
   auto* c = app.add_subcommand("evaluate", "Strategy metrics of finished runs on their splits");
+  add_ranks_to(*c, common.ranks);
   c->add_option("runs", o->runs, "run folders, results/<experiment>/<point>")->required();
   c->add_option("--splits", o->splits, "splits to evaluate; default: those of the run's config");
   c->footer("Example: straq evaluate results/quickstart/seed-1 --splits test");

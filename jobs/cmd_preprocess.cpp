@@ -2,18 +2,20 @@
 #include <memory>
 
 #include "coordinate/run_job.h"
+#include "launch_ranks.h"
 #include "mpi_job.h"
 #include "settings_check.h"
 
 namespace straq::jobs {
 
-Command make_preprocess(CLI::App& app, Common&) {
+Command make_preprocess(CLI::App& app, Common& common) {
   auto config = std::make_shared<ConfigArgument>();
   auto* c = app.add_subcommand("preprocess", "Turn corpora into HDF5 shards, in bulk");
+  add_ranks_to(*c, common.ranks);
   config->add_to(*c);
   c->footer(
       "Every rank but the first tokenises; shards that are there and valid are kept.\n"
-      "Example: mpirun -n 4 straq preprocess configs/esconv_small.yaml");
+      "Example: straq preprocess --ranks 4 configs/esconv_small.yaml");
   return {c, [=] {
             return run_with_mpi(*config, [](const comm::World& world, const config::Value& root) {
               const int settled = settings_are_meant(world, root, false);

@@ -5,6 +5,7 @@
 #include "comm/fault.h"
 #include "comm/stop.h"
 #include "coordinate/run_job.h"
+#include "launch_ranks.h"
 #include "mpi_job.h"
 #include "settings_check.h"
 
@@ -13,6 +14,7 @@ namespace straq::jobs {
 Command make_run(CLI::App& app, Common& common) {
   auto config = std::make_shared<ConfigArgument>();
   auto* c = app.add_subcommand("run", "The whole pipeline: shards, training, evaluation, report");
+  add_ranks_to(*c, common.ranks);
   config->add_with_from_to(*c);
   auto hang = std::make_shared<JobOptions>();
   hang->add_to(*c);
@@ -20,7 +22,7 @@ Command make_run(CLI::App& app, Common& common) {
       "Ends with the result table and the path of the HTML report.\n"
       "Stopped by Ctrl-C, SIGTERM, SIGUSR2 or SIGHUP it saves and ends with exit code 75; the same "
       "command goes on. A second Ctrl-C ends at once.\n"
-      "Example: mpirun -n 4 straq run configs/quickstart.yaml\n"
+      "Example: straq run --ranks 4 configs/quickstart.yaml\n"
       "         straq run --from results/quickstart/seed-1");
   return {c, [=, &common] {
             return run_with_mpi(*config, [&](const comm::World& world, const config::Value& root) {

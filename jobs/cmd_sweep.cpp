@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "dialogue/data_config.h"
 #include "experiment/estimate.h"
+#include "launch_ranks.h"
 #include "mpi_job.h"
 #include "results/sweep_state.h"
 #include "settings_check.h"
@@ -122,6 +123,7 @@ int print_list(const SweepOptions& o, const Common& common) {
 Command make_sweep(CLI::App& app, Common& common) {
   auto o = std::make_shared<SweepOptions>();
   auto* c = app.add_subcommand("sweep", "Train the points of a sweep, in one job or in many");
+  add_ranks_to(*c, common.ranks);
   o->config.add_to(*c);
   auto* point = c->add_option("--point", o->point, "only this one, by its index: for a job array")
                     ->check(CLI::NonNegativeNumber);
@@ -133,7 +135,7 @@ Command make_sweep(CLI::App& app, Common& common) {
   c->footer(
       "Points that are done are skipped, points that another job works on are left to it, and a "
       "failed point does not stop the others.\n"
-      "Example: mpirun -n 4 straq sweep configs/sweeps/gamma_small.yaml\n"
+      "Example: straq sweep --ranks 4 configs/sweeps/gamma_small.yaml\n"
       "         straq sweep configs/sweeps/gamma_small.yaml --status\n"
       "         srun straq sweep configs/sweeps/gamma_small.yaml --point $SLURM_ARRAY_TASK_ID");
   return {c, [=, &common] {

@@ -20,6 +20,7 @@ struct Common {
   bool verbose = false;
   std::string log_format = "text";
   std::string format = "text";  // of what the command prints as its result: text | json
+  int ranks = 1;                // --ranks of commands that run under MPI
   bool json() const { return format == "json"; }
 };
 

@@ -100,8 +100,4 @@ mpi_environment() {
     : "${OMPI_MCA_btl_vader_single_copy_mechanism:=none}"
     export OMPI_MCA_btl_vader_single_copy_mechanism
   fi
-  # The ranks share the cores: without a limit each would start a math thread on every core.
-  local threads=$((n / ranks))
-  export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$((threads > 0 ? threads : 1))}"
-  export MKL_NUM_THREADS="${MKL_NUM_THREADS:-$OMP_NUM_THREADS}"
 }

@@ -11,6 +11,7 @@
 #include "core/json/json.h"
 #include "core/log.h"
 #include "experiment/provenance.h"
+#include "launch_ranks.h"
 #include "output.h"
 #include "passive_waiting.h"
 #include "results/run_folder.h"
@@ -176,6 +177,7 @@ int run_program(int argc, char** argv) {
              common.log_format == "json" ? log::Format::json : log::Format::text);
   for (auto& command : commands) {
     if (!command.app->parsed()) continue;
+    launch_ranks(common.ranks, argc, argv);
     if (saves_when_stopped(command.app->get_name())) {
       comm::watch_for_stop();
     } else {

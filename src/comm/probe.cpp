@@ -1,7 +1,5 @@
 #include "comm/probe.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -13,6 +11,7 @@
 #include "comm/world.h"
 #include "core/environment.h"
 #include "core/json/json.h"
+#include "core/processors.h"
 
 namespace straq::comm {
 nlohmann::ordered_json RankPlace::to_json() const {
@@ -43,13 +42,7 @@ RankPlace own_place(int rank) {
   RankPlace p;
   p.rank = rank;
   p.host = World::host();
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) == 0) {
-    for (int core = 0; core < CPU_SETSIZE; ++core) {
-      if (CPU_ISSET(core, &set)) p.cores.push_back(core);
-    }
-  }
+  p.cores = usable_cores();
   p.threads = std::atoi(environment_variable("OMP_NUM_THREADS").c_str());
   p.visible_gpus = environment_variable("CUDA_VISIBLE_DEVICES");
   p.slurm_task = environment_variable("SLURM_PROCID");
@@ -73,6 +66,13 @@ std::vector<RankPlace> gather_places(MPI_Comm comm) {
   std::vector<RankPlace> places;
   for (const auto& text : gather_texts(comm, dump_json(own_place(rank).to_json()))) {
     places.push_back(RankPlace::from_json(parse_json(text, "the place of a rank")));
+  }
+  for (auto& p : places) {
+    const auto sharers = std::count_if(places.begin(), places.end(), [&](const RankPlace& other) {
+      return other.host == p.host && other.cores == p.cores;
+    });
+    p.threads =
+        compute_threads(p.threads, static_cast<int>(p.cores.size()), static_cast<int>(sharers));
   }
   return places;
 }

@@ -18,8 +18,9 @@ namespace straq::comm {
 struct RankPlace {
   int rank = 0;
   std::string host;
-  std::vector<int> cores;         // that the rank may run on
-  int threads = 0;                // OMP_NUM_THREADS; 0: not set
+  std::vector<int> cores;  // that the rank may run on
+  // That training would use with every rank a learner (core/processors.h).
+  int threads = 0;
   std::vector<std::string> gpus;  // that this build sees, by name
   std::string visible_gpus;       // CUDA_VISIBLE_DEVICES
   std::string slurm_task;         // SLURM_PROCID

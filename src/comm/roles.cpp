@@ -1,6 +1,13 @@
 #include "comm/roles.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
 #include "core/error.h"
+#include "core/processors.h"
 
 namespace straq::comm {
 namespace {
@@ -69,8 +76,17 @@ NodePlace find_node_place(MPI_Comm comm, bool counts) {
   int up_to_here = 0, all = 0;
   MPI_Scan(&mine, &up_to_here, 1, MPI_INT, MPI_SUM, node);
   MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_SUM, node);
+  // Masks by their hash: bound ranks have cores of their own, the others the same ones.
+  std::string cores;
+  for (const int core : usable_cores()) cores += std::to_string(core) + " ";
+  const std::uint64_t mask = counts ? std::hash<std::string>()(cores) | 1 : 0;
+  int size = 1;
+  MPI_Comm_size(node, &size);
+  std::vector<std::uint64_t> masks(static_cast<std::size_t>(size));
+  MPI_Allgather(&mask, 1, MPI_UINT64_T, masks.data(), 1, MPI_UINT64_T, node);
   MPI_Comm_free(&node);
-  return {counts ? up_to_here - 1 : 0, all > 0 ? all : 1};
+  const auto same = static_cast<int>(std::count(masks.begin(), masks.end(), mask));
+  return {counts ? up_to_here - 1 : 0, all > 0 ? all : 1, counts ? same : 1};
 }
 
 Groups::Groups(const World& world, Layout& layout) {

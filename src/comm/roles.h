@@ -35,6 +35,7 @@ struct RoleNeeds {
 // A rank's place among those of its kind on its node.
 struct NodePlace {
   int index = 0, count = 1;
+  int sharers = 1;  // of those, with the same cores in their affinity masks as this one
 };
 // Of this rank among the ranks of `comm` that pass `counts`. Collective over `comm`.
 NodePlace find_node_place(MPI_Comm comm, bool counts);

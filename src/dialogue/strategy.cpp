@@ -42,16 +42,15 @@ StrategySet StrategySet::of(std::vector<Strategy> items, const std::string& sour
   if (set.items_.size() < 2) {
     fail_input(source + ": a strategy set needs at least two strategies, this one has " +
                    std::to_string(set.items_.size()),
-               "list them under `strategies:`, each with name and abbreviation");
+               "list them under `strategies:`, each with a name");
   }
   // A spelling must mean one strategy; a name that is also its own abbreviation is no clash.
   std::map<std::string, std::size_t> seen;
   for (std::size_t i = 0; i < set.items_.size(); ++i) {
-    const Strategy& s = set.items_[i];
+    Strategy& s = set.items_[i];
     const std::string& place = places.empty() ? source : places[i];
-    if (key_of(s.name).empty() || key_of(s.abbreviation).empty()) {
-      fail_input(place + ": a strategy's name and abbreviation must not be empty");
-    }
+    if (key_of(s.name).empty()) fail_input(place + ": a strategy's name must not be empty");
+    if (key_of(s.abbreviation).empty()) s.abbreviation = s.name;
     for (const std::string& spelling : spellings(s)) {
       const std::string key = key_of(spelling);
       if (key.empty()) fail_input(place + ": \"" + s.name + "\" has an empty alias");

@@ -15,13 +15,13 @@ namespace straq::dialogue {
 
 struct Strategy {
   std::string name;                  // "Reflection of feelings"
-  std::string abbreviation;          // "Ref."
+  std::string abbreviation;          // "Ref."; where none is given the name
   std::string definition;            // one sentence of our own
   std::vector<std::string> aliases;  // other spellings, compared without case
 
   void fields(config::Fields& f) {
     f.required("name", name);
-    f.required("abbreviation", abbreviation);
+    f("abbreviation", abbreviation);
     f("definition", definition);
     f("aliases", aliases);
   }

@@ -387,8 +387,8 @@ std::string DoctorReport::to_text() const {
     const std::vector<int> all(cores.begin(), cores.end());
     std::string gpus = "none";
     if (!first.gpus.empty()) gpus = fmt::format("{} x {}", first.gpus.size(), first.gpus.front());
-    hosts.add({host, comm::ranges(numbers), comm::ranges(all),
-               first.threads > 0 ? std::to_string(first.threads) : "not set", gpus});
+    hosts.add(
+        {host, comm::ranges(numbers), comm::ranges(all), std::to_string(first.threads), gpus});
   }
   std::string out = hosts.to_text() + "\n";
   std::size_t width = 0;

@@ -1,7 +1,6 @@
 #include "train/point_runner.h"
 
 #include <ATen/Parallel.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -17,6 +16,7 @@
 #include "core/hash.h"
 #include "core/json/json.h"
 #include "core/log.h"
+#include "core/processors.h"
 #include "experiment/finished_run.h"
 #include "experiment/initial_model.h"
 #include "experiment/provenance.h"
@@ -35,6 +35,10 @@
 
 namespace straq::train {
 namespace {
+
+int threads_for(const experiment::ExperimentConfig& config, const comm::NodePlace& node) {
+  return compute_threads(config.threads, static_cast<int>(usable_cores().size()), node.sharers);
+}
 
 class PointRun {
  public:
@@ -122,7 +126,7 @@ class PointRun {
       comm::fault_point("loading shards");
       config_ = experiment::read_experiment(task_.config);
       device = device_of(config_.model, learners_.node());
-      at::set_num_threads(learner_threads(config_.threads, learners_.node().count));
+      at::set_num_threads(threads_for(config_, learners_.node()));
       dataset_ = open_shards(experiment::splits_to_train(config_));
     });
     alike([&] { group_ = &learners_.tensors(config_.learn.collectives, device); });
@@ -391,14 +395,6 @@ class PointRun {
 
 }  // namespace
 
-int learner_threads(int wanted, int learners_on_node) {
-  if (wanted > 0) return wanted;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  const int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-  return std::max(1, cores / std::max(1, learners_on_node));
-}
-
 namespace {
 
 // The key of the data set that the run of a folder was made from. Throws Error(input) where the
@@ -497,7 +493,7 @@ void evaluate_run(const std::string& run_folder, const std::vector<std::string>&
     }
     config = experiment::read_experiment(config::load_yaml(folder.config()));
     device = device_of(config.model, learners.node());
-    at::set_num_threads(learner_threads(config.threads, learners.node().count));
+    at::set_num_threads(threads_for(config, learners.node()));
     const std::string key = shards_key(folder);
     data = shard::open_dataset(shard::shard_folder(config.shards.folder, key), {key, {}, {}});
     config.model.from = folder.planner();

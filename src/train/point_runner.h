@@ -40,10 +40,6 @@ struct PointResult {
 PointResult run_point(const PointTask& task, LearnerGroup& learners, Director& director,
                       const comm::Layout& layout);
 
-// Threads for each learner's tensor kernels: `wanted`, or the cores that this process may use
-// shared by the learners of its node.
-int learner_threads(int wanted, int learners_on_node);
-
 // Evaluates a finished run's planner again, on `splits` (empty: those of its config), and rewrites
 // predictions and evaluation.json under the run folder's lock. Shards must be there. All learners
 // of the group call it; what it throws, it throws on all (SharedFailure).

@@ -129,6 +129,45 @@ TEST(Readers, BadRecordsAreErrorsWithTheirLine) {
              "feedback: expected a score from 1 to 5, found \"9\"");
 }
 
+TEST(Readers, AChatIsADialogue) {
+  const auto corpus = parse_corpus(
+      R"({"id": "night-7", "messages": [{"role": "user", "content": "I can't sleep."},)"
+      R"({"role": "Assistant", "content": "Since when?", "strategy": "Question"}]})"
+      "\n"
+      R"({"conv_id": 12, "messages": [{"role": "user", "content": "Hello."}]})"
+      "\n"
+      R"({"messages": [{"role": "user", "content": "Me, too."}]})",
+      "folder/chats.jsonl", Format::automatic, esconv_strategies());
+  ASSERT_EQ(corpus.dialogues.size(), 3u);
+  const auto& first = corpus.dialogues[0];
+  EXPECT_EQ(first.id, "chats/night-7");
+  EXPECT_EQ(corpus.dialogues[1].id, "chats/12");
+  EXPECT_EQ(corpus.dialogues[2].id, "chats/00002") << "its number, where it has no name";
+  ASSERT_EQ(first.utterances.size(), 2u);
+  EXPECT_EQ(first.utterances[0].speaker, Speaker::seeker);
+  EXPECT_EQ(first.utterances[1].speaker, Speaker::supporter);
+  EXPECT_EQ(first.utterances[1].text, "Since when?");
+  EXPECT_EQ(esconv_strategies()[first.utterances[1].strategy].name, "Question");
+}
+
+TEST(Readers, ChatsThatAreNoDialoguesAreErrors) {
+  EXPECT_HAS(message_of(R"({"messages": [{"role": "system", "content": "Be kind."}]})"),
+             "a system message is no part of the talk");
+  EXPECT_HAS(message_of(R"({"messages": [{"role": "tool", "content": "x"}]})"),
+             "unknown speaker \"tool\"");
+  EXPECT_HAS(
+      message_of(R"({"messages": [{"role": "assistant", "content": "a", "strategy": "Others"},)"
+                 R"({"role": "user", "content": "b"}, {"role": "assistant", "content": "c"}]})"),
+      "utterance 2: the supporter's utterance has no strategy");
+  const std::string chat = R"({"id": "a", "messages": [{"role": "user", "content": "x"}]})";
+  EXPECT_HAS(message_of(chat + "\n" + chat), "folder/made.txt:2: dialogue 1: another dialogue");
+  EXPECT_HAS(message_of(R"({"id": [1], "messages": [{"role": "user", "content": "x"}]})"),
+             "id: expected text");
+  EXPECT_HAS(message_of("{\"id\": \"" + std::string(300, 'x') +
+                        R"(", "messages": [{"role": "user", "content": "x"}]})"),
+             "id: a name of 300 bytes");
+}
+
 TEST(Readers, AMissingLabelAmongLabelsIsAGap) {
   EXPECT_HAS(message_of(R"({"dialog": [{"speaker": "sys", "text": "a", "strategy": "Others"},)"
                         R"({"speaker": "usr", "text": "b"}, {"speaker": "sys", "text": "c"}]})"),

@@ -83,5 +83,14 @@ TEST(Strategies, LabelsOfEveryScriptAreComparedWithoutCase) {
   EXPECT_EQ(set.find("Grosse"), std::nullopt);
 }
 
+TEST(Strategies, ANameIsEnough) {
+  const testing::TemporaryFolder folder;
+  write_file_atomic(folder.path("s.yaml"),
+                    "strategies:\n  - {name: Ask}\n  - {name: Tell, abbreviation: T.}\n");
+  const auto set = StrategySet::load(folder.path("s.yaml"));
+  EXPECT_EQ(set[0].abbreviation, "Ask");
+  EXPECT_EQ(set[1].abbreviation, "T.");
+}
+
 }  // namespace
 }  // namespace straq::dialogue

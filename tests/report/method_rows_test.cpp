@@ -4,12 +4,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/files/files.h"
 #include "report/tables/case_study.h"
 #include "report/tables/estimate_cells.h"
 #include "report/tables/paper_tables.h"
+#include "report/tables/tables.h"
 #include "results/rows/evaluation.h"
 #include "results/rows/predictions.h"
 #include "tests/testing.h"
@@ -537,6 +540,31 @@ TEST(Methods, Table2KeepsRespondersApartAndIsTested) {
   EXPECT_EQ(tests.rows[2][3].text, "CIDEr");
   EXPECT_EQ(tests.rows[2][1].text, "Direct");
   EXPECT_DOUBLE_EQ(tests.rows[0][6].value.get<double>(), 2 / 256.0);
+}
+
+TEST(Methods, ACorpusOfOnesOwnHasItsTestsToo) {
+  TemporaryFolder root;
+  const std::string run = root.path("results/x/replies");
+  write_run(run);
+  for (const auto& [name, skill] : {std::pair{"cot", 4}, {"direct", 1}}) {
+    write_replies(run, name, predictions(skill, 8), {{"corpus", "own"}});
+  }
+  const Made made(root);
+  const auto tables = table1_elsewhere(made.methods, {}, {});
+  const auto tests = std::find_if(tables.begin(), tables.end(),
+                                  [](const Table& t) { return t.id == "table1_own_tests"; });
+  ASSERT_NE(tests, tables.end());
+  EXPECT_EQ(tests->title, "Tests behind Table 1 on own");
+  EXPECT_FALSE(tests->rows.empty());
+}
+
+TEST(Tables, TheImitationRewardIsExplainedForAsManyStrategiesAsThereAre) {
+  EXPECT_SAYS(imitation_return_note({8}), "is (8p − 1) / (6p + 1), below 1.");
+  EXPECT_SAYS(imitation_return_note({5}), "is (5p − 1) / (3p + 1), below 1.");
+  EXPECT_SAYS(imitation_return_note({2}), "is (2p − 1) / (1), below 1.");
+  EXPECT_SAYS(imitation_return_note({5, 8}),
+              "is (5p − 1) / (3p + 1) with 5 strategies or (8p − 1) / (6p + 1) with 8 strategies");
+  EXPECT_SAYS(imitation_return_note({}), "is (Kp − 1) / ((K − 2)p + 1) with K strategies");
 }
 
 TEST(Methods, IntervalsSayHowManyReplicatesTheyHave) {

@@ -51,9 +51,11 @@ using OnProblem = std::function<void(const Problem&)>;
 // without a strategy in a dialogue that has strategies, an empty dialogue or utterance, a file
 // without dialogues. With `on_problem` every problem is reported there instead, what is affected is
 // left out, and reading goes on.
-// In JSON and JSONL, an utterance's text is `text` or `content`, its strategy and feedback stand in
-// the utterance or in its `annotation`; speakers are usr, seeker, speaker or sys, supporter,
-// listener. In EmpatheticDialogues the first speaker of a conversation is the seeker.
+// In JSON and JSONL, a dialogue's utterances are `dialog` or `messages`; an utterance's text is
+// `text` or `content`, who speaks `speaker` or `role` (usr, user, seeker, speaker; sys, assistant,
+// supporter, listener); its strategy and feedback stand in the utterance or in its `annotation`. A
+// dialogue is called by its `id` or `conv_id` behind the file's stem, else by its number. In
+// EmpatheticDialogues the first speaker of a conversation is the seeker.
 Corpus read_corpus(const std::string& path, Format format, const StrategySet& strategies,
                    const OnProblem& on_problem = {});
 
@@ -67,7 +69,7 @@ Corpus parse_corpus(std::string_view bytes, const std::string& path, Format form
                     const StrategySet& strategies, const OnProblem& on_problem = {});
 
 // One dialogue as a line of the JSONL form, without a newline: parse_corpus reads it back to the
-// same dialogue (but for id and line).
+// same dialogue (but for id and line). The id is not written: it names its file.
 std::string to_jsonl(const Dialogue& dialogue, const StrategySet& strategies);
 
 }  // namespace straq::dialogue

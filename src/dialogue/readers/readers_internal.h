@@ -2,6 +2,7 @@
 // reported. For readers*.cpp only.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,7 +17,8 @@ struct Source {
   std::string stem;
   const StrategySet& strategies;
   const OnProblem& on_problem;
-  bool reported = false;  // a problem was reported
+  bool reported = false;        // a problem was reported
+  std::set<std::string> ids{};  // of the dialogues so far
 
   // Throws Error(input), or reports when there is someone to report to.
   void problem(long line, const std::string& message, const std::string& hint);

@@ -1,5 +1,6 @@
-// ESConv's two forms: one JSON list of dialogues, or one JSON object a line. Both are cut into
-// records first, so that every message has a line and one bad dialogue doesn't hide the others.
+// ESConv's two forms: one JSON list of dialogues, or one JSON object a line, each dialogue with
+// ESConv's own keys or as a chat (messages with role and content). Both are cut into records first,
+// so that every message has a line and one bad dialogue doesn't hide the others.
 #include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -88,10 +89,41 @@ const Json* object_of(const Json& object, const char* key, const Complain& compl
   return nullptr;
 }
 
+constexpr const char* kSpeakersHint =
+    "speakers are usr, user, seeker, speaker or sys, assistant, supporter, listener";
+
 std::optional<Speaker> speaker_of(const std::string& word) {
-  if (word == "usr" || word == "seeker" || word == "speaker") return Speaker::seeker;
-  if (word == "sys" || word == "supporter" || word == "listener") return Speaker::supporter;
+  for (const char* seeker : {"usr", "user", "seeker", "speaker"}) {
+    if (word == seeker) return Speaker::seeker;
+  }
+  for (const char* supporter : {"sys", "assistant", "supporter", "listener"}) {
+    if (word == supporter) return Speaker::supporter;
+  }
   return std::nullopt;
+}
+
+// The word for who speaks: in `speaker`, or in a chat's `role`.
+std::string speaker_word(const Json& utterance, const Complain& complain) {
+  const bool chat = !utterance.contains("speaker") && utterance.contains("role");
+  return to_lower(text_of(utterance, chat ? "role" : "speaker", complain));
+}
+
+// A dialogue's own name, from `id` or `conv_id`: a text or a whole number; empty where it has none.
+std::string own_id(const Json& dialogue, const Complain& complain) {
+  constexpr std::size_t most = 200;
+  for (const char* key : {"id", "conv_id"}) {
+    const auto it = dialogue.find(key);
+    if (it == dialogue.end() || it->is_null()) continue;
+    if (const auto number = whole_number(*it)) return std::to_string(*number);
+    const std::string id = text_of(dialogue, key, complain);
+    if (id.size() > most) {
+      complain(std::string(key) + ": a name of " + std::to_string(id.size()) + " bytes",
+               "at most " + std::to_string(most) + " are taken");
+      return {};
+    }
+    if (!id.empty()) return id;
+  }
+  return {};
 }
 
 // A label's index; complains with the nearest known name when there is none.
@@ -102,7 +134,9 @@ int strategy_of(const StrategySet& strategies, const std::string& label, const C
   for (int i = 0; i < strategies.size(); ++i) known += (i ? ", " : "") + strategies[i].name;
   complain("unknown strategy \"" + label + "\"" +
                (near.empty() ? "" : "; did you mean \"" + near + "\"?"),
-           "known: " + known + "; add other spellings as aliases in the strategies file");
+           "known: " + known +
+               "; for strategies of your own name their file (--strategies, data.strategies), for "
+               "other spellings of these add aliases");
   return -1;
 }
 
@@ -118,11 +152,16 @@ std::optional<Utterance> read_utterance(Source& source, const Record& record, st
     return std::nullopt;
   }
   Utterance u;
-  const std::string word = to_lower(text_of(json, "speaker", complain));
+  const std::string word = speaker_word(json, complain);
   const auto speaker = speaker_of(word);
+  if (!speaker && word == "system") {
+    complain("a system message is no part of the talk",
+             "remove it; what it says of the seeker belongs into the dialogue's `situation`");
+    return std::nullopt;
+  }
   if (!speaker) {
     complain(word.empty() ? "the speaker is missing" : "unknown speaker \"" + word + "\"",
-             "speakers are usr, seeker, speaker or sys, supporter, listener");
+             kSpeakersHint);
     return std::nullopt;
   }
   u.speaker = *speaker;
@@ -159,15 +198,23 @@ std::optional<Dialogue> read_dialogue(Source& source, const Record& record) {
     source.problem(record.line + fault.lines_further, place + fault.reason, "");
     return std::nullopt;
   }
-  const auto list = json.is_object() ? json.find("dialog") : json.end();
+  const char* key = json.is_object() && !json.contains("dialog") && json.contains("messages")
+                        ? "messages"
+                        : "dialog";
+  const auto list = json.is_object() ? json.find(key) : json.end();
   if (!json.is_object() || list == json.end() || !list->is_array()) {
-    source.problem(record.line, place + "expected an object with the list `dialog`",
-                   "each dialogue has dialog: [{speaker, text, …}], emotion_type, problem_type and "
-                   "situation");
+    source.problem(record.line, place + "expected an object with the list `dialog` or `messages`",
+                   "each dialogue has dialog: [{speaker, text, …}] or messages: [{role, content, "
+                   "…}]; emotion_type, problem_type, situation and id may be there");
     return std::nullopt;
   }
   Dialogue d;
-  d.id = source.id_of(record.index);
+  const std::string name = own_id(json, complain);
+  d.id = name.empty() ? source.id_of(record.index) : source.stem + "/" + name;
+  if (!source.ids.insert(d.id).second) {
+    complain("another dialogue of the file is called \"" + (name.empty() ? d.id : name) + "\", too",
+             "give each an id of its own, or none");
+  }
   d.line = record.line;
   d.emotion = text_of(json, "emotion_type", complain);
   d.problem = text_of(json, "problem_type", complain);
@@ -195,7 +242,7 @@ std::optional<Dialogue> read_dialogue(Source& source, const Record& record) {
     if (!u.is_object()) continue;
     // What is no text was complained of where it was read.
     const Complain silent = [](const std::string&, const std::string&) {};
-    if (speaker_of(to_lower(text_of(u, "speaker", silent))) != Speaker::supporter) continue;
+    if (speaker_of(speaker_word(u, silent)) != Speaker::supporter) continue;
     const Json* notes = object_of(u, "annotation", silent);
     const Json& label = notes != nullptr ? *notes : u;
     const bool odd = label.contains("strategy") && !label["strategy"].is_null() &&

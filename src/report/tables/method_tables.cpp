@@ -300,6 +300,14 @@ std::vector<Table> table1_elsewhere(const Methods& methods, const PaperReference
   for (const auto& corpus : methods.corpora()) {
     if (corpus == "esconv" || corpus == "empathetic" || methods.measured(corpus).empty()) continue;
     out.push_back(automatic(methods, corpus, {}, paper, options.rank_by));
+    const std::string name = corpus.empty() ? "unnamed" : corpus;
+    Table tests =
+        tests_table({.id = "table1_" + name + "_tests",
+                     .title = "Tests behind Table 1 on " +
+                              (corpus.empty() ? std::string("a corpus without a name") : corpus),
+                     .metrics = main_columns()},
+                    methods.measured(corpus), options.proposed);
+    if (!tests.rows.empty()) out.push_back(std::move(tests));
   }
   return out;
 }

@@ -1,5 +1,7 @@
 // Table 4: a judge's rewards, and the values that planners give.
 #include <algorithm>
+#include <optional>
+#include <set>
 
 #include "report/name_lists.h"
 #include "report/tables/estimate_cells.h"
@@ -57,12 +59,14 @@ std::vector<Cell> unrewarded_row(const std::string& key, const ReferenceTable& r
   return cells;
 }
 
-void add_meaning_notes(Table& t, bool imitation, bool tested) {
+// `imitated`: numbers of strategies of the rows with the imitation reward.
+void add_meaning_notes(Table& t, const std::optional<std::set<std::size_t>>& imitated,
+                       bool tested) {
   t.notes.push_back(
       "Reward: a judge model's overall score, 1 to 5, over answers that could be read. The rest is "
       "a planner's own, per decision: return is the discounted sum of rewards from the decision to "
       "the dialogue's end, Spearman the rank correlation of the chosen strategy's Q with it.");
-  if (imitation) t.notes.push_back(kImitationReturn);
+  if (imitated) t.notes.push_back(imitation_return_note(*imitated));
   if (tested) {
     t.notes.push_back(
         "Reward in bold: the best, where its lead over the second stands (paired randomisation by "
@@ -86,13 +90,15 @@ Table table4(const Methods& methods, const PaperReference& paper) {
   const Ranking ranking = rank(all, reward);
   MethodRows shown;
   std::vector<Emphasis> emphasis;
-  bool imitation = false;
+  std::optional<std::set<std::size_t>> imitated;
   for (std::size_t i = 0; i < all.size(); ++i) {
     const auto& measured = all[i]->metrics;
     if (measured.count(reward.key) + measured.count("mean_max_q") == 0) continue;
     shown.push_back(all[i]);
     emphasis.push_back(ranking.emphasis[i]);
-    imitation = imitation || (all[i]->imitation && measured.count("mean_return") > 0);
+    if (!all[i]->imitation || measured.count("mean_return") == 0) continue;
+    if (!imitated) imitated.emplace();
+    if (!all[i]->by_strategy.empty()) imitated->insert(all[i]->by_strategy.size());
   }
   if (shown.empty()) return t;
   PaperRows rows;
@@ -102,7 +108,7 @@ Table table4(const Methods& methods, const PaperReference& paper) {
   rows.absent = [&](const std::string& key) { return unrewarded_row(key, reference); };
   rows.name = method_title;
   place_rows(t, reference, rows);
-  add_meaning_notes(t, imitation, ranking.tested);
+  add_meaning_notes(t, imitated, ranking.tested);
   Untested untested;
   untested.add(names_of(all), reward.title, ranking);
   untested.write(t);

@@ -314,15 +314,36 @@ Table strategies_table(const std::vector<const results::Run*>& runs) {
 }
 
 // Checked against train/evaluate.cpp, which fills the returns, and learn/rewards/imitation.h.
-const char* const kImitationReturn =
-    "Under the imitation reward every decision of the corpus earns the same, so the return of a "
-    "decision is 1 + γ + γ² + …, one term for each of the human supporter's decisions that are "
-    "left: it says nothing of the chosen strategy, nor of anybody's quality. Ranks do not change "
-    "under a growing function, so for every γ above 0 this Spearman is the rank correlation of Q "
-    "with the number of decisions left, and a high one says that Q has learned how near the end "
-    "is. Nor need Q lie on the return's scale: training also shows it every state with a wrong "
-    "strategy at −1, and its expected reward at a share p of experts is (8p − 1) / (6p + 1), below "
-    "1.";
+std::string imitation_return_note(const std::set<std::size_t>& strategies) {
+  // (K p - 1) / ((K - 2) p + 1), for each number of strategies that runs here have.
+  std::string rewards;
+  for (const auto k : strategies) {
+    if (k < 2) continue;
+    const std::string one = "(" + std::to_string(k) + "p − 1) / (" +
+                            (k == 2   ? ""
+                             : k == 3 ? "p + "
+                                      : std::to_string(k - 2) + "p + ") +
+                            "1)";
+    rewards += (rewards.empty() ? "" : " or ") + one;
+    if (strategies.size() > 1) rewards += " with " + std::to_string(k) + " strategies";
+  }
+  if (rewards.empty()) rewards = "(Kp − 1) / ((K − 2)p + 1) with K strategies";
+  return std::string(
+             "Under the imitation reward every decision of the corpus earns the same, so the "
+             "return of a "
+             "decision is 1 + γ + γ² + …, one term for each of the human supporter's decisions "
+             "that are "
+             "left: it says nothing of the chosen strategy, nor of anybody's quality. Ranks do not "
+             "change "
+             "under a growing function, so for every γ above 0 this Spearman is the rank "
+             "correlation of Q "
+             "with the number of decisions left, and a high one says that Q has learned how near "
+             "the end "
+             "is. Nor need Q lie on the return's scale: training also shows it every state with a "
+             "wrong "
+             "strategy at −1, and its expected reward at a share p of experts is ") +
+         rewards + ", below 1.";
+}
 
 Table value_table(const results::Results& results) {
   Table t;
@@ -331,12 +352,14 @@ Table value_table(const results::Results& results) {
   t.columns = {"Run", "Split", "gamma"};
   for (const auto& m : metrics::value_metrics()) t.columns.push_back(m.title);
   t.columns.push_back("n");
-  bool imitation = false;
+  std::set<std::size_t> imitated;  // numbers of strategies of runs with the imitation reward
   for (const results::Run* run : results.runs()) {
     if (!run->evaluation) continue;
     for (const auto& [split, e] : run->evaluation->splits) {
       if (!e.value) continue;
-      imitation = imitation || (e.value->mean_return && results::reward_facts(*run).imitation);
+      if (e.value->mean_return && results::reward_facts(*run).imitation) {
+        imitated.insert(run->evaluation->strategies.size());
+      }
       const auto& v = *e.value;
       std::vector<Cell> row = {run->name(), split, optional_real(v.gamma, 3)};
       for (const auto& m : metrics::value_metrics()) {
@@ -354,7 +377,7 @@ Table value_table(const results::Results& results) {
   t.notes.push_back(
       "Per decision. Spearman: rank correlation of Q with the discounted return from "
       "that decision on.");
-  if (imitation) t.notes.push_back(kImitationReturn);
+  if (!imitated.empty()) t.notes.push_back(imitation_return_note(imitated));
   return t;
 }
 

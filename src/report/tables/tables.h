@@ -3,6 +3,9 @@
 // rows nor notes.
 #pragma once
 
+#include <cstddef>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "core/tables/table.h"
@@ -27,8 +30,9 @@ Table seeds_table(const results::Results& results);
 // Per strategy: support, how often predicted, recall (Acc), precision, F1, preference (B).
 Table strategies_table(const std::vector<const results::Run*>& runs);
 
-// What returns and rank correlations with them mean for a planner that was trained to imitate.
-extern const char* const kImitationReturn;
+// What returns and rank correlations with them mean for planners that were trained to imitate;
+// `strategies`: how many theirs are.
+std::string imitation_return_note(const std::set<std::size_t>& strategies);
 
 // Mean max-Q, Q of the chosen and of the gold strategy, return, rank correlations.
 Table value_table(const results::Results& results);
