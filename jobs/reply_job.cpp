@@ -50,15 +50,16 @@ void ProgressLine::operator()(std::int64_t over, std::int64_t all) {
   constexpr double pause = 10;
   const double now = monotonic_seconds() - start_;
   if (first_ < 0) first_ = over;
+  ++answers_;
   if (now - said_ < pause || over >= all) return;
   said_ = now;
   // What a record answered at once says nothing of the rest.
   const auto done = static_cast<double>(over - first_);
   if (done > 0) {
-    log::info(what_, "{} of {}, about {:.0f} s left", over, all,
+    log::info(what_, "{} of {} ({} answers), about {:.0f} s left", over, all, answers_,
               now / done * static_cast<double>(all - over));
   } else {
-    log::info(what_, "{} of {}", over, all);
+    log::info(what_, "{} of {} ({} answers)", over, all, answers_);
   }
 }
 

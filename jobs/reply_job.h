@@ -37,7 +37,8 @@ std::unique_ptr<language::Source> open_recorded(local::SourceConfig config,
 void begin_reply_folder(const results::RunFolder& run, const std::string& config,
                         const comm::World& world);
 
-// Logs "… 120 of 600, about 40 s left" now and then, and tells the watchdog that work goes on.
+// Logs "120 of 600 (480 answers), about 40 s left" now and then, and tells the watchdog that work
+// goes on.
 class ProgressLine {
  public:
   explicit ProgressLine(std::string what) : what_(std::move(what)), start_(monotonic_seconds()) {}
@@ -46,6 +47,7 @@ class ProgressLine {
  private:
   std::string what_;
   double start_, said_ = 0;
+  std::int64_t answers_ = 0;
   std::int64_t first_ = -1;  // over at the first call that waited for anything
 };
 

@@ -174,13 +174,12 @@ Table shape_table(const results::Results& results) {
   }
   if (t.rows.empty()) return t;
   t.notes.push_back(
-      "Most given: the most frequent whole score and its share, which is how often the judge that "
-      "always says it is right about this one. Same as another: two texts drawn from the file have "
-      "the same whole score. ρ with length: rank correlation of score and number of words. "
-      "Reversed "
-      "scale: what the score rises by when the scale is read out from 5 to 1, and the mean size of "
-      "that change. On 1–5: the probability that the five options have together where the model "
-      "must answer; the rest would have said something else.");
+      "Most given: the most frequent whole score and its share: so often a judge that always says "
+      "it would agree with this one. Same as another: two texts drawn from the file have the same "
+      "whole score. ρ with length: rank correlation of score and number of words. Reversed scale: "
+      "what the score rises by when the scale is read out from 5 to 1, and the mean size of that "
+      "change. On 1–5: the probability that the five options have together where the model must "
+      "answer; the rest would have said something else.");
   add_tie_notes(t, results);
   return t;
 }
