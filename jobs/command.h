@@ -68,6 +68,8 @@ Command make_evaluate(CLI::App& app, Common& common);
 Command make_ask(CLI::App& app, Common& common);
 Command make_chat(CLI::App& app, Common& common);
 Command make_generate(CLI::App& app, Common& common);
+Command make_respond(CLI::App& app, Common& common);
+Command make_judge(CLI::App& app, Common& common);
 Command make_report(CLI::App& app, Common& common);
 Command make_score(CLI::App& app, Common& common);
 Command make_model(CLI::App& app, Common& common);

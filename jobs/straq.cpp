@@ -94,7 +94,8 @@ namespace {
 
 // Commands that save when they are asked to stop, and then end with exit code 75.
 bool saves_when_stopped(const std::string& command) {
-  return command == "preprocess" || command == "train" || command == "sweep" || command == "run";
+  return command == "preprocess" || command == "train" || command == "sweep" || command == "run" ||
+         command == "respond" || command == "judge";
 }
 
 }  // namespace
@@ -164,6 +165,7 @@ int run_program(int argc, char** argv) {
       make_score(app, common),      make_model(app, common),    make_estimate(app, common),
       make_doctor(app, common),     make_submit(app, common),   make_annotate(app, common),
       make_ask(app, common),        make_chat(app, common),     make_generate(app, common),
+      make_respond(app, common),    make_judge(app, common),
   };
 
   try {

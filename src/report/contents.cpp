@@ -71,6 +71,11 @@ const std::vector<TableEntry> kTables = {
      Section::folder,
      {Need::losses},
      [](const M& m) -> Tables { return {training_table(m.results)}; }},
+    {"judges",
+     "The judge: its scores, and people's",
+     Section::folder,
+     {Need::judgements},
+     [](const M& m) { return judge_tables(m.results); }},
 
     {"table1",
      kTable1Title,

@@ -71,7 +71,7 @@ bool ablated(const Run& run) {
 
 bool rewarded(const Run& run) {
   return valued(run) || std::any_of(run.judged.begin(), run.judged.end(), [](const auto& f) {
-           return !f.rows.empty() && of_test_split(f.info);
+           return !f.rows.empty() && of_test_split(f.info) && !f.calibrates();
          });
 }
 
@@ -81,8 +81,14 @@ bool scored_corpus(const Run& run) {
   });
 }
 
+bool judged_any(const Run& run) {
+  return std::any_of(run.judged.begin(), run.judged.end(),
+                     [](const auto& f) { return !f.rows.empty(); });
+}
+
 bool rated(const Run& run) {
-  return !run.rated.empty();
+  return std::any_of(run.rated.begin(), run.rated.end(),
+                     [](const auto& f) { return !f.calibrates(); });
 }
 
 bool repeated(const Results& results) {
@@ -128,8 +134,7 @@ constexpr const char* kTrain = "straq train CONFIG";
 constexpr const char* kEvaluate = "straq evaluate RUN";
 constexpr const char* kSweep = "straq sweep CONFIG";
 constexpr const char* kStats = "straq --format json dataset stats CORPUS > RESULTS/dataset.json";
-constexpr const char* kReplies = "responses/<method>.jsonl";
-const std::string kCorpusJudged = std::string(results::kJudgeFolder) + "/human.jsonl";
+constexpr const char* kReplies = "straq respond CONFIG";
 constexpr const char* kNoTable = "there is no dataset.json with these tables";
 
 const Entry kEntries[] = {
@@ -152,9 +157,10 @@ const Entry kEntries[] = {
     {Need::zero_shot_replies, "no run has replies to EmpatheticDialogues", kReplies,
      replied_zero_shot},
     {Need::rewards, "no run has a judge's scores of the test split, or Q values",
-     "judge/<method>.jsonl", rewarded},
+     "straq judge CONFIG", rewarded},
     {Need::corpus_scores, "no run has a judge's scores of the corpus's own replies",
-     kCorpusJudged.c_str(), scored_corpus},
+     "straq judge CONFIG", scored_corpus},
+    {Need::judgements, "no run has a judge's scores", "straq judge CONFIG", judged_any},
     {Need::ratings, "no run has ratings by people", "straq annotate export RESULTS", rated},
     {Need::strategies_listed, kNoTable, kStats, nullptr,
      [](const Results& r) { return has_dataset(r, "table7"); }},

@@ -22,6 +22,7 @@ enum class Need {
   zero_shot_replies,
   rewards,        // a judge's scores, or a planner's values
   corpus_scores,  // a judge's, of the corpus's own replies
+  judgements,     // a judge's scores of anything
   ratings,
   strategies_listed,  // tables of dataset.json
   emotions_counted,

@@ -5,17 +5,9 @@
 #include "config/fields.h"
 #include "core/error.h"
 #include "prompt/template.h"
+#include "respond/wording.h"
 
 namespace straq::respond {
-namespace {
-
-// Blocks of YAML end with a line end that no message should have.
-std::string without_line_end(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  return text;
-}
-
-}  // namespace
 
 ReplyPrompt ReplyPrompt::load(const std::string& path) {
   auto out = config::read<ReplyPrompt>(config::load_config(path));

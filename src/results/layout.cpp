@@ -17,6 +17,8 @@ using L = FileLevel;
 constexpr const char* kRun = "straq run";
 constexpr const char* kEvaluate = "straq evaluate";
 constexpr const char* kReplies = "results/rows/replies.h";
+constexpr const char* kRespond = "straq respond";
+constexpr const char* kJudge = "straq judge";
 
 // In the order of FileKind.
 constexpr std::array kLayout = {
@@ -39,12 +41,12 @@ constexpr std::array kLayout = {
                 "results/rows/evaluation.h", kEvaluate},
     LayoutEntry{K::predictions, L::run, kPredictionsFolder, kRows, "Prediction",
                 "results/rows/predictions.h", kEvaluate},
-    LayoutEntry{K::replies, L::run, kRepliesFolder, kRows, "Reply", kReplies, ""},
+    LayoutEntry{K::replies, L::run, kRepliesFolder, kRows, "Reply", kReplies, kRespond},
     LayoutEntry{K::reply_scores, L::run, kRepliesFolder, kScore, "ResponseReport", kReplies,
                 "straq score --format json"},
-    LayoutEntry{K::replies_about, L::run, kRepliesFolder, kAbout, "MethodInfo", kReplies, ""},
-    LayoutEntry{K::judgements, L::run, kJudgeFolder, kRows, "Judgement", kReplies, ""},
-    LayoutEntry{K::judgements_about, L::run, kJudgeFolder, kAbout, "MethodInfo", kReplies, ""},
+    LayoutEntry{K::replies_about, L::run, kRepliesFolder, kAbout, "MethodInfo", kReplies, kRespond},
+    LayoutEntry{K::judgements, L::run, kJudgeFolder, kRows, "Judgement", kReplies, kJudge},
+    LayoutEntry{K::judgements_about, L::run, kJudgeFolder, kAbout, "MethodInfo", kReplies, kJudge},
     LayoutEntry{K::ratings, L::run, kHumanFolder, kRows, "Judgement", kReplies,
                 "straq annotate import"},
     LayoutEntry{K::ratings_about, L::run, kHumanFolder, kAbout, "MethodInfo", kReplies,

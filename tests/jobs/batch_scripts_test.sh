@@ -34,7 +34,8 @@ job() {
 }
 says() { [[ "$said" == *"$1"* ]] || { echo "no \"$1\" in: $said"; exit 1; }; }
 
-declare -A starts=([doctor]=doctor [evaluate]=evaluate [preprocess]=preprocess [report]=report
+declare -A starts=([doctor]=doctor [evaluate]=evaluate [judge]=judge [preprocess]=preprocess
+  [report]=report [respond]=respond
   [sweep]=sweep [sweep_array]=sweep [sweep_array_gpu]=sweep [sweep_gpu]=sweep [train]=run
   [train_gpu]=run [train_het]=run)
 for path in slurm/*.sbatch; do

@@ -215,6 +215,51 @@ TEST(Rows, JudgementsAndRatingsAreReadAsTheyWereWritten) {
   EXPECT_EQ(file.rows[2].overall, 2.5);
 }
 
+TEST(Rows, HowAReplyAndAScoreCameAboutIsKept) {
+  TemporaryFolder folder;
+  Reply reply;
+  reply.id = "d:1";
+  reply.dialogue = "d";
+  reply.reference = "hi";
+  reply.finish = "failed";
+  reply.error = "too long";
+  reply.unread = {"strategy", "label"};
+  reply.requests = 2;
+  reply.prompt_tokens = 30;
+  reply.reply_tokens = 4;
+  reply.notes = {{"stage", "Action"}, {"verify", "no"}};
+  write_replies(folder.path("responses/a.jsonl"), {}, {reply});
+  const Reply back = read_replies(folder.path("responses/a.jsonl")).rows.at(0);
+  EXPECT_EQ(back.finish, "failed");
+  EXPECT_EQ(back.error, "too long");
+  EXPECT_EQ(back.unread, reply.unread);
+  EXPECT_EQ(back.requests, 2);
+  EXPECT_EQ(back.prompt_tokens, 30);
+  EXPECT_EQ(back.reply_tokens, 4);
+  EXPECT_EQ(back.notes, reply.notes);
+
+  Judgement score{"d:1", "d", "", "", true, 3.25, {}};
+  score.expected = 3.25;
+  score.integer = 3;
+  score.mass = 0.5;
+  score.reversed = 3.5;
+  score.words = 12;
+  score.explanation = "kind";
+  const std::string path = folder.path("judge/a.jsonl");
+  write_judgements(path, {}, {score});
+  const Judgement judged = read_judgements(path).rows.at(0);
+  EXPECT_EQ(judged.expected, 3.25);
+  EXPECT_EQ(judged.integer, 3);
+  EXPECT_EQ(judged.mass, 0.5);
+  EXPECT_EQ(judged.reversed, 3.5);
+  EXPECT_EQ(judged.words, 12);
+  EXPECT_EQ(judged.explanation, "kind");
+  write_file_atomic(path, R"({"id":"d:1","dialogue":"d","overall":3,"integer":6})"
+                          "\n");
+  EXPECT_NE(error_of([&] { read_judgements(path); })->full().find("\"integer\""),
+            std::string::npos);
+}
+
 std::string hint_about(const std::string& path) {
   write_file_atomic(path, "{\"id\":1}\n");
   const auto e = error_of([&] {
@@ -229,10 +274,9 @@ TEST(Rows, ErrorsNameTheCommandThatWritesTheFileOrNone) {
   TemporaryFolder folder;
   EXPECT_NE(hint_about(folder.path("p/human/a.jsonl")).find("`straq annotate import`"),
             std::string::npos);
-  for (const char* name : {"p/responses/a.jsonl", "p/judge/a.jsonl"}) {
-    EXPECT_EQ(hint_about(folder.path(name)),
-              "docs/formats.md lists the fields; write the file anew");
-  }
+  EXPECT_NE(hint_about(folder.path("p/responses/a.jsonl")).find("`straq respond`"),
+            std::string::npos);
+  EXPECT_NE(hint_about(folder.path("p/judge/a.jsonl")).find("`straq judge`"), std::string::npos);
   const std::string rows = folder.path("p/responses/b.jsonl");
   write_replies(rows, {}, {});
   write_file_atomic(folder.path("p/responses/b.score.json"), "{}");

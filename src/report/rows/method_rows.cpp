@@ -422,7 +422,7 @@ void Gatherer::run(const results::Run& run) {
   for (const auto& j : run.judged) {
     const bool placed = std::any_of(run.replies.begin(), run.replies.end(),
                                     [&](const results::ReplyFile& f) { return f.name == j.name; });
-    if (placed || j.rows.empty() || !on_test_split(j.info, j.path)) continue;
+    if (placed || j.rows.empty() || j.calibrates() || !on_test_split(j.info, j.path)) continue;
     const std::string s = j.info.seed.empty() ? seed : j.info.seed;
     const std::size_t at = row_of(run, place_of(run, j.info));
     note(out_.rows[at], run, s);

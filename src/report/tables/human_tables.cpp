@@ -2,7 +2,7 @@
 // prefer where the same rater saw the replies of both.
 #include <algorithm>
 
-#include "metrics/agreement.h"
+#include "metrics/raters/agreement.h"
 #include "metrics/statistics.h"
 #include "report/name_lists.h"
 #include "report/rows/comparable.h"
@@ -38,6 +38,7 @@ std::vector<Rated> rated_methods(const results::Results& results, std::size_t& d
   std::vector<Rated> out;
   for (const results::Run* run : results.runs()) {
     for (const auto& f : run->rated) {
+      if (f.calibrates()) continue;
       const std::string key =
           f.info.responder.empty() ? f.info.method : f.info.responder + "/" + f.info.method;
       auto at = std::find_if(out.begin(), out.end(), [&](const Rated& r) { return r.key == key; });

@@ -53,7 +53,14 @@ struct Scores {
   std::vector<std::string> order;  // of the strategies: the paper's, then others, then "total"
   std::map<std::string, std::vector<double>> by_strategy;  // each sorted
   std::size_t unnamed = 0;
+  bool whole = false;   // of whole numbers, though the rewards are expected scores
+  double expected = 0;  // mean of these
 };
+
+// What the paper's table is of: whole numbers, where the judge gave one for every decision.
+double table_score(const results::Judgement& j, bool whole) {
+  return whole ? *j.integer : *j.overall;
+}
 
 Scores scores_of(const Judged& judged, const ReferenceTable& reference) {
   Scores out;
@@ -64,13 +71,19 @@ Scores scores_of(const Judged& judged, const ReferenceTable& reference) {
   const auto& labels =
       about.empty() && judged.run->evaluation ? judged.run->evaluation->strategies : about;
   std::vector<double> all;
-  for (const auto& j : judged.file->rows) {
+  const auto& rows = judged.file->rows;
+  out.whole =
+      std::any_of(rows.begin(), rows.end(), [](const auto& j) { return j.expected.has_value(); }) &&
+      std::all_of(rows.begin(), rows.end(),
+                  [](const auto& j) { return !j.overall || j.integer.has_value(); });
+  for (const auto& j : rows) {
     if (!j.overall) continue;
+    out.expected += j.expected.value_or(*j.overall);
     std::string name = j.strategy;
     for (const auto& l : labels) {
       if (l.name == name && !l.abbreviation.empty()) name = l.abbreviation;
     }
-    all.push_back(*j.overall);
+    all.push_back(table_score(j, out.whole));
     if (name.empty()) {
       ++out.unnamed;
       continue;
@@ -78,9 +91,10 @@ Scores scores_of(const Judged& judged, const ReferenceTable& reference) {
     if (std::find(out.order.begin(), out.order.end(), name) == out.order.end()) {
       out.order.push_back(name);
     }
-    out.by_strategy[name].push_back(*j.overall);
+    out.by_strategy[name].push_back(table_score(j, out.whole));
   }
   out.order.push_back("total");
+  out.expected /= std::max<double>(1, static_cast<double>(all.size()));
   out.by_strategy["total"] = all;
   for (auto& [name, x] : out.by_strategy) std::sort(x.begin(), x.end());
   return out;
@@ -100,12 +114,18 @@ Cell statistic(const std::string& column, const std::vector<double>& x, std::siz
   return Cell::real(sum / n, 2);
 }
 
-void add_source_notes(Table& t, const Judged& judged, std::size_t unnamed) {
+void add_source_notes(Table& t, const Judged& judged, const Scores& scores) {
   const std::string split = split_of(judged.file->info);
   std::string note = "From " + named_with_split(*judged.run, "judge", *judged.file) + ", " +
                      std::to_string(judged.file->rows.size()) + " judged decisions, " +
                      std::to_string(judged.file->unparsed()) + " of which could not be read.";
-  if (unnamed > 0) note += " " + std::to_string(unnamed) + " have no strategy.";
+  if (scores.unnamed > 0) note += " " + std::to_string(scores.unnamed) + " have no strategy.";
+  if (scores.whole) {
+    note +=
+        " Scores are the whole numbers that the judge gives most probability; the mean of its "
+        "expected scores, which are the rewards of Table 4, is " +
+        Cell::real(scores.expected, 2).text + ".";
+  }
   if (split != kAllSplits) {
     note += " These are of the split " + split +
             " alone and the paper's of all splits: counts do not compare, and scores only as far "
@@ -153,7 +173,7 @@ Table table11(const results::Results& results, const PaperReference& paper) {
     }
     t.add(std::move(cells));
   }
-  add_source_notes(t, judged, scores.unnamed);
+  add_source_notes(t, judged, scores);
   add_elsewhere();
   add_reference_notes(t, reference, paper.paper);
   return t;

@@ -37,6 +37,10 @@ std::string imitation_return_note(const std::set<std::size_t>& strategies);
 // Mean max-Q, Q of the chosen and of the gold strategy, return, rank correlations.
 Table value_table(const results::Results& results);
 
+// A judge model: what its scores look like and what they follow beside quality (order of the scale,
+// length of the text, ties), and how far they agree with people who rated the same dialogues.
+std::vector<Table> judge_tables(const results::Results& results);
+
 // Per run and stage of metrics.jsonl: steps, loss at both ends, gradient norm, tokens.
 Table training_table(const results::Results& results);
 

@@ -184,6 +184,13 @@ void Reply::fields(JsonFields& f) {
   f("reference", reference);
   if (reference.empty()) f.place().fail("\"reference\" must not be empty");
   f.unless_default("query", query);
+  f.unless_default("finish", finish);
+  f.unless_default("error", error);
+  f.unless_default("unread", unread);
+  f("requests", requests);
+  f("prompt_tokens", prompt_tokens);
+  f("reply_tokens", reply_tokens);
+  f.unless_default("notes", notes);
 }
 
 namespace {
@@ -222,6 +229,16 @@ void Judgement::fields(JsonFields& f) {
     f("scores", list);
     for (const auto& [name, x] : list) scores[name] = checked_score(f, name, x);
   }
+  f("expected", expected);
+  if (expected) checked_score(f, "expected", *expected);
+  f("integer", integer);
+  if (integer) checked_score(f, "integer", *integer);
+  f("mass", mass);
+  f("reversed", reversed);
+  if (reversed) checked_score(f, "reversed", *reversed);
+  f("words", words);
+  f.unless_default("explanation", explanation);
+  f.unless_default("error", error);
   if (f.reading()) check(f);
 }
 

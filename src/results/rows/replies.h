@@ -10,10 +10,12 @@
 // docs/formats.md lists the fields. A table needs the rows and not the corpus or the model.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "metrics/evaluation.h"
@@ -48,6 +50,15 @@ struct Reply {
   std::optional<std::string> chosen;  // the method's; "" when its output named none
   std::string hypothesis, reference;
   std::string query;  // what the seeker said just before; for the case study
+  // How the method came to it (`straq respond`); all optional.
+  std::string finish = {};  // of the reply: "stop", "length" or "failed"
+  std::string error = {};   // why it failed
+  // Parts of its answers that could not be read: "strategy", "reply", …
+  std::vector<std::string> unread = {};
+  // Of all its requests.
+  std::optional<std::int64_t> requests = {}, prompt_tokens = {}, reply_tokens = {};
+  // What it said on the way, by step: emotion, stage, feedback, a first draft.
+  std::vector<std::pair<std::string, std::string>> notes = {};
   void fields(JsonFields& f);
 };
 
@@ -72,17 +83,31 @@ struct Judgement {
   bool parsed = true;                    // false: the judge's answer could not be read
   std::optional<double> overall;         // the reward, 1..5; nothing when not parsed
   std::map<std::string, double> scores;  // dimension -> 1..5
+  // Behind `overall`, of a judge model (`straq judge`); all optional.
+  std::optional<double> expected = {};  // mean of 1..5 by the options' probabilities
+  std::optional<int> integer = {};      // the option that it names, or the most probable one
+  std::optional<double> mass = {};      // the probability that all options have together
+  std::optional<double> reversed = {};  // `expected` with the scale read out from 5 to 1
+  // Of the judged text: longer replies may be liked for that.
+  std::optional<std::int64_t> words = {};
+  std::string explanation = {};
+  std::string error = {};  // of a row that is not parsed: why
   void fields(JsonFields& f);
 
  private:
   void check(const JsonFields& f) const;
 };
 
+// The method of files that hold no replies of a method but dialogues which people have rated: such
+// a pair judge/<name>.jsonl and human/<name>.jsonl says how far the judge agrees with people.
+inline constexpr const char* kCalibrationMethod = "calibration";
+
 struct JudgeFile {
   std::string name, path;
   MethodInfo info;
   std::vector<Judgement> rows;
   std::size_t unparsed() const;
+  bool calibrates() const { return info.method == kCalibrationMethod; }
 };
 
 // Each throws Error(input) with file and line for a line that is no such object, a score outside

@@ -1,4 +1,4 @@
-#include "metrics/agreement.h"
+#include "metrics/raters/agreement.h"
 
 #include <algorithm>
 #include <map>
