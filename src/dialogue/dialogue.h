@@ -17,6 +17,8 @@ struct Utterance {
   std::string text;   // white space normalised: runs become one blank, none at the ends
   int strategy = -1;  // index into the StrategySet; -1 when there is none (seeker, unlabelled)
   int feedback = 0;   // seeker's rating 1..5; 0 when there is none
+  // What a supporter's utterance earned, where the corpus knows it (a simulated one does).
+  std::optional<double> reward = {};
 };
 
 struct Dialogue {
@@ -48,6 +50,8 @@ struct Decision {
   // score of it where there is one.
   int rating = 0;
   std::optional<double> judge = {};
+  // What it earned, as the corpus has it; the sum over the utterances of the turn.
+  std::optional<double> reward = {};
 };
 
 struct Episode {

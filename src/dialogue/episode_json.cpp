@@ -8,9 +8,12 @@ nlohmann::json to_json(const Episode& episode) {
   for (const Turn& t : episode.turns) {
     turns.push_back({t.speaker == Speaker::supporter, t.text, t.strategy, t.strategies});
   }
+  const auto or_null = [](const std::optional<double>& x) {
+    return x ? nlohmann::json(*x) : nlohmann::json();
+  };
   for (const Decision& d : episode.decisions) {
-    decisions.push_back({d.turn, d.gold, d.previous, d.terminal, d.rating,
-                         d.judge ? nlohmann::json(*d.judge) : nlohmann::json()});
+    decisions.push_back(
+        {d.turn, d.gold, d.previous, d.terminal, d.rating, or_null(d.judge), or_null(d.reward)});
   }
   return {{"id", episode.id},
           {"emotion", episode.emotion},
@@ -41,8 +44,10 @@ Episode episode_from_json(const nlohmann::json& json) {
                       .previous = d.at(2).get<int>(),
                       .terminal = d.at(3).get<bool>(),
                       .rating = d.at(4).get<int>(),
-                      .judge = std::nullopt};
+                      .judge = std::nullopt,
+                      .reward = std::nullopt};
     if (!d.at(5).is_null()) decision.judge = d.at(5).get<double>();
+    if (!d.at(6).is_null()) decision.reward = d.at(6).get<double>();
     out.decisions.push_back(decision);
   }
   json.at("intensity").at(0).get_to(out.initial_intensity);

@@ -10,8 +10,9 @@ Episode build_episode(const Dialogue& dialogue, MergeLabel merge, bool unlabelle
   episode.situation = dialogue.situation;
   episode.initial_intensity = dialogue.initial_intensity;
   episode.final_intensity = dialogue.final_intensity;
-  std::vector<int> ratings;  // of every turn
-  std::size_t answered = 0;  // 1 + the last supporter turn; 0: none yet
+  std::vector<int> ratings;                    // of every turn
+  std::vector<std::optional<double>> rewards;  // of every turn
+  std::size_t answered = 0;                    // 1 + the last supporter turn; 0: none yet
   for (const Utterance& u : dialogue.utterances) {
     if (u.speaker == Speaker::seeker && u.feedback > 0 && answered > 0) {
       ratings[answered - 1] = u.feedback;
@@ -20,6 +21,7 @@ Episode build_episode(const Dialogue& dialogue, MergeLabel merge, bool unlabelle
         episode.turns.back().speaker == u.speaker) {
       Turn& turn = episode.turns.back();
       turn.text += " " + u.text;
+      if (u.reward) rewards.back() = rewards.back().value_or(0) + *u.reward;
       if (u.speaker == Speaker::supporter) {
         turn.strategies.push_back(u.strategy);
         if (merge == MergeLabel::last) turn.strategy = u.strategy;
@@ -35,6 +37,7 @@ Episode build_episode(const Dialogue& dialogue, MergeLabel merge, bool unlabelle
     }
     episode.turns.push_back(std::move(turn));
     ratings.push_back(0);
+    rewards.push_back(u.reward);
     if (u.speaker == Speaker::supporter) answered = episode.turns.size();
   }
 
@@ -43,8 +46,8 @@ Episode build_episode(const Dialogue& dialogue, MergeLabel merge, bool unlabelle
     const Turn& turn = episode.turns[i];
     if (turn.speaker != Speaker::supporter) continue;
     if (i > 0 && (turn.strategy >= 0 || unlabelled)) {
-      episode.decisions.push_back(
-          {static_cast<int>(i), turn.strategy, previous, false, ratings[i], std::nullopt});
+      episode.decisions.push_back({static_cast<int>(i), turn.strategy, previous, false, ratings[i],
+                                   std::nullopt, rewards[i]});
     }
     previous = turn.strategy;
   }

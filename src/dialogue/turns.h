@@ -17,7 +17,8 @@ namespace straq::dialogue {
 // yet that it could answer. It still counts as the `previous` of the next decision. A supporter
 // turn without a strategy gives no decision, unless `unlabelled`: then its `gold` is -1 (corpora
 // without strategies, where a planner is only asked). A seeker's feedback is the rating of the
-// supporter turn before it, the last one where several stand between two supporter turns.
+// supporter turn before it, the last one where several stand between two supporter turns. The
+// reward of a turn is the sum over its utterances that have one.
 Episode build_episode(const Dialogue& dialogue, MergeLabel merge, bool unlabelled = false);
 
 std::vector<Episode> build_episodes(const std::vector<Dialogue>& dialogues, MergeLabel merge,

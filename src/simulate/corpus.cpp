@@ -10,6 +10,7 @@
 #include "core/json/json.h"
 #include "core/log.h"
 #include "dialogue/readers/readers.h"
+#include "simulate/value_report.h"
 
 namespace straq::simulate {
 namespace fs = std::filesystem;
@@ -83,9 +84,10 @@ CorpusReport write_corpus(const SimulateConfig& config, const std::string& folde
   require_writable_folder(folder);
   const fs::path root(folder);
   make_folders((root / "states").string());
-  // An older manifest must not vouch for files that are about to change.
+  // An older manifest must not vouch for files that are about to change, nor values for them.
   std::error_code ec;
   fs::remove(root / "manifest.json", ec);
+  remove_values(folder);
 
   CorpusReport report;
   report.folder = folder;

@@ -4,6 +4,7 @@
 //   train.txt valid.txt test.txt   read by `straq dataset`, `straq preprocess`, …
 //   states/<split>.jsonl           latent states, actions and rewards of every decision
 //   manifest.json                  seed, full config, sizes, SHA-256 of every file
+//   values.json values/            what policies are worth (value_report.h), where asked for
 #pragma once
 
 #include <cstdint>

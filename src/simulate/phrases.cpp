@@ -32,7 +32,7 @@ Phrase Phrase::parse(std::string_view text, const std::string& where) {
   Phrase out;
   std::string literal;
   auto flush = [&] {
-    if (!literal.empty()) out.parts_.push_back({literal, false, {}});
+    if (!literal.empty()) out.parts_.push_back({literal, false, {}, bare_text(literal)});
     literal.clear();
   };
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -339,12 +339,16 @@ std::string PhraseBook::say(const std::string& list, const Scene& scene, Counter
 
 std::string PhraseBook::support(int strategy, Stage stage, Supporting place, const Scene& scene,
                                 CounterRng& rng) const {
+  const PhraseList& list = supporting(strategy, stage, place);
+  return render(list[rng.below(list.size())], scene, rng);
+}
+
+const PhraseList& PhraseBook::supporting(int strategy, Stage stage, Supporting place) const {
   const Supporter& s = supporters_[static_cast<std::size_t>(strategy)];
-  const PhraseList* list = &s.stage[static_cast<int>(stage)];
-  if (place == Supporting::opening && !s.opening.empty()) list = &s.opening;
-  if (place == Supporting::first && !s.first.empty()) list = &s.first;
-  if (place == Supporting::last && !s.last.empty()) list = &s.last;
-  return render((*list)[rng.below(list->size())], scene, rng);
+  if (place == Supporting::opening && !s.opening.empty()) return s.opening;
+  if (place == Supporting::first && !s.first.empty()) return s.first;
+  if (place == Supporting::last && !s.last.empty()) return s.last;
+  return s.stage[static_cast<int>(stage)];
 }
 
 std::string tidy(std::string_view text) {

@@ -32,6 +32,12 @@ class Phrase {
   // Finds the text of a slot; it may draw from the same generator.
   using Fill = std::function<std::string(const std::string& slot)>;
   std::string render(CounterRng& rng, const Fill& fill) const;
+  // Where in a text a template may end, and how likely it is to be what was said up to there.
+  using Ends = std::vector<std::pair<std::size_t, double>>;
+  // The ends of a slot's filling that begins at `from`.
+  using FillEnds = std::function<Ends(const std::string& slot, std::size_t from)>;
+  // `bare` is a text without blanks and capitals (bare_text); `from`: where the template may begin.
+  Ends match(std::string_view bare, const Ends& from, const FillEnds& fill) const;
   // Calls `visit` with every slot name, of all alternatives.
   void each_slot(const std::function<void(const std::string&)>& visit) const;
 
@@ -40,6 +46,7 @@ class Phrase {
     std::string text;  // literal, or the slot's name
     bool slot = false;
     std::vector<Phrase> choices;  // alternatives; then `text` is unused
+    std::string bare;             // of a literal
   };
   std::vector<Part> parts_;
 };
@@ -122,6 +129,14 @@ class PhraseBook {
   std::string support(int strategy, Stage stage, Supporting place, const Scene& scene,
                       CounterRng& rng) const;
 
+  // The probability that say() or support() gives a text, which is given without blanks and
+  // capitals (bare_text). Where the scene's fact is -1 every fact of its problem is as likely.
+  double probability(const std::string& list, const Scene& scene, std::string_view bare) const;
+  // Whether a list's texts depend on the scene's intensity: whether {degree} is in any of them.
+  bool tells_degree(const std::string& list, const Scene& scene) const;
+  double support_probability(int strategy, Stage stage, Supporting place, const Scene& scene,
+                             std::string_view bare) const;
+
  private:
   using Lists = std::map<std::string, PhraseList, std::less<>>;
   struct Resolved {
@@ -134,6 +149,10 @@ class PhraseBook {
   // A slot that nobody fills would otherwise show up in the middle of a corpus.
   void check_all_slots(const dialogue::StrategySet& strategies) const;
   const PhraseList* find(std::string_view slot, const Scene& scene) const;
+  const PhraseList& supporting(int strategy, Stage stage, Supporting place) const;
+  double chance_of(const PhraseList& list, const Scene& scene, std::string_view bare) const;
+  Phrase::Ends fill_ends(const std::string& slot, const Scene& scene, std::string_view bare,
+                         std::size_t from) const;
   std::string fill(const std::string& slot, const Scene& scene, CounterRng& rng) const;
   std::string render(const Phrase& phrase, const Scene& scene, CounterRng& rng) const;
   void check_slots(const Phrase& phrase, const Scene& scene, const std::string& where,
@@ -152,5 +171,7 @@ class PhraseBook {
 
 // Capitals at sentence starts, single blanks, none before punctuation.
 std::string tidy(std::string_view text);
+// Without blanks and ASCII capitals: two texts that tidy() makes the same are the same here.
+std::string bare_text(std::string_view text);
 
 }  // namespace straq::simulate

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <set>
+#include <stdexcept>
 
 #include "core/error.h"
 #include "dialogue/utf8.h"
@@ -78,6 +79,7 @@ struct Simulator::Run {
   int turns = 0;
   std::set<std::string> said;
   std::vector<int> facts_left, facts_told;
+  int change = 0;  // of the intensity, by the turn before
 
   bool chance(double p) { return rng.uniform() < p; }
 
@@ -99,14 +101,63 @@ struct Simulator::Run {
     all.push_back({speaker, std::move(text), strategy, 0});
   }
 
+  // What the dialogue is about; before its first state.
+  void choose_scene(const std::string& split, int number) {
+    char digits[16];
+    std::snprintf(digits, sizeof digits, "%05d", number);
+    dialogue::Dialogue& d = out.dialogue;
+    d.id = split + "/" + digits;
+    d.line = number + 1;
+    const int problem = static_cast<int>(rng.categorical(sim.problem_weights_));
+    const auto& p = sim.book_.problems()[static_cast<std::size_t>(problem)];
+    scene.problem = out.problem = problem;
+    scene.emotion = out.emotion = p.emotions[rng.below(p.emotions.size())];
+    d.problem = p.name;
+    d.emotion = sim.book_.emotions()[static_cast<std::size_t>(scene.emotion)].name;
+    casual = chance(sim.wording_.casual);
+    for (int i = 0; i < p.facts; ++i) facts_left.push_back(i);
+    shuffle(facts_left, rng);
+  }
+
+  // The words before the seeker's first turn.
+  void open(const State& state) {
+    out.dialogue.initial_intensity = state.intensity;
+    scene.intensity = state.intensity;
+    out.dialogue.situation = say("situation");
+    if (state.previous >= 0) {
+      supporter_opened = true;
+      support(state.previous, state, PhraseBook::Supporting::opening);
+    }
+  }
+
+  // `action` in `state` has led to `next`.
+  double decide(const State& state, int action, const State& next) {
+    const std::size_t first = out.dialogue.utterances.size();
+    answer(state, action, next);
+    const double reward = sim.dynamics_.reward(state, action, next);
+    out.dialogue.utterances[first].reward = reward;
+    out.trace.push_back({state, action, next, reward, turns - 1});
+    change = next.intensity - state.intensity;
+    return reward;
+  }
+
+  void close(const State& state) {
+    out.dialogue.final_intensity = state.intensity;
+    if (!chance(sim.wording_.last_word)) return;
+    scene.intensity = state.intensity;
+    utter(dialogue::Speaker::seeker, say(std::string("seeker.") + name(state.outcome)), -1);
+  }
+
   void support(int strategy, const State& s, PhraseBook::Supporting place) {
     scene.intensity = s.intensity;
     if (!facts_told.empty()) {  // what a supporter restates is something that was said
       const std::size_t recent = std::min<std::size_t>(2, facts_told.size());
       scene.fact = facts_told[facts_told.size() - 1 - rng.below(recent)];
     }
-    utter(dialogue::Speaker::supporter,
-          fresh([&] { return sim.book_.support(strategy, s.stage, place, scene, rng); }), strategy);
+    std::string text =
+        fresh([&] { return sim.book_.support(strategy, s.stage, place, scene, rng); });
+    out.spoken.push_back({dialogue::Speaker::supporter, {text}});
+    utter(dialogue::Speaker::supporter, std::move(text), strategy);
   }
 
   void tell_fact() {
@@ -119,8 +170,8 @@ struct Simulator::Run {
     facts_told.push_back(scene.fact);
   }
 
-  // The seeker's turn in state `s`; `change` is what the turn before did to the intensity.
-  void seek(const State& s, int change) {
+  // The seeker's turn in state `s`.
+  void seek(const State& s) {
     Stage stage = s.stage;
     int intensity = s.intensity;
     if (chance(sim.wording_.noise)) {
@@ -153,6 +204,7 @@ struct Simulator::Run {
     for (auto* part : {&about, &felt}) {
       if (!part->empty()) parts.push_back(std::move(*part));
     }
+    out.spoken.push_back({dialogue::Speaker::seeker, parts});
     const std::size_t cut = parts.size() > 1 && chance(sim.wording_.split_turn)
                                 ? 1 + rng.below(parts.size() - 1)
                                 : parts.size();
@@ -191,47 +243,69 @@ SimulatedDialogue Simulator::generate(const std::string& split, int number) cons
           .said = {},
           .facts_left = {},
           .facts_told = {}};
-  char digits[16];
-  std::snprintf(digits, sizeof digits, "%05d", number);
-  dialogue::Dialogue& d = run.out.dialogue;
-  d.id = split + "/" + digits;
-  d.line = number + 1;
-
-  const int problem = static_cast<int>(run.rng.categorical(problem_weights_));
-  const auto& p = book_.problems()[static_cast<std::size_t>(problem)];
-  run.scene.problem = problem;
-  run.scene.emotion = p.emotions[run.rng.below(p.emotions.size())];
-  d.problem = p.name;
-  d.emotion = book_.emotions()[static_cast<std::size_t>(run.scene.emotion)].name;
-  run.casual = run.chance(wording_.casual);
-  for (int i = 0; i < p.facts; ++i) run.facts_left.push_back(i);
-  shuffle(run.facts_left, run.rng);
-
+  run.choose_scene(split, number);
   State state = dynamics_.sample_start(run.rng);
-  d.initial_intensity = state.intensity;
-  run.scene.intensity = state.intensity;
-  d.situation = run.say("situation");
-  if (state.previous >= 0) {
-    run.supporter_opened = true;
-    run.support(state.previous, state, PhraseBook::Supporting::opening);
-  }
-  int change = 0;
+  run.open(state);
   while (!state.terminal()) {
-    run.seek(state, change);
+    run.seek(state);
     const int action = policy_.sample(state, run.rng);
     const State next = dynamics_.step(state, action, run.rng);
-    run.answer(state, action, next);
-    run.out.trace.push_back(
-        {state, action, next, dynamics_.reward(state, action, next), run.turns - 1});
-    change = next.intensity - state.intensity;
+    run.decide(state, action, next);
     state = next;
   }
-  d.final_intensity = state.intensity;
-  if (run.chance(wording_.last_word)) {
-    run.scene.intensity = state.intensity;
-    run.utter(dialogue::Speaker::seeker, run.say(std::string("seeker.") + name(state.outcome)), -1);
-  }
+  run.close(state);
   return std::move(run.out);
+}
+
+namespace {
+
+// The words of turn `turn` (0: what comes before the first) of a played dialogue.
+CounterRng words_of(std::uint64_t seed, int number, int turn) {
+  return CounterRng(seed, "play/words",
+                    static_cast<std::uint64_t>(number) << 20 | static_cast<std::uint64_t>(turn));
+}
+
+}  // namespace
+
+Session::Session(const Simulator& simulator, std::uint64_t seed, int number)
+    : run_(new Simulator::Run{.sim = simulator,
+                              .rng = words_of(seed, number, 0),
+                              .out = {},
+                              .scene = {},
+                              .said = {},
+                              .facts_left = {},
+                              .facts_told = {}}),
+      simulator_(&simulator),
+      seed_(seed),
+      number_(number),
+      happenings_(seed, "play/happenings", static_cast<std::uint64_t>(number)) {
+  run_->choose_scene("played", number);
+  state_ = simulator.dynamics().sample_start(happenings_);
+  run_->open(state_);
+  run_->seek(state_);
+}
+
+Session::~Session() = default;
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+
+const SimulatedDialogue& Session::so_far() const {
+  return run_->out;
+}
+
+double Session::answer(int action) {
+  if (over()) throw std::logic_error("Session::answer: the dialogue is over");
+  // A step draws one number, so the n-th is the n-th step's whoever decides.
+  const State next = simulator_->dynamics().step(state_, action, happenings_);
+  run_->rng = words_of(seed_, number_, state_.turn + 1);
+  const double reward = run_->decide(state_, action, next);
+  state_ = next;
+  if (over()) {
+    run_->close(state_);
+  } else {
+    run_->seek(state_);
+  }
+  return reward;
 }
 
 }  // namespace straq::simulate

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -61,9 +62,18 @@ struct TracedDecision {
   int turn = 0;  // of the supporter's, among turns of merged utterances: "<id>:<turn>"
 };
 
+// What was said at one go, in the pieces that it was put together of: a seeker's turn, or one
+// utterance of a supporter (one piece). Before a casual seeker's capitals are gone.
+struct Spoken {
+  dialogue::Speaker speaker = dialogue::Speaker::seeker;
+  std::vector<std::string> pieces;
+};
+
 struct SimulatedDialogue {
   dialogue::Dialogue dialogue;  // id "<split>/<number>", as a reader of the file names it
   std::vector<TracedDecision> trace;
+  std::vector<Spoken> spoken;
+  int problem = 0, emotion = 0;  // in the phrase book
 };
 
 class Simulator {
@@ -74,11 +84,14 @@ class Simulator {
   const dialogue::StrategySet& strategies() const { return strategies_; }
   const Dynamics& dynamics() const { return dynamics_; }
   const BehaviourPolicy& policy() const { return policy_; }
+  const PhraseBook& book() const { return book_; }
+  const WordingConfig& wording() const { return wording_; }
 
   // Dialogue `number` (from 0) of a split.
   SimulatedDialogue generate(const std::string& split, int number) const;
 
  private:
+  friend class Session;
   struct Run;
   std::uint64_t seed_;
   WordingConfig wording_;
@@ -88,6 +101,37 @@ class Simulator {
   PhraseBook book_;
   std::vector<double> problem_weights_;
   int farewell_ = -1;  // the strategy that says goodbye; -1 when the set has no "Others"
+};
+
+// A dialogue in which somebody else decides: the seeker has spoken, answer() says the supporter's
+// turn with a strategy and the seeker's next one.
+//
+// Random numbers are common to all who play: what happens at a step depends on (seed, number, step)
+// and on what was done, never on how often anybody drew before, so that two policies that decide
+// alike see the same dialogue. Sessions share nothing that changes; any thread may have its own.
+class Session {
+ public:
+  // Dialogue `number` (from 0). `simulator` has to outlive it.
+  Session(const Simulator& simulator, std::uint64_t seed, int number);
+  ~Session();
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
+
+  bool over() const { return state_.terminal(); }
+  // What nobody but the simulator sees.
+  const State& state() const { return state_; }
+  // All that was said and done so far; the words are the dialogue's.
+  const SimulatedDialogue& so_far() const;
+  // Throws std::logic_error when it is over. Returns the step's reward.
+  double answer(int action);
+
+ private:
+  std::unique_ptr<Simulator::Run> run_;
+  const Simulator* simulator_;
+  std::uint64_t seed_;
+  int number_;
+  CounterRng happenings_;
+  State state_;
 };
 
 }  // namespace straq::simulate

@@ -14,7 +14,7 @@ TEST(EpisodeJson, ComesBackAsItWas) {
   e.turns.push_back({Speaker::seeker, "hi", -1, {}});
   e.turns.push_back({Speaker::supporter, "tell me", 0, {0, 3}});
   e.decisions.push_back({1, 0, -1, false});
-  e.decisions.push_back({3, 5, 0, true, 4, 2.25});
+  e.decisions.push_back({3, 5, 0, true, 4, 2.25, -0.1});
   e.initial_intensity = 5, e.final_intensity = 2;
   // As text, which is how it travels.
   const Episode back = episode_from_json(nlohmann::json::parse(to_json(e).dump()));
@@ -37,6 +37,8 @@ TEST(EpisodeJson, ComesBackAsItWas) {
   EXPECT_FALSE(back.decisions[0].judge);
   EXPECT_EQ(back.decisions[1].rating, 4);
   EXPECT_EQ(back.decisions[1].judge, 2.25);
+  EXPECT_FALSE(back.decisions[0].reward);
+  EXPECT_EQ(back.decisions[1].reward, -0.1);
   EXPECT_EQ(back.initial_intensity, 5);
   EXPECT_EQ(back.final_intensity, 2);
 }

@@ -83,6 +83,9 @@ TEST(Readers, WritesWhatItReads) {
   const StrategySet strategies = esconv_strategies();
   Dialogue d = parse(kLine).dialogues[0];
   d.utterances[1].feedback = 3;
+  for (auto& u : d.utterances) {
+    if (u.speaker == Speaker::supporter) u.reward = -0.1;
+  }
   const Dialogue back = parse(to_jsonl(d, strategies)).dialogues[0];
   EXPECT_EQ(back.emotion, d.emotion);
   EXPECT_EQ(back.problem, d.problem);
@@ -95,6 +98,7 @@ TEST(Readers, WritesWhatItReads) {
     EXPECT_EQ(back.utterances[i].speaker, d.utterances[i].speaker);
     EXPECT_EQ(back.utterances[i].strategy, d.utterances[i].strategy);
     EXPECT_EQ(back.utterances[i].feedback, d.utterances[i].feedback);
+    EXPECT_EQ(back.utterances[i].reward, d.utterances[i].reward);
   }
 }
 
@@ -127,6 +131,10 @@ TEST(Readers, BadRecordsAreErrorsWithTheirLine) {
              "a seeker's utterance has the strategy");
   EXPECT_HAS(message_of(R"({"dialog": [{"speaker": "usr", "text": "x", "feedback": "9"}]})"),
              "feedback: expected a score from 1 to 5, found \"9\"");
+  EXPECT_HAS(message_of(R"({"dialog": [{"speaker": "sys", "text": "x", "reward": "much"}]})"),
+             "reward: expected a number, found \"much\"");
+  EXPECT_HAS(message_of(R"({"dialog": [{"speaker": "usr", "text": "x", "reward": 1}]})"),
+             "a seeker's utterance has a reward");
 }
 
 TEST(Readers, AChatIsADialogue) {

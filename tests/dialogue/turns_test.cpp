@@ -73,6 +73,25 @@ TEST(Turns, FeedbackRatesTheSupportersTurnBefore) {
   EXPECT_EQ(none.decisions[1].rating, 4);
 }
 
+TEST(Turns, ATurnEarnsWhatItsUtterancesDo) {
+  Dialogue d = parse(kLine).dialogues[0];
+  const Episode before = build_episode(d, MergeLabel::first);
+  for (const auto& decision : before.decisions) EXPECT_FALSE(decision.reward);
+  std::vector<std::size_t> supporter;
+  for (std::size_t i = 0; i < d.utterances.size(); ++i) {
+    if (d.utterances[i].speaker == Speaker::supporter) supporter.push_back(i);
+  }
+  d.utterances[supporter.back()].reward = 1.5;
+  Utterance more = d.utterances[supporter.back()];
+  more.reward = -0.25;
+  d.utterances.insert(d.utterances.begin() + static_cast<std::ptrdiff_t>(supporter.back()) + 1,
+                      more);
+  const Episode e = build_episode(d, MergeLabel::first);
+  ASSERT_EQ(e.decisions.size(), before.decisions.size());
+  EXPECT_FALSE(e.decisions.front().reward);
+  EXPECT_EQ(e.decisions.back().reward, 1.25);
+}
+
 // The counts that the project's tables rest on.
 TEST(RealData, DecisionCountsOfEveryRule) {
   using Counts = std::vector<std::int64_t>;

@@ -85,6 +85,7 @@ TEST(Corpus, TheReaderSeesWhatTheSimulatorDid) {
       EXPECT_EQ(episode.decisions[k].previous, want.trace[k].state.previous);
       EXPECT_EQ(episode.decisions[k].turn, want.trace[k].turn);
       EXPECT_EQ(episode.decisions[k].terminal, k + 1 == want.trace.size());
+      EXPECT_EQ(episode.decisions[k].reward, want.trace[k].reward) << "to the last bit";
       if (k > 0) {
         EXPECT_EQ(want.trace[k].state, want.trace[k - 1].next);
       }

@@ -2,6 +2,7 @@
 // ESConv's own keys or as a chat (messages with role and content). Both are cut into records first,
 // so that every message has a line and one bad dialogue doesn't hide the others.
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -62,6 +63,16 @@ int score_of(const Json& object, const char* key, const Complain& complain) {
           "score from 1 to 5, found " + shown(*it),
       fraction ? "a mean of several ratings is no rating: give one of them, or leave it out" : "");
   return 0;
+}
+
+// What an utterance earned, a finite number; nothing when there is none.
+std::optional<double> reward_of(const Json& object, const Complain& complain) {
+  const auto it = object.find("reward");
+  if (it == object.end() || it->is_null()) return std::nullopt;
+  if (it->is_number() && std::isfinite(it->get<double>())) return it->get<double>();
+  complain("reward: expected a number, found " + shown(*it),
+           "write what the supporter's utterance earned, or leave it out");
+  return std::nullopt;
 }
 
 // An optional text; complains of anything else than a text or null.
@@ -176,6 +187,10 @@ std::optional<Utterance> read_utterance(Source& source, const Record& record, st
   const Json* annotation = object_of(json, "annotation", complain);
   const Json& notes = annotation != nullptr ? *annotation : json;
   u.feedback = score_of(notes, "feedback", complain);
+  u.reward = reward_of(notes, complain);
+  if (u.reward && u.speaker == Speaker::seeker) {
+    complain("a seeker's utterance has a reward", "rewards are of the supporter's utterances");
+  }
   if (const std::string label = text_of(notes, "strategy", complain); !label.empty()) {
     if (u.speaker == Speaker::seeker) {
       complain("a seeker's utterance has the strategy \"" + label + "\"",
@@ -314,6 +329,7 @@ std::string to_jsonl(const Dialogue& dialogue, const StrategySet& strategies) {
     item["speaker"] = u.speaker == Speaker::seeker ? "usr" : "sys";
     if (u.strategy >= 0) item["strategy"] = strategies[u.strategy].name;
     if (u.feedback > 0) item["feedback"] = std::to_string(u.feedback);
+    if (u.reward) item["reward"] = *u.reward;
     json["dialog"].push_back(std::move(item));
   }
   return dump_json(json);
