@@ -90,7 +90,8 @@ EstimateInput estimate_input(const ExperimentConfig& config, std::int64_t learne
   in.precision = config.model.precision;
   in.recompute = config.model.recompute;
   in.zero1 = config.learn.zero1;
-  in.bootstraps = config.learn.objective.bellman > 0 && config.learn.target.every > 0;
+  in.based = config.learn.kl_to_base > 0;
+  in.bootstraps = config.learn.objective.bellman > 0 && config.learn.target.separate();
   in.pretrains =
       config.learn.objective.lm > 0 || (config.pretrain.objective.lm > 0 &&
                                         (config.pretrain.epochs > 0 || config.pretrain.steps > 0));
@@ -112,7 +113,7 @@ MemoryEstimate estimate_memory(const EstimateInput& in) {
   MemoryEstimate m;
   m.parameters = s.parameter_count();
   m.weights = n * e;
-  m.target = in.bootstraps ? n * e : 0;
+  m.target = (in.bootstraps ? n * e : 0) + (in.based ? n * e : 0);
   m.gradients = n * wide;
   m.master = in.precision == Precision::bf16 ? n * 4 / shards : 0;
   m.moments = 2 * n * wide / shards;

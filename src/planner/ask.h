@@ -23,6 +23,10 @@ struct Reading {
   std::int64_t micro_tokens = 8192;  // of a forward pass, at most
 };
 
+// Which option each strategy is at every probe of the selections, int64 [probes, options] on the
+// host; undefined where no dialogue shuffles them.
+at::Tensor labels_of(const std::vector<model::CombSelection>& selections, std::int64_t options);
+
 // Q of every decision of `combs`, [decisions, K] fp32 in order, on the host. The dialogues are
 // divided among `size` who ask (planner/balance.h): this gives the rows of `rank` and zeros in the
 // others' places, so that the sum over all is everybody's rows. Throws what model::pack and
