@@ -63,7 +63,7 @@ int stats(const DatasetOptions& o, const Common& common) {
     loaded = load_paths(o, merge);
   } else {
     const DataConfig data = read_data_section(o);
-    merge = data.merge_label;
+    merge = data.merge();
     loaded = load_splits(data);
   }
   std::vector<SplitView> views;

@@ -13,6 +13,11 @@ void keep_first(std::vector<Dialogue>& dialogues, std::int64_t limit) {
   }
 }
 
+std::vector<Episode> episodes_of(const std::vector<Dialogue>& dialogues, const DataConfig& config) {
+  return build_episodes(dialogues, config.merge(), /*unlabelled=*/false,
+                        /*openings=*/config.unit == DecisionUnit::utterance);
+}
+
 // The corpus with the dialogues of a plan.
 Corpus select(const Corpus& all, const SplitPlan& plan) {
   Corpus out;
@@ -34,7 +39,7 @@ Splits load_official(const DataConfig& config, const StrategySet& strategies) {
     split.corpus = read_corpus(*path, config.format, strategies);
     split.corpus.name = config.name;
     keep_first(split.corpus.dialogues, config.limit);
-    split.episodes = build_episodes(split.corpus.dialogues, config.merge_label);
+    split.episodes = episodes_of(split.corpus.dialogues, config);
     out.splits.push_back(std::move(split));
   }
   if (out.splits.empty()) {
@@ -57,7 +62,7 @@ Splits load_drawn(const DataConfig& config, const StrategySet& strategies) {
       {"train", config.ratios.train}, {"valid", config.ratios.valid}, {"test", config.ratios.test}};
   const bool by_sample = config.split == SplitMode::sample_level;
   std::vector<Episode> episodes;
-  if (by_sample) episodes = build_episodes(all.dialogues, config.merge_label);
+  if (by_sample) episodes = episodes_of(all.dialogues, config);
   auto plans = by_sample ? plan_sample_level(episodes, shares, config.split_seed)
                          : plan_ratio(all.dialogues.size(), shares, config.split_seed);
   Splits out{strategies, {}};
@@ -75,7 +80,7 @@ Splits load_drawn(const DataConfig& config, const StrategySet& strategies) {
         split.owned.push_back(m.owned);
       }
     } else {
-      split.episodes = build_episodes(split.corpus.dialogues, config.merge_label);
+      split.episodes = episodes_of(split.corpus.dialogues, config);
     }
     out.splits.push_back(std::move(split));
   }
@@ -98,7 +103,10 @@ void DataConfig::fields(config::Fields& f) {
   f("ratios", ratios);
   f("split_seed", split_seed, config::at_least(0));
   f("strategies", strategies);
+  f.choice("unit", unit, {{"turn", DecisionUnit::turn}, {"utterance", DecisionUnit::utterance}});
   f.choice("merge_label", merge_label, kMergeLabels);
+  f("ratings", ratings);
+  f("judgements", judgements);
   f("limit", limit, config::at_least(0));
 }
 
@@ -120,6 +128,7 @@ Splits load_splits(const DataConfig& config) {
 Splits load_splits(const DataConfig& config, const StrategySet& strategies) {
   Splits out = config.split == SplitMode::official ? load_official(config, strategies)
                                                    : load_drawn(config, strategies);
+  join_outcomes(config, out);
   for (const Split& s : out.splits) {
     std::size_t decisions = 0;
     for (const Episode& e : s.episodes) decisions += e.decisions.size();

@@ -15,6 +15,7 @@
 
 #include "config/fields.h"
 #include "dialogue/dialogue.h"
+#include "dialogue/outcomes.h"
 #include "dialogue/readers/readers.h"
 #include "dialogue/splits.h"
 #include "dialogue/strategy.h"
@@ -41,6 +42,11 @@ inline constexpr std::initializer_list<config::Choice<Format>> kFormats = {
 inline constexpr std::initializer_list<config::Choice<MergeLabel>> kMergeLabels = {
     {"first", MergeLabel::first}, {"last", MergeLabel::last}, {"none", MergeLabel::none}};
 
+// What is decided and scored: a supporter's turn, as the paper has it, or each of the supporter's
+// utterances, as most published strategy predictors have it (an utterance that opens the dialogue
+// included).
+enum class DecisionUnit { turn, utterance };
+
 struct DataConfig {
   std::string name = "esconv";  // of the corpus, in tables and manifests
   Format format = Format::automatic;
@@ -52,8 +58,16 @@ struct DataConfig {
   RatioConfig ratios;
   std::uint64_t split_seed = 13;
   std::string strategies = "configs/strategies/esconv.yaml";
-  MergeLabel merge_label = MergeLabel::first;
+  DecisionUnit unit = DecisionUnit::turn;
+  MergeLabel merge_label = MergeLabel::first;  // of turns
+  // Files of outcomes beside the corpus (dialogue/outcomes.h); empty: none.
+  std::string ratings, judgements;
   std::int64_t limit = 0;  // at most so many dialogues a split, the first ones; 0: all
+
+  // How utterances become turns: of single utterances nothing is merged.
+  MergeLabel merge() const {
+    return unit == DecisionUnit::utterance ? MergeLabel::none : merge_label;
+  }
 
   void fields(config::Fields& f);
 };
@@ -70,6 +84,7 @@ struct Split {
 struct Splits {
   StrategySet strategies;
   std::vector<Split> splits;
+  std::vector<OutcomeSource> outcomes = {};  // files that were joined to the decisions
 
   // The split of that name; nullptr when there is none.
   const Split* find(const std::string& name) const;
@@ -79,7 +94,8 @@ struct Splits {
 StrategySet load_strategies(const DataConfig& config);
 
 // Reads and cuts what the config says. Dialogues without strategies become episodes without
-// decisions. Throws Error(input) when the mode's files are not named, and what the readers throw.
+// decisions. Outcomes of the files that it names are joined to the decisions. Throws Error(input)
+// when the mode's files are not named, and what the readers and join_outcomes throw.
 Splits load_splits(const DataConfig& config);
 Splits load_splits(const DataConfig& config, const StrategySet& strategies);
 

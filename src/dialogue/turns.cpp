@@ -2,7 +2,7 @@
 
 namespace straq::dialogue {
 
-Episode build_episode(const Dialogue& dialogue, MergeLabel merge, bool unlabelled) {
+Episode build_episode(const Dialogue& dialogue, MergeLabel merge, bool unlabelled, bool openings) {
   Episode episode;
   episode.id = dialogue.id;
   episode.emotion = dialogue.emotion;
@@ -45,7 +45,7 @@ Episode build_episode(const Dialogue& dialogue, MergeLabel merge, bool unlabelle
   for (std::size_t i = 0; i < episode.turns.size(); ++i) {
     const Turn& turn = episode.turns[i];
     if (turn.speaker != Speaker::supporter) continue;
-    if (i > 0 && (turn.strategy >= 0 || unlabelled)) {
+    if ((i > 0 || openings) && (turn.strategy >= 0 || unlabelled)) {
       episode.decisions.push_back({static_cast<int>(i), turn.strategy, previous, false, ratings[i],
                                    std::nullopt, rewards[i]});
     }
@@ -56,10 +56,10 @@ Episode build_episode(const Dialogue& dialogue, MergeLabel merge, bool unlabelle
 }
 
 std::vector<Episode> build_episodes(const std::vector<Dialogue>& dialogues, MergeLabel merge,
-                                    bool unlabelled) {
+                                    bool unlabelled, bool openings) {
   std::vector<Episode> out;
   out.reserve(dialogues.size());
-  for (const Dialogue& d : dialogues) out.push_back(build_episode(d, merge, unlabelled));
+  for (const Dialogue& d : dialogues) out.push_back(build_episode(d, merge, unlabelled, openings));
   return out;
 }
 

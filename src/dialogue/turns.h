@@ -14,14 +14,16 @@ namespace straq::dialogue {
 //    one blank, labelled with the strategy of its first or last utterance.
 //  - MergeLabel::none: every utterance is a turn.
 // A decision stands at every supporter turn except one that opens the dialogue: nothing was said
-// yet that it could answer. It still counts as the `previous` of the next decision. A supporter
+// yet that it could answer (with `openings` it is one, too; of merge none only the first utterance
+// of the dialogue opens it). It still counts as the `previous` of the next decision. A supporter
 // turn without a strategy gives no decision, unless `unlabelled`: then its `gold` is -1 (corpora
 // without strategies, where a planner is only asked). A seeker's feedback is the rating of the
 // supporter turn before it, the last one where several stand between two supporter turns. The
 // reward of a turn is the sum over its utterances that have one.
-Episode build_episode(const Dialogue& dialogue, MergeLabel merge, bool unlabelled = false);
+Episode build_episode(const Dialogue& dialogue, MergeLabel merge, bool unlabelled = false,
+                      bool openings = false);
 
 std::vector<Episode> build_episodes(const std::vector<Dialogue>& dialogues, MergeLabel merge,
-                                    bool unlabelled = false);
+                                    bool unlabelled = false, bool openings = false);
 
 }  // namespace straq::dialogue

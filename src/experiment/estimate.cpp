@@ -95,7 +95,8 @@ EstimateInput estimate_input(const ExperimentConfig& config, std::int64_t learne
   in.precision = config.model.precision;
   in.recompute = config.model.recompute;
   in.zero1 = config.learn.zero1;
-  in.bootstraps = config.learn.objective.bellman > 0 && config.learn.target.every > 0;
+  in.based = config.learn.kl_to_base > 0;
+  in.bootstraps = config.learn.objective.bellman > 0 && config.learn.target.separate();
   in.pretrains =
       config.learn.objective.lm > 0 || (config.pretrain.objective.lm > 0 &&
                                         (config.pretrain.epochs > 0 || config.pretrain.steps > 0));
@@ -119,8 +120,8 @@ MemoryEstimate estimate_memory(const EstimateInput& in) {
   m.trained = model::trained_count(s, in.part);
   const double trained = static_cast<double>(m.trained);
   m.weights = n * e + (in.part.lora.rank > 0 ? trained * e : 0);
-  // The target network shares what is frozen.
-  m.target = in.bootstraps ? trained * e : 0;
+  // The target network and the one that a KL term holds to share what is frozen.
+  m.target = (in.bootstraps ? trained * e : 0) + (in.based ? trained * e : 0);
   m.gradients = trained * wide;
   m.master = in.precision == Precision::bf16 ? trained * 4 / shards : 0;
   m.moments = 2 * trained * wide / shards;

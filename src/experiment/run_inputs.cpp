@@ -84,6 +84,10 @@ void add_data(RunInputs& in, const ExperimentConfig& config, const shard::ShardK
   for (const auto& s : data.splits) {
     in.add("data." + s.split, s.sha256, files_of(config.data, s.split));
   }
+  for (const auto& file : data.outcomes) {
+    const std::string& path = file.name == "ratings" ? config.data.ratings : config.data.judgements;
+    in.add("data." + file.name, file.sha256, fs::path(path).filename().string());
+  }
   in.add("data.rules", sha256_hex(data.data), "how data: reads labels, turns and splits");
   in.add("tokenizer", sha256_hex(data.tokenizer), "the tokenizer");
   in.add("prompt", data.prompt, "the prompt (template, its settings or the strategies)");

@@ -123,6 +123,15 @@ Verdict next_states_only(const Facts& f, const std::string&) {
   if (f.config.learn.gamma > 0) return {};
   return Reason{"learn.gamma is 0: next states count for nothing", "set learn.gamma above 0"};
 }
+Verdict expected_only(const Facts& f, const std::string&) {
+  if (f.config.learn.backup == learn::Backup::expected) return {};
+  return Reason{"learn.backup is another one", "set learn.backup: expected"};
+}
+Verdict hard_copies_only(const Facts& f, const std::string&) {
+  if (f.config.learn.target.polyak <= 0) return {};
+  return Reason{"learn.target.polyak moves the target with every step",
+                "set learn.target.polyak: 0"};
+}
 Verdict huber_only(const Facts& f, const std::string&) {
   if (f.config.learn.loss == learn::LossKind::huber) return {};
   return Reason{"learn.loss is mse", "set learn.loss: huber"};
@@ -139,6 +148,23 @@ Verdict chosen_reward_only(const Facts& f, const std::string& key) {
   }
   const auto idle = learn.reward->idle(below_learn(key), learn.gamma);
   return idle ? Verdict(Reason{idle->why, idle->needs}) : Verdict();
+}
+Verdict mapped_reward_only(const Facts& f, const std::string&) {
+  const auto reward = f.config.learn.reward->clone();
+  if (reward->scores() != nullptr) return {};
+  return Reason{"learn.reward.kind is " + reward->facts().kind + ", which is made of no scores",
+                "set learn.reward.kind: distill or feedback"};
+}
+Verdict judged_reward_only(const Facts& f, const std::string&) {
+  const auto needs = f.config.learn.reward->needs();
+  if (std::find(needs.begin(), needs.end(), learn::Outcome::judge) != needs.end()) return {};
+  return Reason{"learn.reward.kind is " + f.config.learn.reward->facts().kind +
+                    ", which takes no judge's scores",
+                "set learn.reward.kind: distill"};
+}
+Verdict turns_only(const Facts& f, const std::string&) {
+  if (f.config.data.unit == dialogue::DecisionUnit::turn) return {};
+  return Reason{"data.unit is utterance: nothing is merged", "set data.unit: turn"};
 }
 Verdict cql_only(const Facts& f, const std::string&) {
   if (f.config.learn.cql.alpha > 0) return {};
@@ -231,6 +257,8 @@ const std::vector<Rule>& rules() {
       {"data.source", drawn_only},
       {"data.ratios.", drawn_only},
       {"data.split_seed", drawn_only},
+      {"data.merge_label", turns_only},
+      {"data.judgements", judged_reward_only},
       {"tokenizer.train.split", byte_bpe_only},
       {"tokenizer.train.min_frequency", byte_bpe_only},
       {"tokenizer.train.model", sentencepiece_only},
@@ -256,17 +284,23 @@ const std::vector<Rule>& rules() {
       {"learn.gamma", bellman_only},
       {"learn.backup", bellman_only},
       {"learn.backup", next_states_only},
+      {"learn.backup_temp", bellman_only},
+      {"learn.backup_temp", next_states_only},
+      {"learn.backup_temp", expected_only},
       {"learn.terminal", bellman_only},
       {"learn.loss", bellman_only},
       {"learn.huber_delta", bellman_only},
       {"learn.huber_delta", huber_only},
       {"learn.target.", bellman_only},
       {"learn.target.", next_states_only},
+      {"learn.target.every", hard_copies_only},
       {"learn.reward.", bellman_only},
       {"learn.reward.", chosen_reward_only},
       {"learn.freeze.store", frozen_only},
       {"q.head_width", head_only},
+      {"learn.reward.map", mapped_reward_only},
       {"learn.cql.", bellman_only},
+      {"learn.kl_to_base", bellman_only},
       {"learn.cql.temp", cql_only},
       {"learn.collectives.timeout_seconds", nccl_only},
       {"learn.collectives.deterministic", nccl_only},
@@ -390,7 +424,8 @@ std::vector<std::string> always_effective() {
       "data.format",
       "data.split",
       "data.strategies",
-      "data.merge_label",
+      "data.unit",
+      "data.ratings",  // also where no reward takes them: the evaluation does
       "data.limit",
       "tokenizer.path",
       "tokenizer.train.kind",
@@ -420,8 +455,7 @@ std::vector<std::string> always_effective() {
       "learn.clip",
       "learn.batch",
       "learn.micro_tokens",
-      "learn.positions",   // one choice is built, and the reader refuses the others
-      "learn.kl_to_base",  // so with this one's values
+      "learn.positions",  // one choice is built, and the reader refuses the others
       "learn.replay.",
       "learn.max_bad_steps",
       "checkpoint.every_steps",

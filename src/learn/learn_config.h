@@ -8,7 +8,6 @@
 
 #include "comm/collectives/collectives.h"
 #include "config/fields.h"
-#include "learn/not_built.h"
 #include "learn/rewards/reward_config.h"
 
 namespace straq::learn {
@@ -59,14 +58,16 @@ enum class Batching { exact, whole, uniform };
 enum class PlannerKind { q, ce, vhead };
 
 struct TargetConfig {
-  int every = 10;     // hard copy every so many optimizer steps; 0 = the online network (no lag)
-  double polyak = 0;  // soft update instead of hard copies
+  int every = 10;  // hard copy every so many optimizer steps; 0 = the online network (no lag)
+  // Above 0: after each step the target moves by this share towards the online network, instead of
+  // hard copies.
+  double polyak = 0;
   void fields(config::Fields& f) {
     f("every", every, config::between(0, 1e9));
     f("polyak", polyak, config::between(0, 1));
-    if (f.reading() && polyak != 0)
-      fail_not_built(f.where("polyak"), "soft updates", "set it to 0");
   }
+  // Whether next states are valued by a network of its own.
+  bool separate() const { return every > 0 || polyak > 0; }
 };
 
 struct ReplayConfig {
@@ -111,6 +112,7 @@ struct LearnConfig : StageConfig {
   std::int64_t micro_tokens = 8192;
   double gamma = 0.85;
   Backup backup = Backup::max;
+  double backup_temp = 1;  // of the softmax over Q that backup: expected weighs the options by
   Terminal terminal = Terminal::mask;
   Positions positions = Positions::last;
   LossKind loss = LossKind::mse;
@@ -120,6 +122,8 @@ struct LearnConfig : StageConfig {
   ReplayConfig replay;
   CqlConfig cql;
   FreezeConfig freeze;
+  // Weight of KL(policy, initial policy), both softmaxes of the options' logits, which keeps the
+  // planner near the model that training began with; 0: that model is not kept.
   double kl_to_base = 0;
   bool zero1 = false;  // each learner keeps and updates its shard of the optimizer's state (ZeRO-1)
   comm::CollectivesConfig collectives;
@@ -132,9 +136,13 @@ struct LearnConfig : StageConfig {
   void fields(config::Fields& f);
 };
 
-// The transitions of the config's reward; with terminal: drop a dialogue's last decision has none.
+// The transitions of the config's reward; with terminal: drop a dialogue's last decision has none,
+// with bootstrap_on_final_seeker it goes on where the seeker has the last word (Comb::final_state).
 // Keeps a reference to `combs`. Throws as Reward::transitions does.
 TransitionSource transitions_of(const std::vector<prompt::Comb>& combs, const LearnConfig& config,
                                 int strategies, std::uint64_t seed);
+// Throws Error(input) where the config asks for states that the shards of `combs`, which are of an
+// older version, do not hold.
+void require_final_states(const LearnConfig& config, const std::vector<prompt::Comb>& combs);
 
 }  // namespace straq::learn

@@ -19,7 +19,7 @@ constexpr std::int64_t kMasterPiece = 1 << 24;  // elements, 64 MB
 
 // What the passes of a step add up, left on the device: nothing waits for a pass to end.
 struct Learner::Sums {
-  enum Name { td, ce, lm, cql, td_abs, q, max_q, y, count };
+  enum Name { td, ce, lm, cql, kl, td_abs, q, max_q, y, count };
   at::Tensor values;  // [count] fp64
   double tokens = 0;
 };
@@ -36,6 +36,10 @@ Learner::Learner(std::unique_ptr<model::Llama> online, const std::vector<prompt:
   option_ids_ = at::tensor(option_ids, at::kLong).to(online_->device());
   sharded_ = config_.zero1 && collectives_.size() > 1;
   if (master.defined() && keeps_master(parameters.flat().scalar_type())) take_master(master);
+  if (config_.kl_to_base > 0) {
+    base_ = online_->twin();
+    base_->parameters().copy_from(parameters);
+  }
   const auto bucket_bytes = static_cast<std::int64_t>(config_.collectives.bucket_mb * (1 << 20));
   reducer_ =
       sharded_
@@ -64,6 +68,7 @@ void Learner::share_start() {
   if (collectives_.size() == 1) return;
   collectives_.broadcast(online_->parameters().flat(), 0);
   if (online_->frozen().size() > 0) collectives_.broadcast(online_->frozen().flat(), 0);
+  if (base_) base_->parameters().copy_from(online_->parameters());
   if (!start_.piece.defined()) return;
   const std::int64_t total = online_->parameters().size(), begin = start_.begin,
                      size = start_.master.numel();
@@ -96,12 +101,29 @@ void Learner::begin_stage(const StageConfig& stage, std::int64_t total_steps) {
       stage, sharded_ ? shard_of(parameters.padded_flat(collectives_.size())) : parameters.flat(),
       std::move(master));
   ahead_ = {};
+  soft_target_ = at::Tensor();
   if (!has_target()) {
     target_.reset();
     return;
   }
   if (!target_) target_ = online_->twin();
   target_->parameters().copy_from(parameters);
+  if (soft() && keeps_master(parameters.flat().scalar_type())) {
+    soft_target_ = parameters.flat().to(at::kFloat);
+  }
+}
+
+// Soft updates (Lillicrap et al. 2016, arXiv 1509.02971): the same on every learner, without a word
+// between them.
+void Learner::move_target() {
+  if (!target_ || !soft()) return;
+  const at::Tensor target = target_->parameters().flat(), online = online_->parameters().flat();
+  if (soft_target_.defined()) {
+    soft_target_.lerp_(online.to(at::kFloat), config_.target.polyak);
+    target.copy_(soft_target_);
+  } else {
+    target.lerp_(online, config_.target.polyak);
+  }
 }
 
 at::Tensor Learner::shard_of(const at::Tensor& padded) const {
@@ -136,7 +158,10 @@ void Learner::set_weights(const at::Tensor& weights) {
 StateSlice Learner::state() {
   const std::int64_t total = online_->parameters().size();
   StateSlice out{0, total, total, {{kWeights, weights()}}};
-  if (target_) out.buffers.emplace_back(kTarget, target_->parameters().flat());
+  if (target_) {
+    out.buffers.emplace_back(kTarget,
+                             soft_target_.defined() ? soft_target_ : target_->parameters().flat());
+  }
   out.buffers.emplace_back(kFirstMoment, gathered(optimizer_->first_moment()));
   out.buffers.emplace_back(kSecondMoment, gathered(optimizer_->second_moment()));
   return out;
@@ -156,7 +181,9 @@ void Learner::restore(const Checkpoint& checkpoint) {
   if (target_) {
     // A run that had no target network then (--continue-anyway) gets one that starts here.
     const char* from = has_buffer(checkpoint, kTarget) ? kTarget : kWeights;
-    read_buffer(checkpoint, from, 0, target_->parameters().flat());
+    const at::Tensor target = target_->parameters().flat();
+    read_buffer(checkpoint, from, 0, soft_target_.defined() ? soft_target_ : target);
+    if (soft_target_.defined()) target.copy_(soft_target_);
   }
   ahead_ = {};
   optimizer_->resume(checkpoint.progress.optimizer_steps);
@@ -169,7 +196,8 @@ StepPlan Learner::plan(const Batch& batch, std::int64_t epoch,
                    {stage_.objective, collectives_.rank(), collectives_.size(),
                     planner::cost_in(online_->shape(), stage_.objective.lm > 0),
                     config_.micro_tokens, online_->device().is_cuda(), has_target(),
-                    !has_target() || config_.backup == Backup::double_q, pack_});
+                    !has_target() || config_.backup == Backup::double_q, pack_, option_ids_.numel(),
+                    config_.terminal == Terminal::bootstrap_on_final_seeker});
 }
 
 StepMetrics Learner::step(const Batch& batch, std::int64_t epoch,
@@ -223,12 +251,14 @@ StepMetrics Learner::step(const StepPlan& plan, const StepPlan* next) {
   m.ce_loss = mean(sum[Sums::ce], plan.decisions);
   m.lm_loss = mean(sum[Sums::lm], plan.text_tokens);
   m.cql_loss = mean(sum[Sums::cql], plan.decisions);
+  m.kl_loss = mean(sum[Sums::kl], plan.decisions);
   m.td_abs = mean(sum[Sums::td_abs], plan.transitions);
   m.q_mean = mean(sum[Sums::q], plan.transitions);
   m.max_q = mean(sum[Sums::max_q], plan.decisions);
   m.target_mean = mean(sum[Sums::y], plan.transitions);
   m.tokens = static_cast<std::int64_t>(sum[Sums::count]);
-  m.loss = stage_.objective.bellman * (m.td_loss + config_.cql.alpha * m.cql_loss) +
+  m.loss = stage_.objective.bellman *
+               (m.td_loss + config_.cql.alpha * m.cql_loss + config_.kl_to_base * m.kl_loss) +
            stage_.objective.ce * m.ce_loss + stage_.objective.lm * m.lm_loss;
   m.decisions = static_cast<std::int64_t>(plan.decisions);
   m.transitions = static_cast<std::int64_t>(plan.transitions);
@@ -240,6 +270,7 @@ StepMetrics Learner::step(const StepPlan& plan, const StepPlan* next) {
   if (!m.skipped) {
     optimizer_->step(grad, m.lr);
     share_parameters();
+    move_target();
   }
   ++stage_step_;
   const double end = monotonic_seconds();
@@ -252,14 +283,16 @@ at::Tensor Learner::target_values(const PassPlan& pass) {
   if (pass.next_probes == 0 || !has_target()) return {};
   const double start = monotonic_seconds();
   c10::NoGradGuard no_grad;
-  at::Tensor q = planner::q_values(*target_, pass.next_states, option_ids_, readout_);
+  const at::Tensor q = planner::by_strategy(
+      planner::q_values(*target_, pass.next_states, option_ids_, readout_), pass.next_labels);
   seconds_.target += monotonic_seconds() - start;
   return q;
 }
 
 void Learner::look_ahead(const StepPlan& next) {
-  // Alone there is nothing to wait for, and without a network of its own the target moves.
-  if (collectives_.size() == 1 || !has_target()) return;
+  // Alone there is nothing to wait for; without a network of its own, and with soft updates, the
+  // target moves with this step.
+  if (collectives_.size() == 1 || !has_target() || soft()) return;
   target_->on_layer([this] { reducer_->advance(); });
   for (const PassPlan& pass : next.passes) {
     ahead_.passes.push_back(pass.to(online_->device()));
@@ -283,7 +316,7 @@ at::Tensor Learner::td_loss(const PassPlan& pass, const at::Tensor& q_read, cons
     value = next_values(
         config_.backup, next_q.index_select(0, pass.next_row),
         online_next.defined() ? online_next.index_select(0, pass.next_row) : online_next,
-        pass.next_action);
+        pass.next_action, config_.backup_temp);
   }
   const at::Tensor y =
       td_targets(pass.reward.to(real), value, pass.continues.to(real), config_.gamma);
@@ -293,6 +326,25 @@ at::Tensor Learner::td_loss(const PassPlan& pass, const at::Tensor& q_read, cons
   parts[Sums::q] = chosen.detach().sum();
   parts[Sums::y] = y.sum();
   return td;
+}
+
+at::Tensor Learner::expert_options(const PassPlan& pass) const {
+  if (!pass.labels.defined()) return pass.gold;
+  const at::Tensor labels =
+      pass.own.defined() ? pass.labels.index_select(0, pass.own) : pass.labels;
+  return labels.gather(1, pass.gold.unsqueeze(1)).squeeze(1);
+}
+
+at::Tensor Learner::kl_to_base(const PassPlan& pass, const at::Tensor& at_probes) const {
+  constexpr auto kPolicy = planner::Readout::option_logprob;
+  at::Tensor base;
+  {
+    c10::NoGradGuard no_grad;
+    base = planner::q_values(*base_, pass.states, option_ids_, kPolicy);
+    if (pass.own.defined()) base = base.index_select(0, pass.own);
+  }
+  const at::Tensor policy = planner::q_of_hidden(*online_, at_probes, option_ids_, kPolicy);
+  return (policy.exp() * (policy - base)).sum();
 }
 
 void Learner::accumulate(const PassPlan& pass, const at::Tensor& target_next, const StepPlan& step,
@@ -319,7 +371,8 @@ void Learner::accumulate(const PassPlan& pass, const at::Tensor& target_next, co
   // global batch is added by every pass that has some.
   if (pass.probes > 0) {
     const at::Tensor at_probes = of_decisions(at_readouts);
-    const at::Tensor q_read = planner::q_of_hidden(*online_, at_readouts, option_ids_, readout_);
+    const at::Tensor q_read = planner::by_strategy(
+        planner::q_of_hidden(*online_, at_readouts, option_ids_, readout_), pass.labels);
     const at::Tensor q = of_decisions(q_read);
     if (bellman && pass.transitions() > 0) {
       add(td_loss(pass, q_read, q, target_next, parts) * (objective.bellman / step.transitions));
@@ -330,13 +383,17 @@ void Learner::accumulate(const PassPlan& pass, const at::Tensor& target_next, co
       parts[Sums::cql] = cql;
       add(cql * (objective.bellman * config_.cql.alpha / step.decisions));
     }
+    if (bellman && base_) {
+      parts[Sums::kl] = kl_to_base(pass, at_probes);
+      add(parts[Sums::kl] * (objective.bellman * config_.kl_to_base / step.decisions));
+    }
     if (objective.ce > 0) {
       // Auto-regressive: the option token is predicted against the whole vocabulary. A head has
       // nothing but the options.
-      const at::Tensor ce =
-          readout_ == planner::Readout::state_head
-              ? at::cross_entropy_loss(q, pass.gold, {}, at::Reduction::Sum)
-              : online_->cross_entropy_sum(at_probes, option_ids_.index_select(0, pass.gold));
+      const at::Tensor ce = readout_ == planner::Readout::state_head
+                                ? at::cross_entropy_loss(q, pass.gold, {}, at::Reduction::Sum)
+                                : online_->cross_entropy_sum(
+                                      at_probes, option_ids_.index_select(0, expert_options(pass)));
       parts[Sums::ce] = ce;
       add(ce * (objective.ce / step.decisions));
     }
@@ -370,7 +427,7 @@ void Learner::accumulate(const PassPlan& pass, const at::Tensor& target_next, co
 }
 
 std::string Learner::sync_target() {
-  if (target_) target_->parameters().copy_from(online_->parameters());
+  if (target_ && !soft()) target_->parameters().copy_from(online_->parameters());
   ahead_ = {};
   const std::string checksum = online_->parameters().fingerprint();
   if (!collectives_.all_equal(checksum)) {

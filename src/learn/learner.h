@@ -33,6 +33,7 @@ struct StepMetrics {
   double ce_loss = 0;      // mean over decisions
   double lm_loss = 0;      // mean over text tokens
   double cql_loss = 0;     // mean over decisions
+  double kl_loss = 0;      // mean over decisions
   double td_abs = 0;       // mean |y - q|
   double q_mean = 0;       // mean Q of the transitions' actions
   double max_q = 0;        // mean over decisions of max_a Q
@@ -90,8 +91,9 @@ class Learner {
   StepMetrics step(const StepPlan& plan, const StepPlan* next = nullptr);
   StepMetrics step(const Batch& batch, std::int64_t epoch, const TransitionSource& transitions);
 
-  // Target := online, where there is a target. Returns the online checksum, which must agree in the
-  // group: throws Error(failure) when it does not (a learner went astray).
+  // Target := online, where there is a target and it does not follow step by step. Returns the
+  // online checksum, which must agree in the group: throws Error(failure) when it does not (a
+  // learner went astray).
   std::string sync_target();
 
   // How the online network is asked as it is now; refers to this learner.
@@ -130,8 +132,10 @@ class Learner {
  private:
   at::Tensor shard_of(const at::Tensor& padded) const;
   // Whether next states are valued by a network of their own: not where the stage has no Bellman
-  // equation, nor with target.every = 0, where the online network does it.
-  bool has_target() const { return stage_.objective.bellman > 0 && config_.target.every > 0; }
+  // equation, nor with target.every = 0 and no soft updates, where the online network does it.
+  bool has_target() const { return stage_.objective.bellman > 0 && config_.target.separate(); }
+  bool soft() const { return config_.target.polyak > 0; }
+  void move_target();
   void take_master(const at::Tensor& all);
   at::Tensor gathered(const at::Tensor& shard);
   void share_parameters();
@@ -144,11 +148,19 @@ class Learner {
   // `parts`. q_read: Q of all rows that were read; q: of the decisions.
   at::Tensor td_loss(const PassPlan& pass, const at::Tensor& q_read, const at::Tensor& q,
                      const at::Tensor& target_next, std::vector<at::Tensor>& parts) const;
+  // The option that the corpus's strategy is at each decision, [probes] int64.
+  at::Tensor expert_options(const PassPlan& pass) const;
+  // Sum over the pass's decisions of KL(policy, initial policy) over the options.
+  at::Tensor kl_to_base(const PassPlan& pass, const at::Tensor& at_probes) const;
   // `pass` lies on the device.
   void accumulate(const PassPlan& pass, const at::Tensor& target_next, const StepPlan& step,
                   Sums& sums, bool last);
 
   std::unique_ptr<model::Llama> online_, target_;
+  std::unique_ptr<model::Llama> base_;  // the initial network, with learn.kl_to_base alone
+  // Of soft updates where weights are bf16: the target in fp32, or small moves would be rounded
+  // away.
+  at::Tensor soft_target_;
   const std::vector<prompt::Comb>& combs_;
   at::Tensor option_ids_;
   planner::Readout readout_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "planner/ask.h"
 #include "planner/balance.h"
 
 namespace straq::learn {
@@ -21,8 +22,25 @@ void each_tensor(PassPlan& p, F&& f) {
   for (auto* batch : {&p.states, &p.next_states}) {
     f(batch->tokens), f(batch->positions), f(batch->lower_states);
   }
-  f(p.own), f(p.next_online), f(p.gold), f(p.row), f(p.next_row), f(p.action);
+  f(p.own), f(p.next_online), f(p.labels), f(p.next_labels), f(p.gold), f(p.row), f(p.next_row),
+      f(p.action);
   f(p.next_action), f(p.reward), f(p.continues), f(p.text_next);
+}
+
+// The text that the language model predicts: of the selections that carry it, their first trunk.
+void add_text(const std::vector<model::CombSelection>& states, PassPlan& plan) {
+  std::vector<std::int64_t> rows, next;
+  for (const auto& span : plan.states.spans) {
+    const auto& selection = states[static_cast<std::size_t>(span.selection)];
+    if (!selection.whole_trunk || span.trunk_index != 0) continue;
+    const auto& trunk = selection.comb->trunks.front();
+    for (auto i = first_predicted(*selection.comb); i < plan.states.trunk_tokens(span); ++i) {
+      rows.push_back(plan.states.trunk_row(span, i - 1));
+      next.push_back(trunk.tokens[static_cast<std::size_t>(i)]);
+    }
+  }
+  plan.text_rows = at::tensor(rows, at::kLong);
+  plan.text_next = at::tensor(next, at::kLong);
 }
 
 PassPlan plan_pass(const std::vector<prompt::Comb>& combs, const Batch& micro, std::int64_t epoch,
@@ -38,8 +56,9 @@ PassPlan plan_pass(const std::vector<prompt::Comb>& combs, const Batch& micro, s
     const auto& comb = combs[static_cast<std::size_t>(item.comb)];
     states.push_back(select(comb, item.first, item.last));
     states.back().whole_trunk = options.objective.lm > 0 && carries_text(item);
-    const auto next_last =
-        std::min<std::int32_t>(item.last + 1, static_cast<std::int32_t>(comb.decisions.size()));
+    const auto decisions = static_cast<std::int32_t>(comb.decisions.size());
+    const std::int32_t asked = decisions + (options.final_states && comb.final_state == 1 ? 1 : 0);
+    const auto next_last = std::min<std::int32_t>(item.last + 1, asked);
     const bool has_next = next_last > item.first + 1;
     if (has_next) next_states.push_back(select(comb, item.first + 1, next_last));
     // All next states but that of a dialogue's cut are states themselves.
@@ -61,30 +80,23 @@ PassPlan plan_pass(const std::vector<prompt::Comb>& combs, const Batch& micro, s
         continues.push_back(bootstraps ? 1.0 : 0.0);
         // Without a next state any row will do: its weight is zero.
         next_row.push_back(bootstraps ? plan.next_probes + d - item.first : 0);
-        next_action.push_back(bootstraps ? comb.decisions[static_cast<std::size_t>(d) + 1].gold
-                                         : 0);
+        next_action.push_back(bootstraps && d + 1 < decisions
+                                  ? comb.decisions[static_cast<std::size_t>(d) + 1].gold
+                                  : 0);
       }
     }
     plan.probes += item.count();
     if (has_next) plan.next_probes += next_last - item.first - 1;
   }
+  plan.labels = planner::labels_of(states, options.strategies);
   plan.states = options.pack(states);
   if (options.objective.bellman > 0 && options.target_next) {
+    plan.next_labels = planner::labels_of(next_states, options.strategies);
     plan.next_states = options.pack(next_states);
   }
 
-  std::vector<std::int64_t> text_rows, text_next;
-  if (options.objective.lm > 0) {
-    for (const auto& span : plan.states.spans) {
-      const auto& selection = states[static_cast<std::size_t>(span.selection)];
-      if (!selection.whole_trunk || span.trunk_index != 0) continue;
-      const auto& trunk = selection.comb->trunks.front();
-      for (auto i = first_predicted(*selection.comb); i < plan.states.trunk_tokens(span); ++i) {
-        text_rows.push_back(plan.states.trunk_row(span, i - 1));
-        text_next.push_back(trunk.tokens[static_cast<std::size_t>(i)]);
-      }
-    }
-  }
+  plan.text_rows = plan.text_next = at::empty({0}, at::kLong);
+  if (options.objective.lm > 0) add_text(states, plan);
   const auto index = [](const std::vector<std::int64_t>& v) { return at::tensor(v, at::kLong); };
   if (readouts > plan.probes) plan.own = index(own);
   if (online_next && plan.next_probes > 0) plan.next_online = index(next_online);
@@ -95,8 +107,6 @@ PassPlan plan_pass(const std::vector<prompt::Comb>& combs, const Batch& micro, s
   plan.next_action = index(next_action);
   plan.reward = at::tensor(reward, at::kDouble);
   plan.continues = at::tensor(continues, at::kDouble);
-  plan.text_rows = index(text_rows);
-  plan.text_next = index(text_next);
   if (options.pinned) {
     each_tensor(plan, [](at::Tensor& t) {
       if (t.defined()) t = t.pin_memory();

@@ -29,6 +29,9 @@ struct PassPlan {
   // that are decisions of the micro-batch [probes], undefined where all are; and the readout of
   // each next state [next_probes], undefined where it is not asked. int64.
   at::Tensor own, next_online;
+  // Which option each strategy is, at the readouts of `states` and of `next_states`, [rows, K]
+  // int64; undefined where options are in the strategies' order.
+  at::Tensor labels, next_labels;
   // Of each decision, [probes] int64.
   at::Tensor gold;
   // Of each transition, [transitions]: the probe of its state and of its next state (0 where it has
@@ -59,6 +62,8 @@ struct PlanOptions {
   // Whose values of next states are wanted: the target network's, the online one's, or both.
   bool target_next = true, online_next = false;
   planner::Pack pack = planner::pack_plainly;
+  std::int64_t strategies = 0;
+  bool final_states = false;  // Terminal::bootstrap_on_final_seeker
 };
 // Throws what options.pack throws.
 StepPlan plan_step(const std::vector<prompt::Comb>& combs, const Batch& batch, std::int64_t epoch,

@@ -1,11 +1,9 @@
 #include "learn/td.h"
 
-#include "core/error.h"
-
 namespace straq::learn {
 
 at::Tensor next_values(Backup backup, const at::Tensor& target_next, const at::Tensor& online_next,
-                       const at::Tensor& next_action) {
+                       const at::Tensor& next_action, double temp) {
   switch (backup) {
     case Backup::max:
       return target_next.amax(1);
@@ -16,7 +14,7 @@ at::Tensor next_values(Backup backup, const at::Tensor& target_next, const at::T
     case Backup::expected:
       break;
   }
-  fail_input("learn.backup: \"expected\" is not built");
+  return (at::softmax(target_next / temp, 1) * target_next).sum(1);
 }
 
 at::Tensor td_targets(const at::Tensor& reward, const at::Tensor& next_value,

@@ -10,9 +10,11 @@ namespace straq::learn {
 
 // V(s') of each next state [n]. `target_next` [n, K]: Q of the target network; `online_next` [n,
 // K]: Q of the online network (backup = double only); `next_action` int64 [n]: the corpus's own
-// next action (backup = sarsa only).
+// next action (backup = sarsa only); `temp`: backup = expected weighs Q by softmax(Q / temp), which
+// is max for a temp near 0 and the plain mean for a large one (expected SARSA, Sutton and Barto,
+// Reinforcement Learning, section 6.6, of a softmax policy).
 at::Tensor next_values(Backup backup, const at::Tensor& target_next, const at::Tensor& online_next,
-                       const at::Tensor& next_action);
+                       const at::Tensor& next_action, double temp = 1);
 
 // y = r + gamma * continues * V(s'), all [n]; no gradient flows through it.
 at::Tensor td_targets(const at::Tensor& reward, const at::Tensor& next_value,

@@ -34,7 +34,11 @@ std::vector<StrategyLabel> labels_of(const dialogue::StrategySet& strategies) {
 SplitEvaluation evaluate_predictions(std::span<const Prediction> rows,
                                      const EvaluationOptions& options) {
   Scored s = score(rows, options);
-  return {std::move(s.strategy), s.intervals, value_report(rows, options.gamma)};
+  return {std::move(s.strategy),
+          s.intervals,
+          value_report(rows, options.gamma),
+          ranking_report(rows, options.bootstrap),
+          {}};
 }
 
 std::vector<BaselineEvaluation> baseline_reports(std::span<const Prediction> fit,
@@ -60,6 +64,8 @@ void SplitEvaluation::fields(JsonFields& f) {
   f("strategy", strategy);
   f("intervals", intervals);
   f("value", value);
+  f("ranking", ranking);
+  f("foresight", foresight);
 }
 
 void BaselineEvaluation::fields(JsonFields& f) {

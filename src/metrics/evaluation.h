@@ -8,11 +8,13 @@
 //                        "intervals": {"acc": [lo, hi], "macro_f1": [lo, hi], "bias": [lo, hi],
 //                                      "level": 0.95, "replicates": 10000, "seed": 42,
 //                                      "dialogues": 195},
-//                        "value": {…ValueReport…}}},
+//                        "value": {…ValueReport…}, "ranking": {…RankingReport…},
+//                        "foresight": {…ForesightReport…}}},
 //    "baselines": {"test": {"majority": {…StrategyReport…, "intervals": {…}},
 //                           "repeat_last": {…}, "markov1": {…}}}}
 //
-// Intervals are null where there is one dialogue. "value" is absent for methods without Q values.
+// Intervals are null where there is one dialogue. "value" is absent for methods without Q values,
+// "foresight" where no seeker has rated anything.
 // Fractions, not percent. Keys that are not listed are ignored when reading. Format 1 called
 // macro-F1 "q" and the bias "b"; it is read, too.
 #pragma once
@@ -25,6 +27,8 @@
 
 #include "dialogue/strategy.h"
 #include "metrics/baselines.h"
+#include "metrics/order/foresight.h"
+#include "metrics/order/ranking.h"
 #include "metrics/statistics.h"
 #include "metrics/strategy_metrics.h"
 #include "metrics/value.h"
@@ -53,6 +57,8 @@ struct SplitEvaluation {
   StrategyReport strategy;
   StrategyIntervals intervals;
   std::optional<ValueReport> value;
+  std::optional<RankingReport> ranking;
+  std::optional<ForesightReport> foresight;  // of splits with ratings; not from the rows alone
   void fields(JsonFields& f);
 };
 

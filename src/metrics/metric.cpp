@@ -129,6 +129,25 @@ constexpr ValueMetric kValueMetrics[] = {
     {value_entry("spearman_gold", "Spearman gold"),
      [](const ValueReport& v) { return v.spearman_gold; }}};
 
+constexpr RankingMetric kRankingMetrics[] = {
+    {{.key = "recall_at_3", .title = "R@3"},
+     &RankingReport::recall_at_3,
+     &RankingReport::recall_at_3_interval},
+    {{.key = "mrr", .title = "MRR"}, &RankingReport::mrr, &RankingReport::mrr_interval},
+    {{.key = "ndcg", .title = "NDCG"}, &RankingReport::ndcg, &RankingReport::ndcg_interval},
+    {{.key = "set_acc", .title = "Acc of set"},
+     &RankingReport::set_acc,
+     &RankingReport::set_acc_interval}};
+
+constexpr ForesightMetric kForesightMetrics[] = {
+    {{.key = "spearman", .title = "Spearman within dialogues", .decimals = 3, .percent = false},
+     &ForesightScores::spearman,
+     &ForesightScores::spearman_interval},
+    {{.key = "auc_within", .title = "AUC within dialogues", .decimals = 3, .percent = false},
+     &ForesightScores::auc_within,
+     &ForesightScores::auc_within_interval},
+    {{.key = "auc", .title = "AUC", .decimals = 3, .percent = false}, &ForesightScores::auc}};
+
 constexpr Metric kReward = {
     .key = "reward", .title = "Reward", .percent = false, .sums = SumsOf::scores, .rankable = true};
 
@@ -146,6 +165,14 @@ std::span<const ValueMetric> value_metrics() {
   return kValueMetrics;
 }
 
+std::span<const RankingMetric> ranking_metrics() {
+  return kRankingMetrics;
+}
+
+std::span<const ForesightMetric> foresight_metrics() {
+  return kForesightMetrics;
+}
+
 const Metric& reward_metric() {
   return kReward;
 }
@@ -156,6 +183,8 @@ std::vector<const Metric*> all_metrics() {
   for (const auto& m : kReplyMetrics) out.push_back(&m);
   out.push_back(&kReward);
   for (const auto& m : kValueMetrics) out.push_back(&m);
+  for (const auto& m : kRankingMetrics) out.push_back(&m);
+  for (const auto& m : kForesightMetrics) out.push_back(&m);
   return out;
 }
 

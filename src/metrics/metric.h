@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "metrics/order/foresight.h"
+#include "metrics/order/ranking.h"
 #include "metrics/response_report.h"
 #include "metrics/statistics.h"
 #include "metrics/strategy_metrics.h"
@@ -89,10 +91,24 @@ struct ValueMetric : Metric {
   const char* table4 = nullptr;  // its heading in Table 4; null: it is not there
 };
 
+// Of how Q orders all strategies.
+struct RankingMetric : Metric {
+  std::optional<double> RankingReport::*score;
+  std::optional<Interval> RankingReport::*interval;
+};
+
+// Of how well something foresees the seekers' ratings.
+struct ForesightMetric : Metric {
+  std::optional<double> ForesightScores::*score;
+  std::optional<Interval> ForesightScores::*interval = nullptr;  // null: none is computed
+};
+
 // In the order of files and tables.
 std::span<const StrategyMetric> strategy_metrics();
 std::span<const ReplyMetric> reply_metrics();  // in the order of ResponseMetric
 std::span<const ValueMetric> value_metrics();
+std::span<const RankingMetric> ranking_metrics();
+std::span<const ForesightMetric> foresight_metrics();
 // A judge's score, the reward of Table 4.
 const Metric& reward_metric();
 

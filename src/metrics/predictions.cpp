@@ -15,6 +15,7 @@ std::vector<Prediction> gold_rows(const std::vector<dialogue::Episode>& episodes
       row.of = static_cast<int>(episode.decisions.size());
       row.gold = episode.decisions[i].gold;
       row.previous = episode.decisions[i].previous;
+      row.rating = episode.decisions[i].rating;
       rows.push_back(std::move(row));
     }
   }

@@ -4,6 +4,7 @@
 // (results/rows/predictions.h). Strategies are indices into the run's strategy set.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -23,6 +24,10 @@ struct Prediction {
   int chosen = -1;        // what the planner chose; -1: its output named no strategy
   std::vector<double> q;  // Q(s, a) of every strategy; empty for methods that have none
   std::optional<double> mc_return;  // "return": discounted reward-to-go from here (metrics/value.h)
+  // What the corpus says of the human supporter's turn: every strategy that it follows, strategy i
+  // as bit i (0: not known; at most 31 strategies), and the seeker's rating, 1 to 5 (0: none).
+  std::uint32_t strategies = 0;
+  int rating = 0;
 
   std::string id() const { return dialogue + ":" + std::to_string(turn); }
 };

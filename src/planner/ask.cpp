@@ -22,6 +22,19 @@ model::CombSelection all_probes(const prompt::Comb& comb) {
 
 }  // namespace
 
+at::Tensor labels_of(const std::vector<model::CombSelection>& selections, std::int64_t options) {
+  std::vector<std::int64_t> all;
+  bool shuffled = false;
+  for (const auto& s : selections) {
+    shuffled = shuffled || !s.comb->option_order.empty();
+    const auto labels = s.comb->labels(options);
+    for (std::size_t i = 0; i < s.probes.size(); ++i) {
+      all.insert(all.end(), labels.begin(), labels.end());
+    }
+  }
+  return shuffled ? at::tensor(all, at::kLong).view({-1, options}) : at::Tensor();
+}
+
 at::Tensor ask(const Reading& reading, const std::vector<prompt::Comb>& combs, int rank, int size,
                const Pack& pack) {
   c10::NoGradGuard no_grad;
@@ -42,8 +55,9 @@ at::Tensor ask(const Reading& reading, const std::vector<prompt::Comb>& combs, i
       selections.push_back(all_probes(combs[static_cast<std::size_t>(item.comb)]));
     }
     const model::CombBatch batch = pack(selections).to(reading.model.device());
-    at::Tensor q = q_values(reading.model, batch, reading.option_ids, reading.readout)
-                       .to(at::kCPU, at::kFloat);
+    at::Tensor q = by_strategy(q_values(reading.model, batch, reading.option_ids, reading.readout)
+                                   .to(at::kCPU, at::kFloat),
+                               labels_of(selections, reading.option_ids.numel()));
     if (!reading.shift.empty()) q = q + at::tensor(reading.shift, at::kDouble).to(at::kFloat);
     std::int64_t at = 0;
     for (const auto& item : micro) {

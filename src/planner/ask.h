@@ -25,6 +25,10 @@ struct Reading {
   std::vector<double> shift = {};    // added to the options' values (option_shift); empty: nothing
 };
 
+// Which option each strategy is at every probe of the selections, int64 [probes, options] on the
+// host; undefined where no dialogue shuffles them.
+at::Tensor labels_of(const std::vector<model::CombSelection>& selections, std::int64_t options);
+
 // Q of every decision of `combs`, shifted, [decisions, K] fp32 in order, on the host. The dialogues
 // are divided among `size` who ask (planner/balance.h): this gives the rows of `rank` and zeros in
 // the others' places, so that the sum over all is everybody's rows. Throws what `pack` and

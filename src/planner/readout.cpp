@@ -53,6 +53,10 @@ at::Tensor q_of_hidden(const model::Llama& model, const at::Tensor& hidden,
   return q_from_logits(readout, logits.index_select(1, option_ids), at::logsumexp(logits, {1}));
 }
 
+at::Tensor by_strategy(const at::Tensor& of_options, const at::Tensor& labels) {
+  return labels.defined() ? of_options.gather(1, labels) : of_options;
+}
+
 at::Tensor q_values(const model::Llama& model, const model::CombBatch& batch,
                     const at::Tensor& option_ids, Readout readout) {
   return q_of_hidden(model, model.hidden(batch, batch.readout_rows), option_ids, readout);

@@ -66,4 +66,8 @@ at::Tensor q_values(const model::Llama& model, const model::CombBatch& batch,
 at::Tensor q_of_hidden(const model::Llama& model, const at::Tensor& hidden,
                        const at::Tensor& option_ids, Readout readout);
 
+// Rows of options [n, K] as rows of strategies: where `labels` (int64 [n, K], prompt::Comb::labels)
+// says which option each strategy is; undefined: they are the same.
+at::Tensor by_strategy(const at::Tensor& of_options, const at::Tensor& labels);
+
 }  // namespace straq::planner

@@ -18,6 +18,18 @@ std::string shown(const std::vector<TokenId>& ids) {
   return out + "]";
 }
 
+// The strategies of a supporter's turn as bits (CombDecision::strategies).
+std::int32_t strategy_bits(const dialogue::Turn& turn, int gold) {
+  constexpr int kMostBits = 31;
+  std::int32_t bits = 0;
+  const auto add = [&](int strategy) {
+    if (strategy >= 0 && strategy < kMostBits) bits |= std::int32_t{1} << strategy;
+  };
+  for (const int strategy : turn.strategies) add(strategy);
+  add(gold);
+  return bits;
+}
+
 // The config with what the tokenizer decides where the config leaves it open, so that fingerprints
 // and planner files hold what was done.
 PromptConfig settled(PromptConfig config, const text::Tokenizer& tokenizer) {
@@ -101,79 +113,123 @@ void PromptBuilder::fail_window(const dialogue::Episode& episode, int turn,
              "raise prompt.window to at least " + std::to_string(need));
 }
 
+// A dialogue's trunk from end to end, and the trunks of states that exceed the window.
+struct PromptBuilder::Unrolled {
+  Trunk trunk;
+  std::size_t start = 0;          // trunk tokens before the first turn
+  std::vector<std::size_t> ends;  // [t]: trunk tokens before turn t, where a state there attaches
+  std::vector<Trunk> own;
+  std::vector<TokenId> probe;  // the question's tokens
+};
+
+OptionOrder PromptBuilder::order_of(const dialogue::Episode& episode) const {
+  if (!text_.config().options.shuffle) return {};
+  return shuffled_options(episode.id, strategy_count());
+}
+
+std::optional<Probe> PromptBuilder::probe_at(const dialogue::Episode& episode, int turn,
+                                             Unrolled& u) const {
+  const std::size_t window = static_cast<std::size_t>(text_.config().window);
+  const std::size_t at = static_cast<std::size_t>(turn);
+  Probe probe;
+  probe.tokens = u.probe;
+  if (u.ends.at(at) + u.probe.size() <= window) {
+    probe.attach = static_cast<std::int32_t>(u.ends[at]);
+    return probe;
+  }
+  // Dropping the turns before `first` takes ends[first] - start tokens away.
+  const std::size_t query = static_cast<std::size_t>(query_turn(episode, turn));
+  const std::size_t excess = u.ends[at] + u.probe.size() - window;
+  std::size_t first = 0;
+  while (first < query && u.ends[first] - u.start < excess) ++first;
+  if (u.ends[first] - u.start < excess) return std::nullopt;
+  const auto token = [&](std::size_t i) {
+    return u.trunk.tokens.begin() + static_cast<std::ptrdiff_t>(i);
+  };
+  Trunk shorter;
+  shorter.header = u.trunk.header;
+  shorter.tokens.assign(token(0), token(u.start));
+  shorter.tokens.insert(shorter.tokens.end(), token(u.ends[first]), token(u.ends[at]));
+  probe.attach = static_cast<std::int32_t>(shorter.tokens.size());
+  u.own.push_back(std::move(shorter));
+  probe.trunk = static_cast<std::int32_t>(u.own.size());
+  return probe;
+}
+
 Comb PromptBuilder::build_comb(const dialogue::Episode& episode) const {
   const std::size_t window = static_cast<std::size_t>(text_.config().window);
   Comb comb;
   comb.id = episode.id;
   comb.initial_intensity = episode.initial_intensity;
   comb.final_intensity = episode.final_intensity;
-  Trunk trunk;
-  trunk.tokens = header_;
-  append(trunk.tokens, tokenizer_.encode(text_.situation(episode)));
-  trunk.header = static_cast<std::int32_t>(header_.size());
-  const std::size_t start = trunk.tokens.size();
-  // ends[t]: trunk tokens before turn t, so that a state at turn t attaches there.
-  std::vector<std::size_t> ends = {start};
+  comb.option_order = order_of(episode);
+  Unrolled u;
+  u.trunk.tokens = header_;
+  u.probe = probe_;
+  if (!comb.option_order.empty()) {
+    u.trunk.tokens.clear();
+    if (*text_.config().bos) u.trunk.tokens.push_back(*tokenizer_.bos());
+    for (const auto& s : text_.header(comb.option_order)) {
+      append(u.trunk.tokens, tokenizer_.encode(s));
+    }
+    u.probe.clear();
+    for (const auto& s : text_.probe(comb.option_order)) append(u.probe, tokenizer_.encode(s));
+  }
+  u.trunk.header = static_cast<std::int32_t>(u.trunk.tokens.size());
+  append(u.trunk.tokens, tokenizer_.encode(text_.situation(episode)));
+  u.start = u.trunk.tokens.size();
+  u.ends = {u.start};
   for (const auto& turn : episode.turns) {
-    append(trunk.tokens, tokenizer_.encode(text_.turn(turn)));
-    ends.push_back(trunk.tokens.size());
+    append(u.trunk.tokens, tokenizer_.encode(text_.turn(turn, comb.option_order)));
+    u.ends.push_back(u.trunk.tokens.size());
   }
 
-  std::vector<Trunk> own;  // of decisions that exceed the window
   for (const auto& d : episode.decisions) {
-    Probe probe;
-    probe.tokens = probe_;
-    const std::size_t at = static_cast<std::size_t>(d.turn);
-    if (ends.at(at) + probe_.size() <= window) {
-      probe.attach = static_cast<std::int32_t>(ends[at]);
-    } else {
-      // Dropping the turns before `first` takes ends[first] - start tokens away.
+    auto probe = probe_at(episode, d.turn, u);
+    if (!probe) {
       const std::size_t query = static_cast<std::size_t>(query_turn(episode, d.turn));
-      const std::size_t excess = ends[at] + probe_.size() - window;
-      std::size_t first = 0;
-      while (first < query && ends[first] - start < excess) ++first;
-      if (ends[first] - start < excess) {
-        fail_window(episode, d.turn, ends[at] - (ends[first] - start) + probe_.size());
-      }
-      const auto token = [&](std::size_t i) {
-        return trunk.tokens.begin() + static_cast<std::ptrdiff_t>(i);
-      };
-      Trunk shorter;
-      shorter.header = trunk.header;
-      shorter.tokens.assign(token(0), token(start));
-      shorter.tokens.insert(shorter.tokens.end(), token(ends[first]), token(ends[at]));
-      probe.attach = static_cast<std::int32_t>(shorter.tokens.size());
-      own.push_back(std::move(shorter));
-      probe.trunk = static_cast<std::int32_t>(own.size());
+      fail_window(
+          episode, d.turn,
+          u.ends[static_cast<std::size_t>(d.turn)] - (u.ends[query] - u.start) + u.probe.size());
     }
-    comb.probes.push_back(std::move(probe));
+    comb.probes.push_back(std::move(*probe));
+    const auto& turn = episode.turns[static_cast<std::size_t>(d.turn)];
     comb.decisions.push_back({.turn = d.turn,
                               .gold = d.gold,
                               .previous = d.previous,
                               .terminal = d.terminal,
                               .rating = d.rating,
-                              .judge = d.judge});
+                              .judge = d.judge,
+                              .strategies = strategy_bits(turn, d.gold)});
   }
-  if (trunk.tokens.size() > window) trunk.tokens.resize(window);
-  trunk.header = std::min(trunk.header, static_cast<std::int32_t>(trunk.tokens.size()));
-  comb.trunks.push_back(std::move(trunk));
-  for (auto& t : own) comb.trunks.push_back(std::move(t));
+  comb.final_state = 0;
+  if (!comb.decisions.empty() && episode.turns.back().speaker == dialogue::Speaker::seeker) {
+    if (auto probe = probe_at(episode, static_cast<int>(episode.turns.size()), u)) {
+      comb.probes.push_back(std::move(*probe));
+      comb.final_state = 1;
+    }
+  }
+  if (u.trunk.tokens.size() > window) u.trunk.tokens.resize(window);
+  u.trunk.header = std::min(u.trunk.header, static_cast<std::int32_t>(u.trunk.tokens.size()));
+  comb.trunks.push_back(std::move(u.trunk));
+  for (auto& t : u.own) comb.trunks.push_back(std::move(t));
   return comb;
 }
 
 std::vector<std::string> PromptBuilder::trunk_segments(const dialogue::Episode& episode,
                                                        int first_turn, int turn) const {
-  std::vector<std::string> out = text_.header();
+  const OptionOrder order = order_of(episode);
+  std::vector<std::string> out = text_.header(order);
   out.push_back(text_.situation(episode));
   for (int t = first_turn; t < turn; ++t) {
-    out.push_back(text_.turn(episode.turns.at(static_cast<std::size_t>(t))));
+    out.push_back(text_.turn(episode.turns.at(static_cast<std::size_t>(t)), order));
   }
   return out;
 }
 
 std::vector<std::string> PromptBuilder::segments(const dialogue::Episode& episode, int turn) const {
   std::vector<std::string> out = trunk_segments(episode, 0, turn);
-  out.insert(out.end(), text_.probe().begin(), text_.probe().end());
+  for (const auto& s : text_.probe(order_of(episode))) out.push_back(s);
   return out;
 }
 
@@ -185,7 +241,7 @@ std::vector<TokenId> PromptBuilder::full_prompt(const dialogue::Episode& episode
     std::vector<TokenId> ids;
     if (*text_.config().bos) ids.push_back(*tokenizer_.bos());
     for (const auto& s : trunk_segments(episode, first, turn)) append(ids, tokenizer_.encode(s));
-    for (const auto& s : text_.probe()) append(ids, tokenizer_.encode(s));
+    for (const auto& s : text_.probe(order_of(episode))) append(ids, tokenizer_.encode(s));
     if (ids.size() <= static_cast<std::size_t>(text_.config().window)) return ids;
     if (first >= query) fail_window(episode, turn, ids.size());
   }

@@ -13,6 +13,7 @@
 // predicts after the probe is the option's.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,18 +38,20 @@ class PromptBuilder {
   PromptBuilder(const PromptConfig& config, Template pieces, const std::string& source,
                 const dialogue::StrategySet& strategies, const text::Tokenizer& tokenizer);
 
-  // The token that stands for each strategy, in the strategies' order. Checked when the builder is
-  // made: after the probe's last segment each option must add exactly one token and leave the
-  // segment's own tokens as they are, encode(segment + option) = encode(segment) + [id], and the
-  // ids must differ. Throws Error(input) naming the tokenizer, the option and what came out.
+  // The token of each option's label; where options are not shuffled, of each strategy. Checked
+  // when the builder is made: after the probe's last segment each option must add exactly one token
+  // and leave the segment's own tokens as they are, encode(segment + option) = encode(segment) +
+  // [id], and the ids must differ. Throws Error(input) naming the tokenizer, the option and what
+  // came out.
   const std::vector<TokenId>& option_ids() const { return option_ids_; }
 
   // The whole dialogue as a comb: trunks[0] is every turn, also those after the last decision, cut
   // at the window (for the language-model objective); a decision whose state and probe do not fit
-  // the window gets a trunk of its own without the oldest turns. Never dropped: instruction,
-  // options, question, situation, and the turns from the last seeker turn on (the query). Throws
-  // Error(input) naming the decision when these alone exceed the window. An episode without
-  // decisions gives a comb without probes.
+  // the window gets a trunk of its own without the oldest turns; so does the state after a seeker's
+  // last words, which has a probe behind those of the decisions (Comb::final_state). Never dropped:
+  // instruction, options, question, situation, and the turns from the last seeker turn on (the
+  // query). Throws Error(input) naming the decision when these alone exceed the window. An episode
+  // without decisions gives a comb without probes.
   Comb build_comb(const dialogue::Episode& episode) const;
 
   // The prompt of the state before turn `turn` (0 … turns.size()), by itself: what build_comb gives
@@ -59,6 +62,8 @@ class PromptBuilder {
   // Its trunk part only: the dialogue up to turn `turn` as text.
   std::vector<std::string> trunk_segments(const dialogue::Episode& episode, int first_turn,
                                           int turn) const;
+  // The options' order in the dialogue (prompt.options.shuffle).
+  OptionOrder order_of(const dialogue::Episode& episode) const;
 
   // Renderer::fingerprint().
   const std::string& fingerprint() const { return text_.fingerprint(); }
@@ -68,6 +73,11 @@ class PromptBuilder {
   int header_tokens() const { return static_cast<int>(header_.size()); }
 
  private:
+  struct Unrolled;
+  // The probe of the state before turn `turn`, with a trunk of its own where the whole dialogue's
+  // exceeds the window; nothing where even the shortest one does.
+  std::optional<Probe> probe_at(const dialogue::Episode& episode, int turn,
+                                Unrolled& unrolled) const;
   int query_turn(const dialogue::Episode& episode, int turn) const;
   void find_option_ids();
   [[noreturn]] void fail_window(const dialogue::Episode& episode, int turn, std::size_t need) const;

@@ -48,11 +48,16 @@ struct CombDecision {
   // What came of it; rewards may be made of it. The seeker's rating, 1 to 5; 0: none was given.
   std::int32_t rating = kNotCarried;
   std::optional<double> judge = {};  // a judge's score
+  // Every strategy of the utterances that were merged into the turn, strategy i as bit i; of at
+  // most 31 strategies.
+  std::int32_t strategies = kNotCarried;
 };
 
 // One dialogue. decisions[i] is asked by probes[i]; the next state of decisions[i] is the one that
-// probes[i + 1] asks about. Usually there is one trunk; a dialogue longer than the window has one
-// more trunk, truncated on its own, for each decision that does not fit.
+// probes[i + 1] asks about. Where the seeker has the dialogue's last word, probes may have one more
+// than there are decisions: it asks what the supporter would do then, which nobody did. Usually
+// there is one trunk; a dialogue longer than the window has one more trunk, truncated on its own,
+// for each decision that does not fit.
 struct Comb {
   std::string id;
   std::vector<Trunk> trunks;
@@ -60,6 +65,12 @@ struct Comb {
   std::vector<CombDecision> decisions;
   // How strong the seeker said the emotion was, 1 to 5, before and after; 0: not said.
   std::int32_t initial_intensity = kNotCarried, final_intensity = kNotCarried;
+  // Which strategy stands behind each option's label; empty: the strategies' order. Of a strategy
+  // the answer's token is that of its label (labels).
+  std::vector<std::int32_t> option_order;
+  // 1: the last probe asks about the state after the dialogue's last words; 0: the supporter had
+  // them, or that state exceeds the window.
+  std::int32_t final_state = kNotCarried;
 
   std::int64_t token_count() const;  // all trunk and probe tokens
   // How many of the probe's first tokens its trunk goes on with where the probe is attached. Such a
@@ -68,6 +79,8 @@ struct Comb {
   // with, and its probes are all trunk but for the last one. Any probe that has a place on its
   // trunk.
   std::int64_t repeated(const Probe& probe) const;
+  // The option, from 0, that each of `count` strategies is.
+  std::vector<std::int64_t> labels(std::int64_t count) const;
 };
 
 inline std::int64_t Comb::token_count() const {
@@ -75,6 +88,16 @@ inline std::int64_t Comb::token_count() const {
   for (const auto& t : trunks) n += static_cast<std::int64_t>(t.tokens.size());
   for (const auto& p : probes) n += static_cast<std::int64_t>(p.tokens.size());
   return n;
+}
+
+inline std::vector<std::int64_t> Comb::labels(std::int64_t count) const {
+  std::vector<std::int64_t> out(static_cast<std::size_t>(count));
+  for (std::int64_t i = 0; i < count; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    const std::int64_t strategy = option_order.empty() ? i : option_order[at];
+    out[static_cast<std::size_t>(strategy)] = i;
+  }
+  return out;
 }
 
 inline std::int64_t Comb::repeated(const Probe& probe) const {

@@ -7,7 +7,6 @@
 #include <string>
 
 #include "config/fields.h"
-#include "core/error.h"
 #include "text/chat_template.h"
 
 namespace straq::prompt {
@@ -22,7 +21,7 @@ struct OptionsConfig {
   OptionTokens tokens = OptionTokens::digit;
   bool leading_space = false;  // the option's token begins with a blank (" B")
   bool definitions = false;    // show each strategy's definition beside its name
-  bool shuffle = false;
+  bool shuffle = false;        // each dialogue has an order of its own; labels go with the place
 
   void fields(config::Fields& f) {
     f.choice<OptionTokens>("tokens", tokens,
@@ -33,10 +32,6 @@ struct OptionsConfig {
     f("leading_space", leading_space);
     f("definitions", definitions);
     f("shuffle", shuffle);
-    if (f.reading() && shuffle) {
-      fail_input(f.where("shuffle") + ": this version shows the options in the strategies' order",
-                 "set options.shuffle to false");
-    }
   }
 };
 

@@ -1,10 +1,13 @@
 #include "prompt/render.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "config/value.h"
 #include "core/error.h"
 #include "core/hash.h"
+#include "core/rng.h"
 
 namespace straq::prompt {
 
@@ -23,6 +26,14 @@ std::vector<std::string> option_labels(OptionTokens kind, int count) {
   return labels;
 }
 
+OptionOrder shuffled_options(const std::string& dialogue, int strategies) {
+  OptionOrder order(static_cast<std::size_t>(strategies));
+  std::iota(order.begin(), order.end(), 0);
+  CounterRng rng(std::stoull(sha256_hex(dialogue).substr(0, 16), nullptr, 16), "options");
+  shuffle(order, rng);
+  return order;
+}
+
 Renderer::Renderer(const PromptConfig& config, Template pieces, std::string source,
                    const dialogue::StrategySet& strategies)
     : config_(config),
@@ -34,32 +45,14 @@ Renderer::Renderer(const PromptConfig& config, Template pieces, std::string sour
   labels_ = option_labels(config_.options.tokens, k);
   const std::string count = std::to_string(k);
 
-  std::string options = fill(pieces_.options.heading, {{"count", count}});
-  for (int i = 0; i < k; ++i) {
-    const auto& s = strategies_[i];
-    const auto& label = labels_[static_cast<std::size_t>(i)];
-    const bool define = config_.options.definitions && !s.definition.empty();
-    options += fill(define ? pieces_.options.defined : pieces_.options.line,
-                    {{"label", label},
-                     {"name", s.name},
-                     {"abbreviation", s.abbreviation},
-                     {"definition", s.definition}});
+  for (const auto& label : labels_) {
     answers_.push_back((config_.options.leading_space ? " " : "") + label);
   }
-  const std::string question = fill(
-      pieces_.question, {{"count", count}, {"first", labels_.front()}, {"last", labels_.back()}});
-  const std::string lead =
-      fill(config_.options.leading_space ? pieces_.answer.space : pieces_.answer.bracket, {});
-  header_ = {fill(pieces_.instruction, {{"count", count}})};
-  if (config_.layout == Layout::comb) {
-    // The question is the same at every decision, so it is asked once, before the dialogue: a probe
-    // is then the few tokens of the answer's lead.
-    header_.push_back(options);
-    header_.push_back(question);
-    probe_ = {lead};
-  } else {
-    probe_ = {options, question + lead};
-  }
+  question_ = fill(pieces_.question,
+                   {{"count", count}, {"first", labels_.front()}, {"last", labels_.back()}});
+  lead_ = fill(config_.options.leading_space ? pieces_.answer.space : pieces_.answer.bracket, {});
+  header_ = header({});
+  probe_ = probe({});
 
   nlohmann::ordered_json all;
   all["rendering"] = 1;  // raise it when the code below renders the same pieces differently
@@ -76,6 +69,36 @@ Renderer::Renderer(const PromptConfig& config, Template pieces, std::string sour
   fingerprint_ = sha256_hex(all.dump());
 }
 
+std::string Renderer::options(const OptionOrder& order) const {
+  const std::string count = std::to_string(strategies_.size());
+  std::string out = fill(pieces_.options.heading, {{"count", count}});
+  for (int i = 0; i < strategies_.size(); ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    const auto& s = strategies_[order.empty() ? i : order[at]];
+    const bool define = config_.options.definitions && !s.definition.empty();
+    out += fill(define ? pieces_.options.defined : pieces_.options.line,
+                {{"label", labels_[at]},
+                 {"name", s.name},
+                 {"abbreviation", s.abbreviation},
+                 {"definition", s.definition}});
+  }
+  return out;
+}
+
+std::vector<std::string> Renderer::header(const OptionOrder& order) const {
+  const std::string instruction =
+      fill(pieces_.instruction, {{"count", std::to_string(strategies_.size())}});
+  if (config_.layout == Layout::paper) return {instruction};
+  // The question is the same at every decision, so it is asked once, before the dialogue: a probe
+  // is then the few tokens of the answer's lead.
+  return {instruction, options(order), question_};
+}
+
+std::vector<std::string> Renderer::probe(const OptionOrder& order) const {
+  if (config_.layout == Layout::comb) return {lead_};
+  return {options(order), question_ + lead_};
+}
+
 std::string Renderer::situation(const dialogue::Episode& episode) const {
   std::string known;
   const auto line = [&](const std::string& piece, std::string_view name, const std::string& value) {
@@ -88,7 +111,7 @@ std::string Renderer::situation(const dialogue::Episode& episode) const {
   return known + fill(pieces_.history.heading, {});
 }
 
-std::string Renderer::turn(const dialogue::Turn& turn) const {
+std::string Renderer::turn(const dialogue::Turn& turn, const OptionOrder& order) const {
   if (turn.speaker == dialogue::Speaker::seeker) {
     return fill(pieces_.history.seeker, {{"text", turn.text}});
   }
@@ -96,11 +119,12 @@ std::string Renderer::turn(const dialogue::Turn& turn) const {
     return fill(pieces_.history.supporter, {{"text", turn.text}});
   }
   const auto& s = strategies_[turn.strategy];
-  return fill(pieces_.history.tagged,
-              {{"text", turn.text},
-               {"strategy", s.name},
-               {"abbreviation", s.abbreviation},
-               {"label", labels_.at(static_cast<std::size_t>(turn.strategy))}});
+  const auto place = std::find(order.begin(), order.end(), turn.strategy) - order.begin();
+  const auto label = order.empty() ? turn.strategy : place;
+  return fill(pieces_.history.tagged, {{"text", turn.text},
+                                       {"strategy", s.name},
+                                       {"abbreviation", s.abbreviation},
+                                       {"label", labels_.at(static_cast<std::size_t>(label))}});
 }
 
 std::vector<std::string> fixed_texts(const PromptConfig& config, const Template& pieces,

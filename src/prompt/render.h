@@ -3,6 +3,7 @@
 // there is anything to encode them with.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,12 @@
 #include "prompt/template.h"
 
 namespace straq::prompt {
+
+// Which strategy each option is, by its place in the list; empty: the strategies' order.
+using OptionOrder = std::vector<std::int32_t>;
+// The order that a dialogue has with prompt.options.shuffle: drawn from its id, so it is the same
+// wherever the dialogue is rendered, for training and for asking.
+OptionOrder shuffled_options(const std::string& dialogue, int strategies);
 
 class Renderer {
  public:
@@ -26,9 +33,13 @@ class Renderer {
   // Segments after the history: in layout comb the answer's lead, in layout paper the options and
   // the question with that lead. The option's token follows the last.
   const std::vector<std::string>& probe() const { return probe_; }
+  // The same with the options in another order.
+  std::vector<std::string> header(const OptionOrder& order) const;
+  std::vector<std::string> probe(const OptionOrder& order) const;
   std::string situation(const dialogue::Episode& episode) const;  // with the history's heading
-  std::string turn(const dialogue::Turn& turn) const;
-  // What answers the question, one a strategy, as it directly follows the last probe segment.
+  std::string turn(const dialogue::Turn& turn, const OptionOrder& order = {}) const;
+  // What answers the question, one an option in its place, as it directly follows the last probe
+  // segment.
   const std::vector<std::string>& answers() const { return answers_; }
 
   const std::string& source() const { return source_; }
@@ -39,11 +50,14 @@ class Renderer {
   const std::string& fingerprint() const { return fingerprint_; }
 
  private:
+  std::string options(const OptionOrder& order) const;
+
   PromptConfig config_;
   Template pieces_;
   std::string source_;
   const dialogue::StrategySet& strategies_;
   std::vector<std::string> labels_;  // "1" or "A", one a strategy
+  std::string question_, lead_;
   std::vector<std::string> answers_, header_, probe_;
   std::string fingerprint_;
 };

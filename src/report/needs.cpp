@@ -13,6 +13,7 @@
 namespace straq::report {
 namespace {
 
+using metrics::SplitEvaluation;
 using results::Results;
 using results::Run;
 using results::Step;
@@ -33,10 +34,12 @@ bool predicted(const Run& run) {
          std::filesystem::exists(results::RunFolder(run.path).predictions("test"), ec);
 }
 
-bool valued(const Run& run) {
+// Whether an evaluation has that part of some split.
+template <auto part>
+bool in_splits(const Run& run) {
   return evaluated(run) &&
          std::any_of(run.evaluation->splits.begin(), run.evaluation->splits.end(),
-                     [](const auto& split) { return split.second.value.has_value(); });
+                     [](const auto& split) { return (split.second.*part).has_value(); });
 }
 
 bool of_empathetic(const Run& run, const results::MethodInfo& info) {
@@ -70,7 +73,8 @@ bool ablated(const Run& run) {
 }
 
 bool rewarded(const Run& run) {
-  return valued(run) || std::any_of(run.judged.begin(), run.judged.end(), [](const auto& f) {
+  return in_splits<&SplitEvaluation::value>(run) ||
+         std::any_of(run.judged.begin(), run.judged.end(), [](const auto& f) {
            return !f.rows.empty() && of_test_split(f.info) && !f.calibrates();
          });
 }
@@ -146,7 +150,12 @@ const Entry kEntries[] = {
     {Need::timings, "no run has a timings.jsonl", kTrain, in_steps<&Step::seconds>},
     {Need::evaluations, "no run has an evaluation.json that can be read", kEvaluate, evaluated},
     {Need::predictions, "no evaluated run has a predictions/test.jsonl", kEvaluate, predicted},
-    {Need::q_values, "no run has an evaluation.json with Q values", kEvaluate, valued},
+    {Need::q_values, "no run has an evaluation.json with Q values", kEvaluate,
+     in_splits<&SplitEvaluation::value>},
+    {Need::rankings, "no run has an evaluation.json of this version with Q values", kEvaluate,
+     in_splits<&SplitEvaluation::ranking>},
+    {Need::seekers_ratings, "no evaluated run had seekers' ratings (data.ratings)", kEvaluate,
+     in_splits<&SplitEvaluation::foresight>},
     {Need::seeds, "no two evaluated runs differ in their seed alone", kSweep, nullptr, repeated},
     {Need::methods, "no run has an evaluation or replies of ESConv's test split", kEvaluate,
      measured},

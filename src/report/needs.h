@@ -15,8 +15,10 @@ enum class Need {
   evaluations,
   predictions,
   q_values,  // in an evaluation
-  seeds,     // evaluated runs that differ in nothing else
-  methods,   // numbers on ESConv's test split: of a planner, or of replies
+  rankings,
+  seekers_ratings,
+  seeds,    // evaluated runs that differ in nothing else
+  methods,  // numbers on ESConv's test split: of a planner, or of replies
   ablations,
   replies,
   zero_shot_replies,

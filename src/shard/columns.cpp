@@ -31,10 +31,82 @@ void check_values(const char* name, const std::vector<std::int32_t>& values, std
 }
 
 constexpr std::int64_t kScoresEnd = 6;  // 1 to 5, and 0 for none
+constexpr int kMostBits = 31;           // strategies of a turn
+
+// What the values of an array that may be absent lie in: the first one, and the end.
+std::pair<std::int64_t, std::int64_t> range_of(std::string_view name) {
+  if (name == "decision/strategies") return {0, std::int64_t{1} << kMostBits};
+  if (name == "dialogue/final_trunk" || name == "dialogue/final_attach") {
+    return {-1, std::int64_t{1} << 31};
+  }
+  return {0, kScoresEnd};
+}
+
+// The state after a seeker's last words: its trunk and place, -1 where there is none. Its probe has
+// the tokens of the dialogue's others.
+void add_final_states(const std::vector<prompt::Comb>& combs, Columns& c) {
+  std::vector<std::int32_t> trunk, attach;
+  for (const auto& comb : combs) {
+    if (comb.final_state == prompt::kNotCarried) return;
+    const bool has = comb.final_state == 1;
+    trunk.push_back(has ? comb.probes.back().trunk : -1);
+    attach.push_back(has ? comb.probes.back().attach : -1);
+  }
+  if (combs.empty()) return;
+  c.final_trunk = std::move(trunk);
+  c.final_attach = std::move(attach);
+}
+
+// Of every dialogue all options; shards whose options are in the strategies' order have none.
+void add_option_orders(const std::vector<prompt::Comb>& combs, Columns& c) {
+  std::vector<std::int32_t> orders;
+  for (const auto& comb : combs) {
+    if (comb.option_order.empty()) return;
+    orders.insert(orders.end(), comb.option_order.begin(), comb.option_order.end());
+  }
+  if (!combs.empty()) c.option_order = std::move(orders);
+}
+
+void check_option_order(const Columns& c, std::size_t options) {
+  if (!c.option_order) return;
+  if (c.option_order->size() != c.dialogue_id.size() * options) {
+    throw Unreadable{"dataset dialogue/option_order does not fit its rows"};
+  }
+  check_values("dialogue/option_order", *c.option_order, 0, static_cast<std::int64_t>(options));
+  for (std::size_t d = 0; d < c.dialogue_id.size(); ++d) {
+    std::vector<bool> seen(options);
+    for (std::size_t i = 0; i < options; ++i) {
+      const auto strategy = static_cast<std::size_t>((*c.option_order)[d * options + i]);
+      if (seen[strategy]) {
+        throw Unreadable{"dataset dialogue/option_order names a strategy of dialogue " +
+                         c.dialogue_id[d] + " twice"};
+      }
+      seen[strategy] = true;
+    }
+  }
+}
+
+void check_final_states(const Columns& c) {
+  if (c.final_trunk.has_value() != c.final_attach.has_value()) {
+    throw Unreadable{"only one of the datasets dialogue/final_trunk and final_attach is there"};
+  }
+  for (std::size_t d = 0; c.final_trunk && d < c.dialogue_id.size(); ++d) {
+    const std::int64_t trunk = (*c.final_trunk)[d], attach = (*c.final_attach)[d];
+    const std::int64_t first = c.dialogue_trunk_offset[d];
+    const bool decides = c.dialogue_decision_offset[d + 1] > c.dialogue_decision_offset[d];
+    if (trunk == -1 && attach == -1) continue;
+    const auto t = static_cast<std::size_t>(first + std::max<std::int64_t>(trunk, 0));
+    if (!decides || trunk < 0 || attach < 0 || trunk >= c.dialogue_trunk_offset[d + 1] - first ||
+        attach > c.trunk_offset[t + 1] - c.trunk_offset[t]) {
+      throw Unreadable{"dataset dialogue/final_attach points outside a trunk of dialogue " +
+                       c.dialogue_id[d]};
+    }
+  }
+}
 
 // An outcome that no comb carries makes no array: such a shard is the one that it always was.
 void add_outcomes(const std::vector<prompt::Comb>& combs, Columns& c) {
-  std::vector<std::int32_t> initial, final, rating;
+  std::vector<std::int32_t> initial, final, rating, strategies;
   std::vector<double> judge;
   bool judged = false;
   for (const auto& comb : combs) {
@@ -42,6 +114,7 @@ void add_outcomes(const std::vector<prompt::Comb>& combs, Columns& c) {
     final.push_back(comb.final_intensity);
     for (const auto& d : comb.decisions) {
       rating.push_back(d.rating);
+      strategies.push_back(d.strategies);
       judge.push_back(d.judge.value_or(std::numeric_limits<double>::quiet_NaN()));
       judged = judged || d.judge;
     }
@@ -54,18 +127,21 @@ void add_outcomes(const std::vector<prompt::Comb>& combs, Columns& c) {
   keep(initial, c.initial_intensity);
   keep(final, c.final_intensity);
   keep(rating, c.decision_rating);
+  keep(strategies, c.decision_strategies);
   if (judged) c.decision_judge = std::move(judge);
 }
 
 void check_outcomes(const Columns& c, std::size_t dialogues, std::size_t decisions) {
   Columns::each_optional(c, [&](const char* name, const auto& column) {
     const bool of_dialogue = std::string_view(name).rfind("dialogue/", 0) == 0;
+    if (std::string_view(name) == "dialogue/option_order") return;  // check_option_order
     if (column && column->size() != (of_dialogue ? dialogues : decisions)) {
       throw Unreadable{std::string("dataset ") + name + " does not fit its rows"};
     }
     if constexpr (std::is_same_v<std::remove_cvref_t<decltype(*column)>,
                                  std::vector<std::int32_t>>) {
-      if (column) check_values(name, *column, 0, kScoresEnd);
+      const auto [low, end] = range_of(name);
+      if (column) check_values(name, *column, low, end);
     }
   });
   if (c.decision_judge && std::any_of(c.decision_judge->begin(), c.decision_judge->end(),
@@ -90,11 +166,12 @@ Columns to_columns(const std::vector<prompt::Comb>& combs) {
       c.trunk_offset.push_back(static_cast<std::int64_t>(c.trunk_token.size()));
       c.trunk_header.push_back(t.header);
     }
-    if (comb.probes.size() != comb.decisions.size()) {
+    const std::size_t states = comb.decisions.size() + (comb.final_state == 1 ? 1 : 0);
+    if (comb.probes.size() != states) {
       throw Unreadable{"dialogue " + comb.id + " has " + std::to_string(comb.probes.size()) +
                        " probes for " + std::to_string(comb.decisions.size()) + " decisions"};
     }
-    for (std::size_t i = 0; i < comb.probes.size(); ++i) {
+    for (std::size_t i = 0; i < comb.decisions.size(); ++i) {
       const auto& p = comb.probes[i];
       const auto& d = comb.decisions[i];
       c.decision_trunk.push_back(p.trunk);
@@ -110,6 +187,8 @@ Columns to_columns(const std::vector<prompt::Comb>& combs) {
     c.dialogue_decision_offset.push_back(static_cast<std::int64_t>(c.decision_gold.size()));
   }
   add_outcomes(combs, c);
+  add_final_states(combs, c);
+  add_option_orders(combs, c);
   return c;
 }
 
@@ -165,6 +244,8 @@ void check_columns(const Columns& c, const ShardHeader& header) {
       }
     }
   }
+  check_final_states(c);
+  check_option_order(c, header.option_ids.size());
   for (std::size_t t = 0; t < trunks; ++t) {
     if (c.trunk_header[t] < 0 || c.trunk_header[t] > c.trunk_offset[t + 1] - c.trunk_offset[t]) {
       throw Unreadable{"dataset trunk/header exceeds its trunk"};
@@ -197,11 +278,22 @@ std::vector<prompt::Comb> to_combs(const Columns& c) {
       decision.previous = c.decision_previous[p];
       decision.terminal = c.decision_terminal[p] != 0;
       if (c.decision_rating) decision.rating = (*c.decision_rating)[p];
+      if (c.decision_strategies) decision.strategies = (*c.decision_strategies)[p];
       if (c.decision_judge && !std::isnan((*c.decision_judge)[p])) {
         decision.judge = (*c.decision_judge)[p];
       }
       comb.decisions.push_back(decision);
     }
+    if (c.option_order) {
+      const std::size_t options = c.option_order->size() / combs.size();
+      const auto from = c.option_order->begin() + static_cast<std::ptrdiff_t>(d * options);
+      comb.option_order.assign(from, from + static_cast<std::ptrdiff_t>(options));
+    }
+    if (!c.final_trunk) continue;
+    comb.final_state = (*c.final_trunk)[d] < 0 ? 0 : 1;
+    if (comb.final_state == 0) continue;
+    const std::vector<std::int32_t> tokens = comb.probes.front().tokens;
+    comb.probes.push_back({(*c.final_trunk)[d], (*c.final_attach)[d], tokens});
   }
   return combs;
 }

@@ -20,8 +20,10 @@ struct Columns {
       decision_previous;
   std::vector<std::uint8_t> decision_terminal;
   std::vector<std::int32_t> probe_token;
-  // Outcomes, which a shard may lack. A judge's score that is not there is NaN.
-  std::optional<std::vector<std::int32_t>> initial_intensity, final_intensity, decision_rating;
+  // Outcomes and final states, which a shard may lack. A judge's score that is not there is NaN, a
+  // final state that is not there -1.
+  std::optional<std::vector<std::int32_t>> initial_intensity, final_intensity, decision_rating,
+      decision_strategies, final_trunk, final_attach, option_order;
   std::optional<std::vector<double>> decision_judge;
 
   // Calls f(name, array) for every array in the order of docs/formats.md.
@@ -48,6 +50,10 @@ struct Columns {
     f("dialogue/final_intensity", c.final_intensity);
     f("decision/rating", c.decision_rating);
     f("decision/judge", c.decision_judge);
+    f("decision/strategies", c.decision_strategies);
+    f("dialogue/final_trunk", c.final_trunk);
+    f("dialogue/final_attach", c.final_attach);
+    f("dialogue/option_order", c.option_order);
   }
 };
 

@@ -60,13 +60,17 @@ ShardKey make_key(const dialogue::DataConfig& data, const dialogue::Splits& spli
   // The switches of the data section but its paths: the bytes are in `source`. The format stays
   // (the same bytes could be read as another), and so do the spellings that labels resolve by.
   Json rules = config::to_json(config::dump(data));
-  for (const char* path : {"name", "train", "valid", "test", "source", "strategies"}) {
+  for (const char* path :
+       {"name", "train", "valid", "test", "source", "strategies", "ratings", "judgements"}) {
     rules.erase(path);
   }
   if (data.split == dialogue::SplitMode::official) {  // nothing is drawn
     rules.erase("ratios");
     rules.erase("split_seed");
   }
+  // A key of later versions: where it says what they all did, their shards stay valid.
+  if (data.unit == dialogue::DecisionUnit::turn) rules.erase("unit");
+  for (const auto& file : splits.outcomes) key.outcomes.push_back({file.name, file.sha256});
   for (int i = 0; i < splits.strategies.size(); ++i) {
     const auto& s = splits.strategies[i];
     rules["labels"].push_back({{"name", s.name}, {"aliases", s.aliases}});

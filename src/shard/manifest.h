@@ -57,6 +57,18 @@ struct SplitSource {
   }
 };
 
+// A file of outcomes that was joined to the decisions.
+struct OutcomeFile {
+  std::string name;    // "ratings", "judgements"
+  std::string sha256;  // of its bytes
+  bool operator==(const OutcomeFile&) const = default;
+
+  void fields(JsonFields& f) {
+    f("name", name);
+    f("sha256", sha256);
+  }
+};
+
 // Everything that decides what is in a data set's shards. Two configs with equal keys share them:
 // points of a sweep over learning settings never tokenise twice.
 struct ShardKey {
@@ -67,6 +79,7 @@ struct ShardKey {
   std::string data;  // how episodes and splits come from the source: merge label, split rule, limit
   std::int64_t dialogues_per_shard = 0;
   std::vector<SplitSource> splits = {};  // empty in a manifest of an older version
+  std::vector<OutcomeFile> outcomes = {};
 
   std::string hex() const;  // 64 hexadecimal digits
   bool operator==(const ShardKey&) const = default;
@@ -79,6 +92,7 @@ struct ShardKey {
     f("data", data);
     f.within("dialogues_per_shard", dialogues_per_shard, std::int64_t{1}, kMostCount);
     f.unless_default("splits", splits);
+    f.unless_default("outcomes", outcomes);
   }
 };
 

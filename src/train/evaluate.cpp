@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <set>
 #include <span>
 
@@ -36,6 +38,8 @@ std::vector<metrics::Prediction> rows_of(const std::vector<prompt::Comb>& combs)
       row.of = of;
       row.gold = d.gold;
       row.previous = d.previous;
+      row.strategies = static_cast<std::uint32_t>(std::max(d.strategies, 0));
+      row.rating = std::max(d.rating, 0);
       rows.push_back(std::move(row));
     }
   }
@@ -53,7 +57,7 @@ std::vector<metrics::Prediction> rows_of(const std::vector<prompt::Comb>& combs,
       for (const auto& d : comb.decisions) turns[comb.id].insert(d.turn);
     }
   }
-  const bool merged = config.merge_label != dialogue::MergeLabel::none;
+  const bool merged = config.merge() != dialogue::MergeLabel::none;
   for (std::size_t i = 0, next = 0; i < rows.size(); i = next) {
     const auto& all = turns.at(rows[i].dialogue);
     int missing = 0;  // decisions that no split has
@@ -128,6 +132,15 @@ ValidationScores validate(const planner::Reading& reading, const shard::DatasetV
 
 namespace {
 
+// The run's reward, as it was trained on: fitted to the train split where the data set has one.
+std::unique_ptr<learn::Reward> reward_of(const experiment::ExperimentConfig& config,
+                                         const shard::DatasetView& data) {
+  for (const auto& [name, combs] : data.splits) {
+    if (name == "train") return learn::fitted(config.learn.reward.chosen(), combs);
+  }
+  return config.learn.reward->clone();
+}
+
 // One split's predictions, scored and written beside `folder`'s others.
 void score_split(const std::string& split, const at::Tensor& q, const shard::DatasetView& data,
                  const experiment::ExperimentConfig& config,
@@ -136,10 +149,11 @@ void score_split(const std::string& split, const at::Tensor& q, const shard::Dat
   auto rows = rows_of(data.split(split), data, config.data);
   choose(rows, q);
   // Returns are those of the corpus's own course; rows are its decisions, in order.
+  const auto reward = reward_of(config, data);
   std::vector<std::optional<double>> earned;
   for (const auto& comb : data.split(split)) {
     for (std::size_t d = 0; d < comb.decisions.size(); ++d) {
-      earned.push_back(config.learn.reward->of_own_action(comb, d));
+      earned.push_back(reward->of_own_action(comb, d));
     }
   }
   metrics::fill_returns(rows, config.learn.gamma, [&](const metrics::Prediction& row) {
@@ -156,6 +170,16 @@ void score_split(const std::string& split, const at::Tensor& q, const shard::Dat
     const auto more = rows_of(other);
     fit.insert(fit.end(), more.begin(), more.end());
   }
+  const auto needs = reward->needs();
+  const bool of_ratings =
+      std::find(needs.begin(), needs.end(), learn::Outcome::rating) != needs.end();
+  std::function<std::optional<double>(const metrics::Prediction&)> own;
+  if (!of_ratings) {
+    own = [&](const metrics::Prediction& row) {
+      return earned[static_cast<std::size_t>(&row - rows.data())];
+    };
+  }
+  result.foresight = metrics::foresight_report(rows, fit, own, options.bootstrap);
   evaluation.splits.emplace_back(split, std::move(result));
   evaluation.baselines.emplace_back(split, metrics::baseline_reports(fit, rows, options));
 }
@@ -234,7 +258,7 @@ planner::Companions gather_companions(const experiment::ExperimentConfig& config
   card.q = config.q;
   card.option_shift = shift_of(config.q, view);
   card.gamma = config.learn.gamma;
-  card.merge_label = config.data.merge_label;
+  card.merge_label = config.data.merge();
   card.strategies = dialogue::load_strategies(config.data).items();
   card.prompt = config.prompt;
   card.inputs_sha256 = inputs.hex();

@@ -47,6 +47,7 @@ results::MetricsRow metrics_row(std::int64_t step, std::int64_t epoch,
   if (o.ce > 0 && m.decisions > 0) row.ce_loss = m.ce_loss;
   if (o.lm > 0 && m.text_tokens > 0) row.lm_loss = m.lm_loss;
   if (m.cql_loss != 0) row.cql_loss = m.cql_loss;
+  if (m.kl_loss != 0) row.kl_loss = m.kl_loss;
   if (m.decisions > 0) row.max_q = m.max_q;
   row.grad_norm = m.grad_norm;  // null when it was not finite
   row.lr = m.lr;
@@ -87,7 +88,9 @@ Trainer::Trainer(const Context& context) : context_(context) {
         return s.steps > 0 && s.config.objective.bellman > 0;
       })) {
     learn::require_outcomes(config.learn.reward.chosen(), train, "train");
+    learn::require_final_states(config.learn, train);
   }
+  reward_ = learn::fitted(config.learn.reward.chosen(), train);
   transitions_ = learn::transitions_of(train, config.learn,
                                        static_cast<int>(context_.data.option_ids().size()), seed);
   if (leader()) {
@@ -290,7 +293,7 @@ void Trainer::take_step(const experiment::Stage& stage, learn::PlanStream& plans
 bool Trainer::out_of_bounds(const experiment::Stage& stage, const learn::StepMetrics& m) const {
   const auto& config = context_.config.learn;
   if (stage.config.objective.bellman <= 0) return false;
-  return m.td_abs > kUnattainable * config.reward->largest_return(config.gamma);
+  return m.td_abs > kUnattainable * reward_->largest_return(config.gamma);
 }
 
 void Trainer::evaluate(const experiment::Stage& stage) {

@@ -78,6 +78,7 @@ class Trainer {
   Context context_;
   std::vector<experiment::Stage> stages_;
   std::int64_t total_steps_ = 0;
+  std::unique_ptr<const learn::Reward> reward_;  // fitted to the train split
   learn::TransitionSource transitions_;
   learn::Progress progress_;
   comm::Status status_;

@@ -97,6 +97,30 @@ TEST(DataConfig, DrawnSplitsOfFiles) {
   EXPECT_EQ(decisions, 80u) << "two decisions a dialogue, each in one split";
 }
 
+TEST(DataConfig, ByUtteranceEverySupportersUtteranceIsADecision) {
+  const testing::TemporaryFolder folder;
+  write_file_atomic(folder.path("test.txt"), std::string(kLine) + "\n");
+  const DataConfig c =
+      made_config("unit: utterance\nmerge_label: last\ntest: " + folder.path("test.txt") + "\n");
+  EXPECT_EQ(c.merge(), MergeLabel::none);
+  const Splits s = load_splits(c);
+  const auto& decisions = s.find("test")->episodes[0].decisions;
+  ASSERT_EQ(decisions.size(), 4u);
+  EXPECT_EQ(decisions[2].gold, 0);
+}
+
+TEST(RealData, UtterancesOfEsconvsTestSplit) {
+  STRAQ_REQUIRE_DATA(folder, "esconv");
+  for (const auto& [unit, count] : {std::pair("utterance", 2895u), std::pair("turn", 2295u)}) {
+    const DataConfig c =
+        made_config(std::string("unit: ") + unit + "\ntest: " + folder + "/test.txt\n");
+    const Splits s = load_splits(c);
+    std::size_t decisions = 0;
+    for (const Episode& e : s.find("test")->episodes) decisions += e.decisions.size();
+    EXPECT_EQ(decisions, count) << unit;
+  }
+}
+
 TEST(RealData, AllSplitModesOfEsconv) {
   STRAQ_REQUIRE_DATA(folder, "esconv");
   DataConfig c = made_config("split: ratio\nsource: [" + folder + "/train.txt, " + folder +

@@ -43,6 +43,17 @@ TEST(Turns, LastLabelAndNoMerging) {
   EXPECT_EQ(none.decisions[1].turn, 4);
 }
 
+TEST(Turns, OpeningsAreDecisionsWhereTheyAreAskedFor) {
+  const Dialogue d = parse(kLine).dialogues[0];
+  const Episode e = build_episode(d, MergeLabel::none, /*unlabelled=*/false, /*openings=*/true);
+  ASSERT_EQ(e.decisions.size(), 4u);
+  EXPECT_EQ(e.decisions[0].turn, 0);
+  EXPECT_EQ(e.decisions[0].gold, 7);
+  EXPECT_EQ(e.decisions[0].previous, -1);
+  EXPECT_EQ(e.decisions[1].previous, 7);
+  EXPECT_EQ(build_episode(d, MergeLabel::first, false, true).decisions.size(), 3u);
+}
+
 TEST(Turns, DialoguesWithoutStrategiesGiveDecisionsOnlyWhenAsked) {
   const Dialogue d =
       parse(R"({"dialog": [{"speaker": "usr", "text": "a"}, {"speaker": "sys", "text": "b"}]})")

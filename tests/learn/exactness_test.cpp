@@ -21,6 +21,7 @@ struct Case {
   int window;
   at::ScalarType dtype;
   double tolerance;
+  Terminal terminal = Terminal::mask;
 };
 
 void PrintTo(const Case& c, std::ostream* out) {
@@ -71,7 +72,7 @@ TEST_P(Exactness, CombEqualsOnePromptPerDecision) {
 
   std::vector<prompt::Comb> combs, singles;
   std::vector<std::pair<std::int32_t, std::int32_t>> origin;  // of each single: comb, decision
-  std::size_t own_trunks = 0;
+  std::size_t own_trunks = 0, final_states = 0;
   for (const auto& e : episodes) {
     combs.push_back(builder.build_comb(e));
     own_trunks += combs.back().trunks.size() - 1;
@@ -83,6 +84,10 @@ TEST_P(Exactness, CombEqualsOnePromptPerDecision) {
       if (d + 1 < n) {
         add_prompt(single, builder.full_prompt(e, e.decisions[d + 1].turn));
         single.decisions.push_back(combs.back().decisions[d + 1]);
+      } else if (combs.back().final_state == 1) {
+        add_prompt(single, builder.full_prompt(e, static_cast<int>(e.turns.size())));
+        single.final_state = 1;
+        ++final_states;
       }
       origin.emplace_back(static_cast<std::int32_t>(combs.size()) - 1,
                           static_cast<std::int32_t>(d));
@@ -92,11 +97,13 @@ TEST_P(Exactness, CombEqualsOnePromptPerDecision) {
   if (c.window < 4096) {
     EXPECT_GT(own_trunks, 0u) << "the window is too wide to test truncation";
   }
+  EXPECT_GT(final_states, 0u);
 
   std::vector<std::int64_t> ids(builder.option_ids().begin(), builder.option_ids().end());
   const auto group = comm::make_local_collectives();
   LearnConfig learn = testing::plain_config();
   learn.micro_tokens = 4000;
+  learn.terminal = c.terminal;
   const auto vocab = tokenizer->vocab_size();
   Learner by_comb(testing::random_model(vocab, c.dtype), combs, ids, planner::Readout::mean_logit,
                   learn, *group);
@@ -165,7 +172,11 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"paper_fp64", prompt::Layout::paper, 4096, at::kDouble, 1e-10},
                       Case{"comb_window_fp32", prompt::Layout::comb, 700, at::kFloat, 1e-5},
                       Case{"comb_window_fp64", prompt::Layout::comb, 700, at::kDouble, 1e-10},
-                      Case{"paper_window_fp64", prompt::Layout::paper, 700, at::kDouble, 1e-10}),
+                      Case{"paper_window_fp64", prompt::Layout::paper, 700, at::kDouble, 1e-10},
+                      Case{"comb_final_fp64", prompt::Layout::comb, 4096, at::kDouble, 1e-10,
+                           Terminal::bootstrap_on_final_seeker},
+                      Case{"paper_window_final_fp64", prompt::Layout::paper, 700, at::kDouble,
+                           1e-10, Terminal::bootstrap_on_final_seeker}),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace

@@ -43,6 +43,29 @@ TEST(Imitation, ImitationMakesOneNegativePerExpertNeverTheExpertItself) {
   }
 }
 
+TEST(Imitation, AFractionalRatioIsMetOnAverage) {
+  const auto combs = testing::random_combs(50, 11);
+  LearnConfig config;
+  imitation(config).neg.ratio = 1.25;
+  const auto source = transitions_of(combs, config, 8, 3);
+  std::int64_t negatives = 0, decisions = 0;
+  for (std::int32_t c = 0; c < static_cast<std::int32_t>(combs.size()); ++c) {
+    for (std::int32_t d = 0; d < static_cast<std::int32_t>(combs[c].decisions.size()); ++d) {
+      for (std::int64_t epoch = 0; epoch < 20; ++epoch) {
+        std::vector<Transition> made, again;
+        source(c, d, epoch, made);
+        source(c, d, epoch, again);
+        ASSERT_TRUE(made.size() == 2 || made.size() == 3);
+        EXPECT_EQ(made.size(), again.size()) << "the same on every learner";
+        negatives += static_cast<std::int64_t>(made.size()) - 1;
+        ++decisions;
+      }
+    }
+  }
+  const auto n = static_cast<double>(decisions);
+  EXPECT_NEAR(static_cast<double>(negatives) / n, 1.25, 4 * std::sqrt(0.25 * 0.75 / n));
+}
+
 // Nine in ten experts do 0, the others 1; strategies 2 to 7 never occur. With power 1 the negatives
 // of a decision follow the experts' shares, with power 0.5 their square roots.
 TEST(Imitation, NegativesFollowThePriorsPower) {

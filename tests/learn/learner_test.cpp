@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "learn/td.h"
+#include "prompt/render.h"
 #include "tests/learn/learn_helpers.h"
 #include "tests/testing.h"
 
@@ -54,6 +55,167 @@ TEST(Learner, TargetLagsUntilTheSync) {
   const auto synced = f.learner->sync_target();
   EXPECT_EQ(f.learner->target()->parameters().fingerprint(), synced);
   EXPECT_EQ(f.learner->online().parameters().fingerprint(), synced);
+}
+
+// target <- (1 - p) target + p online after each step, and no hard copy in between.
+TEST(Learner, SoftUpdatesMoveTheTargetByTheirShare) {
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    SCOPED_TRACE(at::toString(dtype));
+    Fixture f;
+    f.dtype = dtype;
+    f.config.target.polyak = 0.25;
+    f.config.target.every = 0;
+    f.make();
+    at::Tensor wanted = f.learner->online().parameters().flat().to(at::kFloat).clone();
+    for (int i = 0; i < 3; ++i) {
+      f.step(i);
+      wanted = 0.75 * wanted + 0.25 * f.learner->online().parameters().flat().to(at::kFloat);
+      const at::Tensor target = f.learner->target()->parameters().flat().clone();
+      EXPECT_TRUE(at::allclose(target.to(at::kFloat), wanted, 1e-2, 1e-6)) << i;
+      if (dtype == at::kFloat) EXPECT_TRUE(at::allclose(target, wanted, 1e-6, 1e-7)) << i;
+      // What checkpoints keep is what the next step goes on from, also where weights are rounded.
+      for (const auto& [name, buffer] : f.learner->state().buffers) {
+        if (name != kTarget) continue;
+        EXPECT_EQ(buffer.scalar_type(), at::kFloat);
+        EXPECT_TRUE(at::allclose(buffer, wanted, 1e-6, 1e-7)) << i;
+      }
+      f.learner->sync_target();
+      EXPECT_TRUE(at::equal(f.learner->target()->parameters().flat(), target)) << "hard copy";
+    }
+    EXPECT_FALSE(at::equal(wanted, f.learner->online().parameters().flat().to(at::kFloat)));
+  }
+}
+
+// KL(policy, initial policy) over the options: 0 before the first update, by hand behind it, and
+// its gradient pulls the policy back.
+TEST(Learner, KlToTheBaseIsMeasuredFromTheInitialPolicy) {
+  Fixture f, free;
+  f.config.kl_to_base = 2;
+  f.make();
+  free.make();
+  const auto policy = [&](Learner& l, const Batch& batch) {
+    at::Tensor all = testing::evaluated(l, f.combs);
+    std::vector<at::Tensor> rows;
+    std::vector<std::int64_t> first;
+    std::int64_t n = 0;
+    for (const auto& comb : f.combs) {
+      first.push_back(n);
+      n += static_cast<std::int64_t>(comb.decisions.size());
+    }
+    for (const auto& item : batch) {
+      rows.push_back(all.narrow(0, first[static_cast<std::size_t>(item.comb)] + item.first,
+                                item.last - item.first));
+    }
+    return at::log_softmax(at::cat(rows).to(at::kDouble), 1);
+  };
+  const auto batches = epoch_batches(f.combs, Batching::exact, 16, 1000, 1, 0);
+  const at::Tensor base = policy(*f.learner, batches[1]);
+  const auto first = f.step(0), plain = free.step(0);
+  EXPECT_NEAR(first.kl_loss, 0, 1e-6);
+  EXPECT_NEAR(first.loss, plain.loss, 1e-5);
+  const at::Tensor now = policy(*f.learner, batches[1]);
+  const double wanted = (now.exp() * (now - base)).sum(1).mean().item<double>();
+  const auto second = f.step(1);
+  ASSERT_GT(wanted, 1e-4);
+  EXPECT_NEAR(second.kl_loss, wanted, 1e-4 * wanted + 1e-6);
+  EXPECT_NEAR(second.loss, second.td_loss + 2 * second.kl_loss, 1e-5);
+  free.step(1);
+  for (int i = 2; i < 20; ++i) f.step(i), free.step(i);
+  const auto distance = [&](Learner& l) {
+    const at::Tensor p = policy(l, batches[1]);
+    return (p.exp() * (p - base)).sum(1).mean().item<double>();
+  };
+  EXPECT_LT(distance(*f.learner), distance(*free.learner));
+}
+
+// Options in another order are the same options by other tokens: a learner that is told the order
+// does what one does whose strategies have those tokens.
+TEST(Learner, ShuffledOptionsAreTheStrategiesByOtherTokens) {
+  for (const bool ce : {false, true}) {
+    SCOPED_TRACE(ce);
+    Fixture shuffled, renamed;
+    const prompt::OptionOrder order = {3, 0, 7, 1, 2, 6, 5, 4};
+    auto ids = testing::kOptions;
+    for (std::size_t place = 0; place < order.size(); ++place) {
+      ids[static_cast<std::size_t>(order[place])] = testing::kOptions[place];
+    }
+    for (auto& comb : shuffled.combs) comb.option_order = order;
+    for (Fixture* f : {&shuffled, &renamed}) {
+      f->config.backup = Backup::double_q;
+      f->config.cql.alpha = 0.5;
+      f->config.kl_to_base = 0.5;
+      if (ce) f->config.objective.ce = 1;
+      f->learner = std::make_unique<Learner>(random_model(), f->combs,
+                                             f == &shuffled ? testing::kOptions : ids,
+                                             planner::Readout::mean_logit, f->config, *f->group);
+      f->learner->begin_stage(f->config, 10);
+      f->learner->target()->initialise(99, 0.2);
+    }
+    for (int i = 0; i < 3; ++i) {
+      const auto a = shuffled.step(i), b = renamed.step(i);
+      EXPECT_NEAR(a.loss, b.loss, 1e-5 * std::abs(b.loss));
+      EXPECT_NEAR(a.ce_loss, b.ce_loss, 1e-5);
+      EXPECT_NEAR(a.target_mean, b.target_mean, 1e-5);
+    }
+    EXPECT_TRUE(at::allclose(testing::evaluated(*shuffled.learner, shuffled.combs),
+                             testing::evaluated(*renamed.learner, renamed.combs), 1e-4, 1e-4));
+    // And it matters: without the order other strategies would be meant.
+    for (auto& comb : shuffled.combs) comb.option_order.clear();
+    EXPECT_FALSE(at::allclose(testing::evaluated(*shuffled.learner, shuffled.combs),
+                              testing::evaluated(*renamed.learner, renamed.combs), 1e-2, 1e-2));
+  }
+}
+
+// With the seeker's last word as a state the last decision's target grows by gamma max Q there,
+// once for each of its transitions; dialogues that end with the supporter stay as they are.
+TEST(Learner, TheLastDecisionBootstrapsOnASeekersLastWords) {
+  Fixture masked, going_on;
+  going_on.config.terminal = Terminal::bootstrap_on_final_seeker;
+  double wanted = 0;
+  for (Fixture* f : {&masked, &going_on}) {
+    for (std::size_t c = 0; c < f->combs.size(); ++c) {
+      auto& comb = f->combs[c];
+      comb.final_state = c % 3 == 2 ? 0 : 1;
+      if (comb.final_state == 0) continue;
+      comb.probes.push_back(
+          {0, static_cast<std::int32_t>(comb.trunks[0].tokens.size()), comb.probes[0].tokens});
+    }
+    f->make();
+    f->learner->target()->initialise(77, 0.2);
+  }
+  Batch all;
+  const auto ids = at::tensor(testing::kOptions, at::kLong).to(testing::device());
+  for (std::int32_t c = 0; c < 12; ++c) {
+    const auto& comb = going_on.combs[static_cast<std::size_t>(c)];
+    const auto last = static_cast<std::int32_t>(comb.decisions.size());
+    all.push_back({c, 0, last});
+    if (comb.final_state == 0) continue;
+    const auto q = planner::q_values(*going_on.learner->target(),
+                                     model::pack({{&comb, {last}, false}}, testing::device()), ids,
+                                     planner::Readout::mean_logit);
+    wanted += 2 * 0.85 * q.max().item<double>();  // the expert's transition and a negative's
+  }
+  const auto step = [&](Fixture& f) {
+    return f.learner->step(all, 0, transitions_of(f.combs, f.config, 8, 1));
+  };
+  const auto before = step(masked), after = step(going_on);
+  ASSERT_EQ(before.transitions, after.transitions);
+  EXPECT_NEAR((after.target_mean - before.target_mean) * static_cast<double>(after.transitions),
+              wanted, 1e-4 * std::abs(wanted));
+  EXPECT_GT(std::abs(wanted), 1e-3);
+}
+
+TEST(LearnConfig, FinalStatesMustBeInTheShardsAndHaveNoActionOfTheCorpus) {
+  LearnConfig config;
+  auto combs = random_combs(2, 3);
+  require_final_states(config, combs);
+  config.terminal = Terminal::bootstrap_on_final_seeker;
+  EXPECT_THROW(require_final_states(config, combs), Error);
+  for (auto& comb : combs) comb.final_state = 0;
+  require_final_states(config, combs);
+  EXPECT_THROW(config::read<LearnConfig>(config::parse_yaml(
+                   "terminal: bootstrap_on_final_seeker\nbackup: sarsa", "learn.yaml")),
+               Error);
 }
 
 // The lag is not only kept but used: the targets of the next step come from the old weights.
@@ -481,10 +643,7 @@ TEST(Optimizer, AdamWByHand) {
 }
 
 TEST(LearnConfig, DocumentedButUnbuiltChoicesAreRefusedByKey) {
-  for (const char* text :
-       {"backup: expected", "terminal: bootstrap_on_final_seeker", "positions: all_turns_packed",
-        "planner: vhead", "reward: {kind: distill}", "reward: {map: zscore}", "kl_to_base: 0.1",
-        "target: {polyak: 0.005}"}) {
+  for (const char* text : {"positions: all_turns_packed", "planner: vhead"}) {
     try {
       config::read<LearnConfig>(config::parse_yaml(text, "learn.yaml"));
       ADD_FAILURE() << text << " was accepted";

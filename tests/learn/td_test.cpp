@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "planner/readout.h"
 
 namespace straq::learn {
@@ -43,6 +45,12 @@ TEST(Td, BackupsTakeTheirOwnNextAction) {
   EXPECT_EQ(next_values(Backup::max, target, online, next).item<double>(), 5.0);
   EXPECT_EQ(next_values(Backup::double_q, target, online, next).item<double>(), 1.0);
   EXPECT_EQ(next_values(Backup::sarsa, target, online, next).item<double>(), 3.0);
+  // Weights 1 : 3 : 1 at a temperature of 2 / ln 3, where Q differs by 0, 2 and 0.
+  const auto q = at::tensor({1.0, 3.0, 1.0}, at::kDouble).unsqueeze(0);
+  EXPECT_NEAR(next_values(Backup::expected, q, {}, {}, 2 / std::log(3.0)).item<double>(),
+              (1 + 9 + 1) / 5.0, 1e-12);
+  EXPECT_NEAR(next_values(Backup::expected, q, {}, {}, 1e-3).item<double>(), 3, 1e-12);
+  EXPECT_NEAR(next_values(Backup::expected, q, {}, {}, 1e9).item<double>(), 5 / 3.0, 1e-6);
 }
 
 TEST(Td, HuberIsQuadraticInsideAndLinearOutside) {

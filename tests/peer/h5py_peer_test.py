@@ -36,6 +36,10 @@ OPTIONAL = [
     ("dialogue/final_intensity", "<i4"),
     ("decision/rating", "<i4"),
     ("decision/judge", "<f8"),
+    ("decision/strategies", "<i4"),
+    ("dialogue/final_trunk", "<i4"),
+    ("dialogue/final_attach", "<i4"),
+    ("dialogue/option_order", "<i4"),
 ]
 TEXTS = ["format", "key", "source", "tokenizer", "template", "split", "content_sha256"]
 
@@ -55,11 +59,15 @@ def read_dialogues(shard):
              "turn": a["decision/turn"][i], "gold": a["decision/gold"][i],
              "previous": a["decision/previous"][i], "terminal": bool(a["decision/terminal"][i]),
              "rating": a["decision/rating"][i],
+             "strategies": a["decision/strategies"][i],
              "judge": None if math.isnan(a["decision/judge"][i]) else a["decision/judge"][i]}
             for i in range(a["dialogue/decision_offset"][d], a["dialogue/decision_offset"][d + 1])
         ]
         intensity = [a["dialogue/initial_intensity"][d], a["dialogue/final_intensity"][d]]
-        yield {"id": name, "intensity": intensity, "trunks": trunks, "decisions": decisions}
+        final = [a["dialogue/final_trunk"][d], a["dialogue/final_attach"][d]]
+        options = len(a["dialogue/option_order"]) // len(ids)
+        order = a["dialogue/option_order"][d * options:(d + 1) * options]
+        yield {"id": name, "order": order, "final": final, "intensity": intensity, "trunks": trunks, "decisions": decisions}
 
 
 def content_hash(shard):

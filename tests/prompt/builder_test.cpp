@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 
 #include "tests/prompt/tokenizers.h"
 #include "tests/testing.h"
@@ -78,10 +79,12 @@ TEST_P(Layouts, EveryStateOfACombIsItsOwnPrompt) {
       try {
         const PromptBuilder builder(config(GetParam(), window), strategies(), tokenizer);
         const Comb comb = builder.build_comb(e);
-        ASSERT_EQ(comb.probes.size(), 5u);
+        ASSERT_EQ(comb.decisions.size(), 5u);
         for (std::size_t i = 0; i < comb.probes.size(); ++i) {
           const auto ids = state_ids(comb, i);
-          ASSERT_EQ(ids, builder.full_prompt(e, e.decisions[i].turn)) << window << " " << i;
+          // The last one is the state behind the seeker's last words.
+          const int turn = i < 5 ? e.decisions[i].turn : static_cast<int>(e.turns.size());
+          ASSERT_EQ(ids, builder.full_prompt(e, turn)) << window << " " << i;
           ASSERT_LE(ids.size(), static_cast<std::size_t>(window));
         }
         for (const auto& t : comb.trunks)
@@ -103,7 +106,7 @@ TEST_P(Layouts, OneTrunkServesAllDecisionsWhenTheWindowIsRoomy) {
   const Comb comb = builder.build_comb(episode());
   ASSERT_EQ(comb.trunks.size(), 1u);
   EXPECT_EQ(comb.id, "made-up/00000");
-  for (std::size_t i = 1; i < comb.probes.size(); ++i) {
+  for (std::size_t i = 1; i < comb.decisions.size(); ++i) {
     EXPECT_GT(comb.probes[i].attach, comb.probes[i - 1].attach);
     EXPECT_EQ(comb.probes[i].tokens, comb.probes[0].tokens);
     EXPECT_EQ(comb.decisions[i].previous, comb.decisions[i - 1].gold);
@@ -167,9 +170,69 @@ TEST_P(Layouts, TruncationDropsTheOldestTurnsOnly) {
     EXPECT_NE(text.find(kept), std::string::npos) << kept;
   }
   const Comb comb = tight.build_comb(e);
-  ASSERT_EQ(comb.trunks.size(), 2u);
+  ASSERT_EQ(comb.trunks.size(), 3u);
   EXPECT_EQ(comb.probes[3].trunk, 0);
   EXPECT_EQ(comb.probes[4].trunk, 1);
+  EXPECT_EQ(comb.probes[5].trunk, 2) << "of the state behind the last words";
+}
+
+TEST_P(Layouts, ShuffledOptionsKeepTheirLabelsInOrderAndTheirStrategiesKnown) {
+  const ByteTokenizer tokenizer;
+  PromptConfig shuffled = config(GetParam());
+  shuffled.options.shuffle = true;
+  const PromptBuilder builder(shuffled, strategies(), tokenizer);
+  const PromptBuilder plain(config(GetParam()), strategies(), tokenizer);
+  EXPECT_EQ(builder.option_ids(), plain.option_ids());
+  EXPECT_NE(builder.fingerprint(), plain.fingerprint());
+  std::set<OptionOrder> orders;
+  for (const char* id : {"made-up/00000", "made-up/00001", "made-up/00002"}) {
+    Episode e = episode();
+    e.id = id;
+    const Comb comb = builder.build_comb(e);
+    ASSERT_EQ(comb.option_order.size(), 8u);
+    EXPECT_EQ(comb.option_order, shuffled_options(id, 8));
+    orders.insert(comb.option_order);
+    // The list names the strategy of each label, the history tags turns with the same labels.
+    const std::string text = tokenizer.decode(state_ids(comb, 4));
+    for (int place = 0; place < 8; ++place) {
+      const auto& name = strategies()[comb.option_order[static_cast<std::size_t>(place)]].name;
+      EXPECT_NE(text.find("(" + std::to_string(place + 1) + ") " + name), std::string::npos)
+          << place << "\n"
+          << text;
+      EXPECT_EQ(
+          comb.labels(
+              8)[static_cast<std::size_t>(comb.option_order[static_cast<std::size_t>(place)])],
+          place);
+    }
+    for (std::size_t i = 0; i < comb.probes.size(); ++i) {
+      const int turn = i < 5 ? e.decisions[i].turn : static_cast<int>(e.turns.size());
+      EXPECT_EQ(state_ids(comb, i), builder.full_prompt(e, turn)) << i;
+    }
+  }
+  EXPECT_EQ(orders.size(), 3u);
+  EXPECT_TRUE(plain.build_comb(episode()).option_order.empty());
+  EXPECT_EQ(plain.build_comb(episode()).labels(3), (std::vector<std::int64_t>{0, 1, 2}));
+}
+
+TEST(Builder, TheStateBehindASeekersLastWordsIsAskedAboutToo) {
+  const ByteTokenizer tokenizer;
+  const PromptBuilder builder(config(), strategies(), tokenizer);
+  Episode e = episode();
+  ASSERT_EQ(e.turns.back().speaker, dialogue::Speaker::seeker);
+  const Comb comb = builder.build_comb(e);
+  EXPECT_EQ(comb.final_state, 1);
+  ASSERT_EQ(comb.probes.size(), comb.decisions.size() + 1);
+  EXPECT_EQ(comb.probes.back().attach, static_cast<std::int32_t>(comb.trunks[0].tokens.size()));
+  EXPECT_EQ(comb.probes.back().tokens, comb.probes.front().tokens);
+  e.turns.pop_back();  // now the supporter has the last word
+  const Comb other = builder.build_comb(e);
+  EXPECT_EQ(other.final_state, 0);
+  EXPECT_EQ(other.probes.size(), other.decisions.size());
+  // A state that the window cannot hold is left out; it is nobody's decision.
+  e.turns.push_back(episode().turns.back());
+  e.turns.back().text = std::string(5000, 'q');
+  const PromptBuilder tight(config(Layout::comb, 3000), strategies(), tokenizer);
+  EXPECT_EQ(tight.build_comb(e).final_state, 0);
 }
 
 TEST(Builder, NamesTheDecisionWhoseQueryAloneExceedsTheWindow) {
@@ -220,6 +283,8 @@ TEST(Builder, CarriesWhatCameOfIt) {
   e.initial_intensity = 5;
   e.decisions[1].rating = 4;
   e.decisions[2].judge = 2.5;
+  e.decisions[1].gold = 3;
+  e.turns[static_cast<std::size_t>(e.decisions[1].turn)].strategies = {3, 0, 5};
   const Comb comb = builder.build_comb(e);
   EXPECT_EQ(comb.initial_intensity, 5);
   EXPECT_EQ(comb.final_intensity, 0);
@@ -227,6 +292,7 @@ TEST(Builder, CarriesWhatCameOfIt) {
   EXPECT_EQ(comb.decisions[1].rating, 4);
   EXPECT_FALSE(comb.decisions[1].judge);
   EXPECT_EQ(comb.decisions[2].judge, 2.5);
+  EXPECT_EQ(comb.decisions[1].strategies, 1 << 3 | 1 << 0 | 1 << 5);
 }
 
 TEST(Builder, AnEpisodeWithoutDecisionsIsATrunkForTheLanguageModel) {
@@ -417,9 +483,8 @@ TEST(PromptSection, ReadsDumpsAndRefuses) {
   EXPECT_EQ(c.options.tokens, OptionTokens::letter);
   const PromptConfig again = config::read<PromptConfig>(config::dump(c));
   EXPECT_EQ(config::to_yaml(config::dump(again)), config::to_yaml(config::dump(c)));
-  for (const char* bad :
-       {"{options: {shuffle: true}}", "{options: {tokens: full_option}}",
-        "{options: {tokens: strategy_text}}", "{chat: llama3}", "{window: 3}", "{layout: papr}"}) {
+  for (const char* bad : {"{options: {tokens: full_option}}", "{options: {tokens: strategy_text}}",
+                          "{chat: llama3}", "{window: 3}", "{layout: papr}"}) {
     const auto e = testing::error_of([&] { read(bad); });
     ASSERT_TRUE(e) << bad;
     EXPECT_EQ(e->kind(), ErrorKind::input);

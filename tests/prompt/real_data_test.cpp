@@ -74,8 +74,9 @@ TEST_P(RealCombs, GiveEachDecisionItsOwnPrompt) {
       const auto& trunk = comb.trunks[static_cast<std::size_t>(probe.trunk)].tokens;
       std::vector<TokenId> state(trunk.begin(), trunk.begin() + probe.attach);
       state.insert(state.end(), probe.tokens.begin(), probe.tokens.end());
-      ASSERT_EQ(state, builder.full_prompt(episode, episode.decisions[i].turn))
-          << comb.id << ":" << episode.decisions[i].turn;
+      const bool final = i == comb.decisions.size();
+      const int turn = final ? static_cast<int>(episode.turns.size()) : episode.decisions[i].turn;
+      ASSERT_EQ(state, builder.full_prompt(episode, turn)) << comb.id << ":" << turn;
     }
     decisions += comb.decisions.size();
     own_trunks += comb.trunks.size() - 1;

@@ -88,6 +88,31 @@ TEST_F(MetricColumns, TheRunsOwnTablesHaveThoseOfChoicesAndOfQValues) {
   EXPECT_TRUE(has(t4, metrics::reward_metric().title));
 }
 
+TEST_F(MetricColumns, TheOrderOfStrategiesAndWhatForeseesRatingsHaveTheirs) {
+  const Table ranking = ranking_table(results_), foresight = foresight_table(results_);
+  for (const auto& m : metrics::ranking_metrics()) {
+    const std::string column = m.title + std::string(m.unit());
+    ASSERT_TRUE(has(ranking, column)) << m.key;
+    const auto& x = *evaluation().ranking.*m.score;
+    if (x) {
+      EXPECT_EQ(value(ranking, "gamma/g80", column), m.scale() * *x) << m.key;
+    }
+  }
+  const auto& predictors = evaluation().foresight->predictors;
+  ASSERT_EQ(predictors[0].first, "q");
+  for (const auto& m : metrics::foresight_metrics()) {
+    ASSERT_TRUE(has(foresight, m.title)) << m.key;
+    EXPECT_EQ(has(foresight, m.title + std::string(" 95 %")), m.interval != nullptr) << m.key;
+    EXPECT_EQ(value(foresight, "gamma/g80", m.title), *(predictors[0].second.*m.score)) << m.key;
+  }
+  // A row a predictor and run; the constant's says nothing.
+  EXPECT_EQ(foresight.rows.size(), 3 * predictors.size());
+  const auto constant = std::find_if(foresight.rows.begin(), foresight.rows.end(),
+                                     [](const auto& row) { return row[2].text == "[constant]"; });
+  ASSERT_NE(constant, foresight.rows.end());
+  EXPECT_EQ((*constant)[3].value, 0.0);
+}
+
 TEST_F(MetricColumns, AFigureOverAParameterHasAPanelOfEachOfChoices) {
   const auto figures = sensitivity_figures(results_, "learn.gamma", score_replies(results_));
   ASSERT_EQ(figures.size(), 1u);

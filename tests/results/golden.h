@@ -50,6 +50,10 @@ inline metrics::Evaluation evaluation(int right) {
   split.intervals.acc = {acc - 0.1, acc + 0.1};
   split.intervals.macro_f1 = {acc - 0.2, acc + 0.05};
   split.intervals.bias = {0.25, 1.5};
+  // Two ratings a dialogue; what Q says of them is as good as what it says of strategies.
+  auto rated = rows(right);
+  for (auto& p : rated) p.rating = p.index == 1 ? 5 : p.index == 4 ? 2 : 0;
+  split.foresight = metrics::foresight_report(rated, rated, {}, o.bootstrap);
   e.splits.emplace_back("test", split);
   auto baselines = metrics::baseline_reports(rows(right), rows(right), o);
   for (auto& b : baselines) b.intervals = split.intervals;

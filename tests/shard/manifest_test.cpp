@@ -100,6 +100,8 @@ TEST(ShardKeys, DifferInEveryPart) {
   with([](auto& k) { k.dialogues_per_shard = 65; });
   with([](auto& k) { k.splits = {{"train", "x", "train"}}; });
   with([](auto& k) { k.splits = {{"train", "x", "holdout"}}; });  // ids begin with it
+  with([](auto& k) { k.outcomes = {{"ratings", "x"}}; });
+  with([](auto& k) { k.outcomes = {{"judgements", "x"}}; });
   std::sort(keys.begin(), keys.end());
   EXPECT_EQ(std::adjacent_find(keys.begin(), keys.end()), keys.end());
   EXPECT_EQ(base.hex(), (ShardKey{"s", "t", "p", 512, "d", 64}.hex()));
@@ -122,6 +124,15 @@ TEST_F(Folder, KeyIsTheDatasNotThePathsNames) {
   data.limit = 10;
   EXPECT_NE(key(), base);
   data.limit = 0;
+  data.unit = dialogue::DecisionUnit::utterance;
+  EXPECT_NE(key(), base);
+  data.unit = dialogue::DecisionUnit::turn;
+  // Of files of outcomes the bytes count and not the path.
+  data.ratings = "/elsewhere/ratings.jsonl";
+  EXPECT_EQ(key(), base);
+  splits.outcomes = {{"ratings", "abc", data.ratings}};
+  EXPECT_NE(key(), base);
+  splits.outcomes.clear();
   splits.splits[0].corpus.sha256 = "abd";
   EXPECT_NE(key(), base);
   splits.splits[0].corpus.sha256 = "abc";

@@ -102,6 +102,8 @@ TEST_F(ShardFile, OutcomesAreKeptWhereTheyAreAndNotMissedWhereNot) {
   EXPECT_EQ(before[0].initial_intensity, prompt::kNotCarried);
   EXPECT_EQ(before[0].decisions[0].rating, prompt::kNotCarried);
   EXPECT_FALSE(before[0].decisions[0].judge);
+  EXPECT_EQ(before[0].decisions[0].strategies, prompt::kNotCarried);
+  EXPECT_EQ(before[0].final_state, prompt::kNotCarried);
   // Each is there or not by itself.
   auto ratings = outcomes;
   for (auto& comb : ratings) {
@@ -365,13 +367,17 @@ TEST(Peer, WritesAShardToBeReadByOthers) {
       write_shard((fs::path(folder) / "train-00003.h5").string(), made_up_header(40), combs);
   nlohmann::ordered_json out = {{"record", write_json(record)}};
   for (const auto& c : combs) {
-    nlohmann::ordered_json row = {{"id", c.id},
-                                  {"intensity", {c.initial_intensity, c.final_intensity}}};
+    const bool final = c.final_state == 1;
+    nlohmann::ordered_json row = {
+        {"id", c.id},
+        {"order", c.option_order},
+        {"final", {final ? c.probes.back().trunk : -1, final ? c.probes.back().attach : -1}},
+        {"intensity", {c.initial_intensity, c.final_intensity}}};
     row["trunks"] = nlohmann::ordered_json::array();
     row["decisions"] = nlohmann::ordered_json::array();
     for (const auto& t : c.trunks)
       row["trunks"].push_back({{"header", t.header}, {"tokens", t.tokens}});
-    for (std::size_t i = 0; i < c.probes.size(); ++i) {
+    for (std::size_t i = 0; i < c.decisions.size(); ++i) {
       const auto& p = c.probes[i];
       const auto& d = c.decisions[i];
       row["decisions"].push_back(
@@ -383,6 +389,7 @@ TEST(Peer, WritesAShardToBeReadByOthers) {
            {"previous", d.previous},
            {"terminal", d.terminal},
            {"rating", d.rating},
+           {"strategies", d.strategies},
            {"judge", d.judge ? nlohmann::ordered_json(*d.judge) : nlohmann::ordered_json()}});
     }
     out["dialogues"].push_back(std::move(row));

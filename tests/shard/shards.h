@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/rng.h"
+#include "prompt/render.h"
 #include "shard/manifest.h"
 #include "tests/prompt/tokenizers.h"
 #include "tests/testing.h"
@@ -49,9 +50,18 @@ inline std::vector<prompt::Comb> with_outcomes(std::vector<prompt::Comb> combs) 
   for (auto& comb : combs) {
     comb.initial_intensity = n % 6;
     comb.final_intensity = (n + 3) % 6;
+    comb.option_order = prompt::shuffled_options(comb.id, 8);
+    // The seeker has every second dialogue's last word.
+    comb.final_state = !comb.decisions.empty() && n % 2 == 0 ? 1 : 0;
+    if (comb.final_state == 1) {
+      const auto& last = comb.trunks.back().tokens;
+      comb.probes.push_back({static_cast<std::int32_t>(comb.trunks.size()) - 1,
+                             static_cast<std::int32_t>(last.size()), comb.probes[0].tokens});
+    }
     for (auto& d : comb.decisions) {
       d.rating = ++n % 6;
       if (n % 3 != 0) d.judge = 1 + 0.1 * n;
+      d.strategies = (1 << d.gold) | (1 << n % 8);
     }
   }
   return combs;
@@ -86,6 +96,10 @@ inline void expect_same(const std::vector<prompt::Comb>& a, const std::vector<pr
       EXPECT_EQ(p.trunk, q.trunk);
       EXPECT_EQ(p.attach, q.attach);
       EXPECT_EQ(p.tokens, q.tokens);
+    }
+    EXPECT_EQ(a[d].final_state, b[d].final_state);
+    EXPECT_EQ(a[d].option_order, b[d].option_order);
+    for (std::size_t i = 0; i < a[d].decisions.size(); ++i) {
       const auto &x = a[d].decisions[i], &y = b[d].decisions[i];
       EXPECT_EQ(x.turn, y.turn);
       EXPECT_EQ(x.gold, y.gold);
@@ -93,6 +107,7 @@ inline void expect_same(const std::vector<prompt::Comb>& a, const std::vector<pr
       EXPECT_EQ(x.terminal, y.terminal);
       EXPECT_EQ(x.rating, y.rating);
       EXPECT_EQ(x.judge, y.judge);
+      EXPECT_EQ(x.strategies, y.strategies);
     }
   }
 }

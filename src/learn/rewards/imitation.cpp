@@ -6,7 +6,6 @@
 
 #include "core/error.h"
 #include "core/rng.h"
-#include "learn/not_built.h"
 
 namespace straq::learn {
 
@@ -62,9 +61,6 @@ void NegativeConfig::fields(config::Fields& f) {
   f.choice("resample", resample, {{"epoch", Resample::epoch}, {"fixed", Resample::fixed}});
   f("exclude_expert", exclude_expert);
   f("prior_power", prior_power, config::between(0, 1));
-  if (f.reading() && ratio != static_cast<double>(static_cast<int>(ratio))) {
-    fail_not_built(f.where("ratio"), "fractional ratios", "use a whole number");
-  }
 }
 
 std::unique_ptr<Reward> ImitationReward::clone() const {
@@ -122,7 +118,10 @@ TransitionSource ImitationReward::transitions(const std::vector<prompt::Comb>& c
     CounterRng rng(
         seed, "negatives",
         round << 40 ^ static_cast<std::uint64_t>(comb) << 12 ^ static_cast<std::uint64_t>(d));
-    for (int i = 0; i < static_cast<int>(neg.ratio); ++i) {
+    // Of a ratio of 1.5 every second decision, by chance, has one negative more.
+    const double whole = std::floor(neg.ratio);
+    const bool more = neg.ratio > whole && rng.uniform() < neg.ratio - whole;
+    for (int i = 0; i < static_cast<int>(whole) + (more ? 1 : 0); ++i) {
       const int except = neg.exclude_expert ? decision.gold : -1;
       const int action = uniform ? draw_any(strategies, except, rng) : draw(weights, except, rng);
       const bool continues = !decision.terminal && neg.next == NextState::same;

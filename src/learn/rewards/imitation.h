@@ -10,7 +10,7 @@ enum class NextState { same, terminal };
 enum class Resample { epoch, fixed };
 
 struct NegativeConfig {
-  double ratio = 1;  // sampled other actions per expert action
+  double ratio = 1;  // sampled other actions per expert action, on average
   double reward = -1;
   NextState next = NextState::same;
   Resample resample = Resample::epoch;

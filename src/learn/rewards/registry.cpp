@@ -2,19 +2,22 @@
 
 #include <stdexcept>
 
+#include "learn/rewards/distill.h"
+#include "learn/rewards/feedback.h"
 #include "learn/rewards/imitation.h"
+#include "learn/rewards/relief.h"
 
 namespace straq::learn {
 namespace {
-
-// Documented, not built yet.
-const char* const kNotBuilt[] = {"distill"};
 
 // Made when it is first asked for: an AddReward may come before anything of this file.
 std::vector<std::unique_ptr<const Reward>>& rewards() {
   static std::vector<std::unique_ptr<const Reward>> list = [] {
     std::vector<std::unique_ptr<const Reward>> built;
     built.push_back(std::make_unique<ImitationReward>());
+    built.push_back(std::make_unique<DistillReward>());
+    built.push_back(std::make_unique<FeedbackReward>());
+    built.push_back(std::make_unique<ReliefReward>());
     return built;
   }();
   return list;
@@ -29,11 +32,6 @@ const std::vector<std::unique_ptr<const Reward>>& registered_rewards() {
 std::vector<std::pair<std::string, bool>> reward_names() {
   std::vector<std::pair<std::string, bool>> names;
   for (const auto& r : rewards()) names.emplace_back(r->facts().kind, true);
-  for (const char* name : kNotBuilt) {
-    bool built = false;
-    for (const auto& r : rewards()) built = built || r->facts().kind == name;
-    if (!built) names.emplace_back(name, false);
-  }
   return names;
 }
 

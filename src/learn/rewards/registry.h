@@ -15,7 +15,7 @@ namespace straq::learn {
 // With their default settings; the first is the default reward.
 const std::vector<std::unique_ptr<const Reward>>& registered_rewards();
 
-// The names that learn.reward.kind knows: true where this version builds the reward.
+// The names that learn.reward.kind knows, with true, as Fields::word takes them.
 std::vector<std::pair<std::string, bool>> reward_names();
 
 // At namespace scope: `const AddReward added(std::make_unique<Mine>());`

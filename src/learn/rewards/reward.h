@@ -43,6 +43,8 @@ enum class Outcome {
   intensity,  // dialogue/initial_intensity and dialogue/final_intensity
 };
 
+struct ScoreMap;
+
 // Why a setting of a reward changes nothing, and what would make it count.
 struct IdleReason {
   std::string why, needs;
@@ -69,6 +71,15 @@ class Reward {
   // Outcomes that it cannot do without.
   virtual std::vector<Outcome> needs() const { return {}; }
 
+  // Of rewards that are made of scores from 1 to 5: the map that learn.reward.map sets; null of
+  // others.
+  virtual ScoreMap* scores() { return nullptr; }
+  // Takes from the train split what it needs of it (a mean of scores); before of_own_action is
+  // asked, and by transitions() itself. Throws Error(input) where that cannot be.
+  virtual void fit(const std::vector<prompt::Comb>& /*train*/) {}
+  // Nothing but a dialogue's last decision earns anything: learn.terminal: drop leaves nothing.
+  virtual bool only_at_the_end() const { return false; }
+
   // Reward of what the corpus's supporter did at decision `d`; nothing where the outcome that it
   // hangs on is not there.
   virtual std::optional<double> of_own_action(const prompt::Comb& comb, std::size_t d) const = 0;
@@ -86,5 +97,13 @@ class Reward {
   Reward(const Reward&) = default;
   Reward& operator=(const Reward&) = default;
 };
+
+// A copy that was fitted to the train split.
+inline std::unique_ptr<Reward> fitted(const Reward& reward,
+                                      const std::vector<prompt::Comb>& train) {
+  auto out = reward.clone();
+  out->fit(train);
+  return out;
+}
 
 }  // namespace straq::learn

@@ -64,7 +64,7 @@ RewardConfig::RewardConfig() {
   kind_ = rewards_.front()->facts().kind;
 }
 
-RewardConfig::RewardConfig(const RewardConfig& other) : map(other.map), kind_(other.kind_) {
+RewardConfig::RewardConfig(const RewardConfig& other) : kind_(other.kind_), map_(other.map_) {
   for (const auto& r : other.rewards_) rewards_.push_back(r->clone());
 }
 
@@ -91,11 +91,15 @@ void RewardConfig::fields(config::Fields& f) {
   for (const auto& r : rewards_) {
     if (f.reading() || r.get() == &chosen()) r->fields(f);
   }
-  f.choice("map", map,
+  f.choice("map", map_,
            {{"raw", RewardMap::raw},
-            {"r/5", RewardMap::fifth, false},
-            {"(r-3)/2", RewardMap::centred, false},
-            {"zscore", RewardMap::zscore, false}});
+            {"r/5", RewardMap::fifth},
+            {"(r-3)/2", RewardMap::centred},
+            {"zscore", RewardMap::zscore}});
+  if (!f.reading()) return;
+  for (const auto& r : rewards_) {
+    if (ScoreMap* scores = r->scores()) scores->kind = map_;
+  }
 }
 
 void RewardConfig::sections(config::Fields& f) {

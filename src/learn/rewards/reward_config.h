@@ -10,10 +10,9 @@
 
 #include "config/fields.h"
 #include "learn/rewards/reward.h"
+#include "learn/rewards/score_map.h"
 
 namespace straq::learn {
-
-enum class RewardMap { raw, fifth, centred, zscore };
 
 class RewardConfig {
  public:
@@ -28,6 +27,7 @@ class RewardConfig {
   const Reward* operator->() const { return &chosen(); }
   // Throws Error(input) for a name that no reward has.
   void choose(const std::string& kind);
+  RewardMap map() const { return map_; }
   // The settings of a reward by its class, chosen or not.
   template <class R>
   R& settings() {
@@ -37,8 +37,6 @@ class RewardConfig {
     throw std::logic_error("a reward that is not registered");
   }
 
-  RewardMap map = RewardMap::raw;
-
   // The keys of learn.reward, and the rewards' own sections of learn.
   void fields(config::Fields& f);
   void sections(config::Fields& f);
@@ -46,6 +44,7 @@ class RewardConfig {
  private:
   std::vector<std::unique_ptr<Reward>> rewards_;
   std::string kind_;
+  RewardMap map_ = RewardMap::raw;  // also in every reward that is made of scores
 };
 
 // The names of the rewards that have a key below learn ("neg.ratio", "reward.expert").

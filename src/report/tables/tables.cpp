@@ -381,6 +381,82 @@ Table value_table(const results::Results& results) {
   return t;
 }
 
+Table ranking_table(const results::Results& results) {
+  Table t;
+  t.id = "ranking";
+  t.title = "Order of the strategies";
+  t.columns = {"Run", "Split"};
+  for (const auto& m : metrics::ranking_metrics()) {
+    t.columns.push_back(m.title + std::string(m.unit()));
+    t.columns.push_back(m.title + std::string(" 95 %"));
+  }
+  t.columns.insert(t.columns.end(), {"n", "n of sets"});
+  for (const results::Run* run : results.runs()) {
+    if (!run->evaluation) continue;
+    for (const auto& [split, e] : run->evaluation->splits) {
+      if (!e.ranking) continue;
+      std::vector<Cell> row = {run->name(), split};
+      for (const auto& m : metrics::ranking_metrics()) {
+        const auto& score = *e.ranking.*m.score;
+        row.push_back(score ? Cell::real(m.scale() * *score, m.decimals) : Cell::missing());
+        row.push_back(interval(*e.ranking.*m.interval, m.scale()));
+      }
+      row.push_back(Cell(static_cast<long long>(e.ranking->n)));
+      row.push_back(Cell(static_cast<long long>(e.ranking->sets)));
+      t.add(std::move(row));
+    }
+  }
+  if (t.rows.empty()) return t;
+  t.notes.push_back(
+      "R@3: the human supporter's strategy is among the three with the largest Q. MRR: mean of 1 / "
+      "its rank. NDCG: the discounted gain of the order by Q, with all strategies of the turn as "
+      "right ones where they are known, divided by that of the best order. Acc of set: the choice "
+      "is one of the turn's strategies; a turn of several utterances often has two.");
+  return t;
+}
+
+Table foresight_table(const results::Results& results) {
+  Table t;
+  t.id = "foresight";
+  t.title = "What foresees the seekers' ratings";
+  t.columns = {"Run", "Split", "Predictor"};
+  for (const auto& m : metrics::foresight_metrics()) {
+    t.columns.push_back(m.title);
+    if (m.interval != nullptr) t.columns.push_back(m.title + std::string(" 95 %"));
+  }
+  t.columns.insert(t.columns.end(), {"Ratings", "Low", "Dialogues"});
+  for (const results::Run* run : results.runs()) {
+    if (!run->evaluation) continue;
+    for (const auto& [split, e] : run->evaluation->splits) {
+      if (!e.foresight) continue;
+      for (const auto& [predictor, scores] : e.foresight->predictors) {
+        std::vector<Cell> row = {run->name(), split, metrics::foresight_title(predictor)};
+        for (const auto& m : metrics::foresight_metrics()) {
+          row.push_back(optional_real(scores.*m.score, m.decimals));
+          if (m.interval != nullptr) row.push_back(interval(scores.*m.interval, m.scale()));
+        }
+        row.push_back(Cell(static_cast<long long>(e.foresight->ratings)));
+        row.push_back(Cell(static_cast<long long>(e.foresight->low)));
+        row.push_back(Cell(static_cast<long long>(e.foresight->dialogues)));
+        t.add(std::move(row));
+      }
+    }
+  }
+  if (t.rows.empty()) return t;
+  t.notes.push_back(
+      "Of each rating that a seeker gave: what the predictor said of the supporter's turn "
+      "before it. Spearman within dialogues: ranks are taken within each dialogue, so a "
+      "predictor that only knows content seekers from others has 0. AUC: the chance that a "
+      "rating of at most 3 has the smaller value than one above (0.5 says nothing), over all "
+      "pairs and within dialogues. Ratings rise in the course of a dialogue, so the number of "
+      "the turn foresees them by itself, and so does whatever grows with it; what is left of a "
+      "predictor beside it is the partial correlation of the ranks. Q is that of the strategy "
+      "that the corpus's supporter took. An interval that holds 0 (Spearman) or 0.5 (AUC) says "
+      "that nothing was found. The mean rating of a strategy is that of the dialogues that the "
+      "planner knows.");
+  return t;
+}
+
 Table training_table(const results::Results& results) {
   Table t;
   t.id = "training";

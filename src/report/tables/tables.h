@@ -40,6 +40,13 @@ Table value_table(const results::Results& results);
 // A judge model: what its scores look like and what they follow beside quality (order of the scale,
 // length of the text, ties), and how far they agree with people who rated the same dialogues.
 std::vector<Table> judge_tables(const results::Results& results);
+// Where the human supporter's strategy stands in the order by Q, and how often the choice is one of
+// the turn's strategies, with 95 % intervals by dialogue.
+Table ranking_table(const results::Results& results);
+
+// How well Q and the reward foresee the seekers' ratings, beside the mean rating of the strategy
+// and a constant; a row a predictor.
+Table foresight_table(const results::Results& results);
 
 // Per run and stage of metrics.jsonl: steps, loss at both ends, gradient norm, tokens.
 Table training_table(const results::Results& results);

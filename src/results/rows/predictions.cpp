@@ -1,5 +1,6 @@
 #include "results/rows/predictions.h"
 
+#include <algorithm>
 #include <limits>
 #include <unordered_set>
 
@@ -10,6 +11,8 @@
 
 namespace straq::results {
 namespace {
+
+constexpr int kMostBits = 31;  // Prediction::strategies
 
 // A row as its line; `strategies`: how many the set has, when reading.
 struct PredictionLine {
@@ -29,7 +32,25 @@ struct PredictionLine {
     f.within("chosen", row.chosen, -1, strategies - 1);
     f.numbers_or_null("q", row.q);
     f("return", row.mc_return);
+    strategies_field(f);
+    if (f.reading() ? f.has("rating") : row.rating > 0) f.within("rating", row.rating, 1, 5);
     if (f.reading()) check(f, id);
+  }
+
+  // The strategies of the turn, as a list; absent where they are not known.
+  void strategies_field(JsonFields& f) {
+    std::vector<int> list;
+    for (int i = 0; f.writing() && i < kMostBits; ++i) {
+      if (row.strategies >> i & 1) list.push_back(i);
+    }
+    if (f.writing() ? list.empty() : !f.has("strategies")) return;
+    f("strategies", list);
+    for (const int i : list) {
+      if (i < 0 || i >= std::min(strategies, kMostBits)) {
+        f.fail("strategies", "names " + std::to_string(i) + ", which is no strategy of the set");
+      }
+      row.strategies |= std::uint32_t{1} << i;
+    }
   }
 
   void check(const JsonFields& f, const std::string& id) const {

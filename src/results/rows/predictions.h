@@ -1,7 +1,8 @@
 // predictions/<split>.jsonl of a run folder: metrics::Prediction, a line a decision.
 //
 //   {"id":"test/00003:7","dialogue":"test/00003","turn":7,"index":2,"of":11,"gold":5,
-//    "previous":2,"chosen":5,"q":[…one number a strategy…],"return":3.2}
+//    "previous":2,"chosen":5,"q":[…one number a strategy…],"return":3.2,
+//    "strategies":[2,5],"rating":4}
 //
 // Strategies are indices into the run's strategy set. Keys that are not listed are ignored, so a
 // writer may add its own.

@@ -90,6 +90,7 @@ void MetricsRow::fields(JsonFields& f) {
   f("ce_loss", ce_loss);
   f("lm_loss", lm_loss);
   f("cql_loss", cql_loss);
+  f("kl_loss", kl_loss);
   f("max_q", max_q);
   f("grad_norm", grad_norm);
   f("lr", lr);

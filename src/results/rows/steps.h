@@ -24,7 +24,7 @@ struct MetricsRow {
   std::optional<std::int64_t> epoch;
   std::optional<double> loss;
   std::optional<double> td_loss, td_abs, q_mean, target_mean;  // of transitions
-  std::optional<double> ce_loss, lm_loss, cql_loss;
+  std::optional<double> ce_loss, lm_loss, cql_loss, kl_loss;
   std::optional<double> max_q, grad_norm, lr;
   std::optional<double> decisions, tokens;  // whole numbers
   std::optional<bool> skipped;              // true: the update was left out

@@ -1,0 +1,57 @@
+#include "learn/rewards/distill.h"
+
+#include "learn/rewards/own_action.h"
+
+namespace straq::learn {
+namespace {
+
+struct DistillSection {
+  DistillReward& reward;
+  void fields(config::Fields& f) {
+    f.choice("missing", reward.missing,
+             {{"drop", MissingScore::drop}, {"mean", MissingScore::mean}});
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Reward> DistillReward::clone() const {
+  return std::make_unique<DistillReward>(*this);
+}
+
+RewardFacts DistillReward::facts() const {
+  return {"distill", "straq_distill", "straQ*-distill", /*imitation=*/false};
+}
+
+void DistillReward::sections(config::Fields& f) {
+  DistillSection section{*this};
+  f("distill", section);
+}
+
+void DistillReward::fit(const std::vector<prompt::Comb>& train) {
+  std::vector<double> scores;
+  for (const auto& comb : train) {
+    for (const auto& d : comb.decisions) {
+      if (d.judge) scores.push_back(*d.judge);
+    }
+  }
+  map.fit(scores);
+}
+
+std::optional<double> DistillReward::of_own_action(const prompt::Comb& comb, std::size_t d) const {
+  if (const auto& score = comb.decisions[d].judge) return map(*score);
+  return missing == MissingScore::mean ? std::optional<double>(map.mean()) : std::nullopt;
+}
+
+double DistillReward::largest_return(double gamma) const {
+  return largest_of_steps(map.largest(), gamma);
+}
+
+TransitionSource DistillReward::transitions(const std::vector<prompt::Comb>& combs, int,
+                                            std::uint64_t) const {
+  DistillReward fitted = *this;
+  fitted.fit(combs);
+  return own_action_transitions(fitted, combs);
+}
+
+}  // namespace straq::learn
