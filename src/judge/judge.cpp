@@ -15,6 +15,8 @@ namespace {
 
 using respond::piece;
 
+constexpr const char* kOverall = "overall";  // the dimension that is the reward
+
 const std::vector<respond::PartLabel>& judge_labels() {
   static const std::vector<respond::PartLabel> kLabels = {
       {"score", {"Score", "Rating", "Overall score"}},
@@ -55,34 +57,41 @@ struct Answer {
   std::string explanation;
 };
 
-// One item, question by question.
+// One item. All questions about it go out together, for none waits for another's answer; only a
+// reason follows its number.
 class Hearing {
  public:
-  Hearing(language::Inquiry& inquiry, const JudgeWording& wording, const JudgeConfig& config,
-          const Item& item, std::vector<language::Message> chat, bool by_scores, bool by_text)
-      : inquiry_(inquiry),
-        wording_(wording),
+  Hearing(const JudgeWording& wording, const JudgeConfig& config, const Item& item,
+          std::vector<language::Message> chat, bool by_scores, bool by_text)
+      : wording_(wording),
         config_(config),
         item_(item),
         chat_(std::move(chat)),
         by_scores_(by_scores),
         by_text_(by_text) {}
 
-  Answer ask(const JudgeWording::Dimension& dimension, bool explain) {
-    Answer out;
-    const std::string question = prompt::fill(wording_.scale, {{"question", dimension.question}});
-    if (by_scores_) {
-      const auto score = scored(question, explain && !by_text_, &out.explanation);
-      out.expected = score.expected;
-      out.mass = score.mass;
-      if (!by_text_) out.integer = score.likeliest;
-      if (config_.reversed) {
-        out.reversed = scored(prompt::fill(wording_.reversed, {{"question", dimension.question}}),
-                              false, nullptr)
-                           .expected;
+  // By dimension, in the config's order.
+  std::vector<Answer> ask(language::Inquiry& inquiry) const {
+    std::vector<language::Request> requests;
+    for (const auto& name : config_.dimensions) add_questions(name, requests);
+    const auto replies = inquiry.ask_all(requests);
+    std::vector<Answer> out;
+    std::size_t next = 0;
+    for (const auto& name : config_.dimensions) {
+      Answer& answer = out.emplace_back();
+      if (by_scores_) {
+        const language::Request& asked = requests[next];
+        const OptionScore score = read_scores(replies[next++]);
+        answer.expected = score.expected;
+        answer.mass = score.mass;
+        if (!by_text_) answer.integer = score.likeliest;
+        if (config_.reversed) answer.reversed = read_scores(replies[next++]).expected;
+        if (config_.explain && !by_text_ && name == kOverall) {
+          answer.explanation = reason_of(inquiry, asked, score.likeliest);
+        }
       }
+      if (by_text_) read_text(replies[next++].text, answer);
     }
-    if (by_text_) written(question, out);
     return out;
   }
 
@@ -96,25 +105,41 @@ class Hearing {
     return out;
   }
 
-  OptionScore scored(const std::string& question, bool explain, std::string* explanation) {
-    language::Request asked = request(question + "\n" + wording_.number, 1);
-    asked.sampling = {};
-    for (int k = kLowestScore; k <= kHighestScore; ++k) asked.choices.push_back(std::to_string(k));
-    const auto score = option_score(inquiry_.ask(asked).choice_log_probabilities);
-    if (!score) fail_runtime("the judge gives every option the probability 0", "use read: text");
-    if (explain) {
-      asked.choices.clear();
-      asked.sampling.max_tokens = config_.text_tokens;
-      asked.messages.push_back({"assistant", std::to_string(score->likeliest)});
-      asked.messages.push_back({"user", wording_.explain});
-      *explanation = respond::bare_text(inquiry_.ask(asked).text);
+  language::Request scored(const std::string& question) const {
+    language::Request out = request(question + "\n" + wording_.number, 1);
+    // Nothing is written, so nothing of how it would be sampled is part of what is asked.
+    out.sampling = {};
+    for (int k = kLowestScore; k <= kHighestScore; ++k) out.choices.push_back(std::to_string(k));
+    return out;
+  }
+
+  void add_questions(const std::string& name, std::vector<language::Request>& out) const {
+    const auto& question = dimension_of(wording_, name).question;
+    const std::string scale = prompt::fill(wording_.scale, {{"question", question}});
+    if (by_scores_) {
+      out.push_back(scored(scale));
+      if (config_.reversed) {
+        out.push_back(scored(prompt::fill(wording_.reversed, {{"question", question}})));
+      }
     }
+    if (by_text_) out.push_back(request(scale + "\n" + wording_.text, config_.text_tokens));
+  }
+
+  static OptionScore read_scores(const language::Reply& reply) {
+    const auto score = option_score(reply.choice_log_probabilities);
+    if (!score) fail_runtime("the judge gives every option the probability 0", "use read: text");
     return *score;
   }
 
-  void written(const std::string& question, Answer& out) {
-    const std::string text =
-        inquiry_.ask(request(question + "\n" + wording_.text, config_.text_tokens)).text;
+  std::string reason_of(language::Inquiry& inquiry, language::Request asked, int score) const {
+    asked.choices.clear();
+    asked.sampling.max_tokens = config_.text_tokens;
+    asked.messages.push_back({"assistant", std::to_string(score)});
+    asked.messages.push_back({"user", wording_.explain});
+    return respond::bare_text(inquiry.ask(std::move(asked)).text);
+  }
+
+  static void read_text(const std::string& text, Answer& out) {
     const auto parts = respond::cut_answer(text, judge_labels());
     const std::string* score = parts.find("score");
     out.integer = respond::number_of(score ? *score : parts.before, kLowestScore, kHighestScore);
@@ -122,7 +147,6 @@ class Hearing {
     out.explanation = respond::bare_text(reason ? *reason : text);
   }
 
-  language::Inquiry& inquiry_;
   const JudgeWording& wording_;
   const JudgeConfig& config_;
   const Item& item_;
@@ -147,13 +171,15 @@ results::Judgement row_without_scores(const Item& item) {
   return row;
 }
 
-results::Judgement heard(Hearing& hearing, const JudgeWording& wording, const JudgeConfig& config,
-                         const Item& item) {
+results::Judgement heard(const Hearing& hearing, language::Inquiry& inquiry,
+                         const JudgeConfig& config, const Item& item) {
   results::Judgement row = row_without_scores(item);
   std::string unread;
-  for (const auto& name : config.dimensions) {
-    const bool overall = name == "overall";
-    const Answer answer = hearing.ask(dimension_of(wording, name), config.explain && overall);
+  const auto answers = hearing.ask(inquiry);
+  for (std::size_t d = 0; d < answers.size(); ++d) {
+    const std::string& name = config.dimensions[d];
+    const bool overall = name == kOverall;
+    const Answer& answer = answers[d];
     const auto score = counted(answer, config.overall);
     if (!score) {
       unread += (unread.empty() ? "" : ", ") + name;
@@ -259,8 +285,8 @@ std::vector<std::optional<Judged>> judge_items(
   std::vector<language::Talk> talks;
   for (std::size_t i = 0; i < items.size(); ++i) {
     talks.emplace_back([&, i](language::Inquiry& inquiry) {
-      Hearing hearing(inquiry, wording, config, items[i], chat_of(items[i]), by_scores, by_text);
-      rows[i] = Judged{heard(hearing, wording, config, items[i])};
+      const Hearing hearing(wording, config, items[i], chat_of(items[i]), by_scores, by_text);
+      rows[i] = Judged{heard(hearing, inquiry, config, items[i])};
     });
   }
   language::TalkCalls talk_calls;

@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,9 @@ class Inquiry {
   // The answer to the talk's next request. Ends the run where there is none yet, and the talk where
   // the answer is a failed one: what is thrown passes through a talk and is none of its affair.
   const Reply& ask(Request request);
+  // The same for several that do not wait for each other: one round instead of many. The answers
+  // are in the order of the requests and stay as long as the talk's run.
+  std::span<const Reply> ask_all(std::vector<Request> requests);
 
  private:
   const std::vector<Reply>& answers_;

@@ -139,6 +139,7 @@ TEST_F(Judge, DimensionsAreScoresOfTheirOwn) {
   const auto row = judged(source);
   EXPECT_DOUBLE_EQ(*row.overall, 5);
   EXPECT_DOUBLE_EQ(row.scores.at("empathy"), 2);
+  EXPECT_EQ(source.rounds, std::vector<std::size_t>{2}) << "what does not wait is one round";
   config_.dimensions = {"warmth"};
   EXPECT_NE(testing::error_of([&] { judged(source); })->full().find("warmth"), std::string::npos);
 }

@@ -42,6 +42,29 @@ TEST(Talk, GoesOnWithItsAnswersAndSharesRounds) {
   EXPECT_EQ(tokens, (std::vector<std::int64_t>{13, 26, 0}));
 }
 
+TEST(Talk, WhatDoesNotWaitForEachOtherIsOneRound) {
+  ScriptedSource source(
+      [](const Request& r) { return r.prompt == "bad" ? fails("no") : says(r.prompt + "!"); });
+  std::string found;
+  const auto talk_of = [&](const std::string& second) -> Talk {
+    return [&found, second](Inquiry& with) {
+      const auto both = with.ask_all({text_request("a"), text_request(second)});
+      found = both[0].text + both[1].text;
+      found += with.ask(text_request("c")).text;
+      EXPECT_TRUE(with.ask_all({}).empty());
+    };
+  };
+  EXPECT_EQ(run_talks(source, {talk_of("b")}, {}), 2);
+  EXPECT_EQ(found, "a!b!c!");
+  EXPECT_EQ(source.rounds, (std::vector<std::size_t>{2, 1}));
+  std::string error;
+  run_talks(source, {talk_of("bad")},
+            {.over = [&](std::size_t, const TalkEnd& end) { error = end.error; },
+             .answered = {},
+             .stop = {}});
+  EXPECT_EQ(error, "no") << "one of several that fails ends the talk";
+}
+
 TEST(Talk, WhatSeveralAskAlikeIsAskedOnce) {
   ScriptedSource source([](const Request&) { return says("same"); });
   int heard = 0;
