@@ -288,9 +288,9 @@ Table people_table(const results::Results& results) {
       "Errors are mean absolute ones against the mean of people; the constant and the calibration "
       "(isotonic regression of the judge's score) are fitted to four fifths of the dialogues and "
       "measured on the rest, in turn. Gain: the constant's squared error minus the calibrated "
-      "judge's, ± half the 95 % interval over dialogues; where that interval reaches 0 the judge "
-      "is "
-      "no better than the constant, whatever its other numbers are.");
+      "judge's, ± half the 95 % interval over dialogues; unless that interval lies above 0 the "
+      "judge "
+      "is no better than the constant, whatever its other numbers are.");
   return t;
 }
 
