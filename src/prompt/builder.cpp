@@ -18,15 +18,18 @@ std::string shown(const std::vector<TokenId>& ids) {
   return out + "]";
 }
 
-// The strategies of a supporter's turn as bits (CombDecision::strategies).
-std::int32_t strategy_bits(const dialogue::Turn& turn, int gold) {
+// The strategies of a decision's turn as bits (CombDecision::strategies); none where that turn is
+// still to come (planner::with_next).
+std::int32_t strategy_bits(const dialogue::Episode& episode, const dialogue::Decision& d) {
+  const auto at = static_cast<std::size_t>(d.turn);
+  if (at >= episode.turns.size()) return 0;
   constexpr int kMostBits = 31;
   std::int32_t bits = 0;
   const auto add = [&](int strategy) {
     if (strategy >= 0 && strategy < kMostBits) bits |= std::int32_t{1} << strategy;
   };
-  for (const int strategy : turn.strategies) add(strategy);
-  add(gold);
+  for (const int strategy : episode.turns[at].strategies) add(strategy);
+  add(d.gold);
   return bits;
 }
 
@@ -193,18 +196,19 @@ Comb PromptBuilder::build_comb(const dialogue::Episode& episode) const {
           u.ends[static_cast<std::size_t>(d.turn)] - (u.ends[query] - u.start) + u.probe.size());
     }
     comb.probes.push_back(std::move(*probe));
-    const auto& turn = episode.turns[static_cast<std::size_t>(d.turn)];
     comb.decisions.push_back({.turn = d.turn,
                               .gold = d.gold,
                               .previous = d.previous,
                               .terminal = d.terminal,
                               .rating = d.rating,
                               .judge = d.judge,
-                              .strategies = strategy_bits(turn, d.gold)});
+                              .strategies = strategy_bits(episode, d)});
   }
   comb.final_state = 0;
-  if (!comb.decisions.empty() && episode.turns.back().speaker == dialogue::Speaker::seeker) {
-    if (auto probe = probe_at(episode, static_cast<int>(episode.turns.size()), u)) {
+  const int end = static_cast<int>(episode.turns.size());
+  if (!comb.decisions.empty() && comb.decisions.back().turn < end &&
+      episode.turns.back().speaker == dialogue::Speaker::seeker) {
+    if (auto probe = probe_at(episode, end, u)) {
       comb.probes.push_back(std::move(*probe));
       comb.final_state = 1;
     }

@@ -295,6 +295,19 @@ TEST(Builder, CarriesWhatCameOfIt) {
   EXPECT_EQ(comb.decisions[1].strategies, 1 << 3 | 1 << 0 | 1 << 5);
 }
 
+// What a planner is asked about the turn that comes next (planner::with_next): nobody has taken it.
+TEST(Builder, ADecisionOfATurnThatIsStillToComeHasNoStrategies) {
+  const ByteTokenizer tokenizer;
+  const PromptBuilder builder(config(), strategies(), tokenizer);
+  Episode e = episode();
+  e.decisions.push_back({static_cast<int>(e.turns.size()), -1, 3, true});
+  const Comb comb = builder.build_comb(e);
+  EXPECT_EQ(comb.decisions.back().strategies, 0);
+  EXPECT_EQ(comb.final_state, 0) << "that state is a decision's";
+  EXPECT_EQ(comb.probes.size(), comb.decisions.size());
+  EXPECT_EQ(state_ids(comb, 5), builder.full_prompt(e, static_cast<int>(e.turns.size())));
+}
+
 TEST(Builder, AnEpisodeWithoutDecisionsIsATrunkForTheLanguageModel) {
   const ByteTokenizer tokenizer;
   const PromptBuilder builder(config(), strategies(), tokenizer);
