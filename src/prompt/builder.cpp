@@ -152,7 +152,8 @@ Comb PromptBuilder::build_comb(const dialogue::Episode& episode) const {
                               .previous = d.previous,
                               .terminal = d.terminal,
                               .rating = d.rating,
-                              .judge = d.judge});
+                              .judge = d.judge,
+                              .reward = d.reward});
   }
   if (trunk.tokens.size() > window) trunk.tokens.resize(window);
   trunk.header = std::min(trunk.header, static_cast<std::int32_t>(trunk.tokens.size()));

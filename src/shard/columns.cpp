@@ -35,15 +35,18 @@ constexpr std::int64_t kScoresEnd = 6;  // 1 to 5, and 0 for none
 // An outcome that no comb carries makes no array: such a shard is the one that it always was.
 void add_outcomes(const std::vector<prompt::Comb>& combs, Columns& c) {
   std::vector<std::int32_t> initial, final, rating;
-  std::vector<double> judge;
-  bool judged = false;
+  std::vector<double> judge, reward;
+  bool judged = false, rewarded = false;
+  constexpr double none = std::numeric_limits<double>::quiet_NaN();
   for (const auto& comb : combs) {
     initial.push_back(comb.initial_intensity);
     final.push_back(comb.final_intensity);
     for (const auto& d : comb.decisions) {
       rating.push_back(d.rating);
-      judge.push_back(d.judge.value_or(std::numeric_limits<double>::quiet_NaN()));
+      judge.push_back(d.judge.value_or(none));
       judged = judged || d.judge;
+      reward.push_back(d.reward.value_or(none));
+      rewarded = rewarded || d.reward;
     }
   }
   const auto keep = [](std::vector<std::int32_t>& values, auto& column) {
@@ -55,6 +58,7 @@ void add_outcomes(const std::vector<prompt::Comb>& combs, Columns& c) {
   keep(final, c.final_intensity);
   keep(rating, c.decision_rating);
   if (judged) c.decision_judge = std::move(judge);
+  if (rewarded) c.decision_reward = std::move(reward);
 }
 
 void check_outcomes(const Columns& c, std::size_t dialogues, std::size_t decisions) {
@@ -66,12 +70,11 @@ void check_outcomes(const Columns& c, std::size_t dialogues, std::size_t decisio
     if constexpr (std::is_same_v<std::remove_cvref_t<decltype(*column)>,
                                  std::vector<std::int32_t>>) {
       if (column) check_values(name, *column, 0, kScoresEnd);
+    } else if (column && std::any_of(column->begin(), column->end(),
+                                     [](double v) { return std::isinf(v); })) {
+      throw Unreadable{std::string("dataset ") + name + " holds a number that is not finite"};
     }
   });
-  if (c.decision_judge && std::any_of(c.decision_judge->begin(), c.decision_judge->end(),
-                                      [](double v) { return std::isinf(v); })) {
-    throw Unreadable{"dataset decision/judge holds a number that is not finite"};
-  }
 }
 
 }  // namespace
@@ -199,6 +202,9 @@ std::vector<prompt::Comb> to_combs(const Columns& c) {
       if (c.decision_rating) decision.rating = (*c.decision_rating)[p];
       if (c.decision_judge && !std::isnan((*c.decision_judge)[p])) {
         decision.judge = (*c.decision_judge)[p];
+      }
+      if (c.decision_reward && !std::isnan((*c.decision_reward)[p])) {
+        decision.reward = (*c.decision_reward)[p];
       }
       comb.decisions.push_back(decision);
     }

@@ -20,9 +20,9 @@ struct Columns {
       decision_previous;
   std::vector<std::uint8_t> decision_terminal;
   std::vector<std::int32_t> probe_token;
-  // Outcomes, which a shard may lack. A judge's score that is not there is NaN.
+  // Outcomes, which a shard may lack. A judge's score or a reward that is not there is NaN.
   std::optional<std::vector<std::int32_t>> initial_intensity, final_intensity, decision_rating;
-  std::optional<std::vector<double>> decision_judge;
+  std::optional<std::vector<double>> decision_judge, decision_reward;
 
   // Calls f(name, array) for every array in the order of docs/formats.md.
   template <class Self, class F>
@@ -48,6 +48,7 @@ struct Columns {
     f("dialogue/final_intensity", c.final_intensity);
     f("decision/rating", c.decision_rating);
     f("decision/judge", c.decision_judge);
+    f("decision/reward", c.decision_reward);
   }
 };
 

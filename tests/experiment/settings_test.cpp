@@ -100,6 +100,8 @@ const Example kExamples[] = {
     {"learn.neg.exclude_expert", "false", "learn.neg.ratio=0", kBellman},
     {"learn.neg.prior_power", "1", "learn.neg.ratio=0", kBellman},
     {"learn.reward.expert", "2", "learn.objective.bellman=0 learn.objective.lm=1", kBellman},
+    {"learn.recorded.largest_return", "5", "learn.reward.kind=imitation",
+     "learn.reward.kind=recorded"},
     {"learn.cql.alpha", "1", kPlannerCe, kBellman},
     {"learn.cql.temp", "2", "learn.cql.alpha=0", "learn.cql.alpha=1"},
     {"learn.collectives.timeout_seconds", "60", "learn.collectives.backend=mpi", nullptr},

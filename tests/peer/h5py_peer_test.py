@@ -36,8 +36,13 @@ OPTIONAL = [
     ("dialogue/final_intensity", "<i4"),
     ("decision/rating", "<i4"),
     ("decision/judge", "<f8"),
+    ("decision/reward", "<f8"),
 ]
 TEXTS = ["format", "key", "source", "tokenizer", "template", "split", "content_sha256"]
+
+
+def none_or(value):
+    return None if math.isnan(value) else value
 
 
 def read_dialogues(shard):
@@ -55,7 +60,7 @@ def read_dialogues(shard):
              "turn": a["decision/turn"][i], "gold": a["decision/gold"][i],
              "previous": a["decision/previous"][i], "terminal": bool(a["decision/terminal"][i]),
              "rating": a["decision/rating"][i],
-             "judge": None if math.isnan(a["decision/judge"][i]) else a["decision/judge"][i]}
+             "judge": none_or(a["decision/judge"][i]), "reward": none_or(a["decision/reward"][i])}
             for i in range(a["dialogue/decision_offset"][d], a["dialogue/decision_offset"][d + 1])
         ]
         intensity = [a["dialogue/initial_intensity"][d], a["dialogue/final_intensity"][d]]

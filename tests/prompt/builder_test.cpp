@@ -220,6 +220,7 @@ TEST(Builder, CarriesWhatCameOfIt) {
   e.initial_intensity = 5;
   e.decisions[1].rating = 4;
   e.decisions[2].judge = 2.5;
+  e.decisions[1].reward = -0.5;
   const Comb comb = builder.build_comb(e);
   EXPECT_EQ(comb.initial_intensity, 5);
   EXPECT_EQ(comb.final_intensity, 0);
@@ -227,6 +228,8 @@ TEST(Builder, CarriesWhatCameOfIt) {
   EXPECT_EQ(comb.decisions[1].rating, 4);
   EXPECT_FALSE(comb.decisions[1].judge);
   EXPECT_EQ(comb.decisions[2].judge, 2.5);
+  EXPECT_EQ(comb.decisions[1].reward, -0.5);
+  EXPECT_FALSE(comb.decisions[2].reward);
 }
 
 TEST(Builder, AnEpisodeWithoutDecisionsIsATrunkForTheLanguageModel) {

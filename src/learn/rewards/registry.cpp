@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "learn/rewards/imitation.h"
+#include "learn/rewards/recorded.h"
 
 namespace straq::learn {
 namespace {
@@ -15,6 +16,7 @@ std::vector<std::unique_ptr<const Reward>>& rewards() {
   static std::vector<std::unique_ptr<const Reward>> list = [] {
     std::vector<std::unique_ptr<const Reward>> built;
     built.push_back(std::make_unique<ImitationReward>());
+    built.push_back(std::make_unique<RecordedReward>());
     return built;
   }();
   return list;
