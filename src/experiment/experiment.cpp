@@ -61,6 +61,12 @@ void ExperimentConfig::fields(config::Fields& f) {
     fail_input(f.where("best") + ": the best weights are found by evaluations during training",
                "set evaluate.every_steps or evaluate.every_epochs above 0");
   }
+  if (evaluate.play > 0 && simulate.config.empty()) {
+    fail_input(f.where("evaluate.play") +
+                   ": planners are played in the simulator that made their "
+                   "corpus, and simulate.config is not set",
+               "set simulate.config, or evaluate.play: 0");
+  }
   if (!learn.objective.any()) {
     fail_input(f.where("learn") + ": every part of learn.objective is 0",
                "set bellman or ce above 0");

@@ -67,12 +67,15 @@ struct EvaluateConfig {
   std::int64_t every_steps = 0;
   double every_epochs = 0;  // a fraction is allowed; every_steps goes first
   std::string split = "valid";
+  // Dialogues with the simulator that the planner is played in when it is trained; 0: none.
+  std::int64_t play = 0;
   void fields(config::Fields& f) {
     f("splits", splits);
     f("replicates", replicates, config::between(100, 1e6));
     f("every_steps", every_steps, config::between(0, 1e12));
     f("every_epochs", every_epochs, config::between(0, 1e6));
     f("split", split);
+    f("play", play, config::between(0, 1000000));
   }
   bool during_training() const { return every_steps > 0 || every_epochs > 0; }
 };

@@ -462,6 +462,7 @@ std::vector<std::string> always_effective() {
       "checkpoint.every_minutes",
       "evaluate.splits",
       "evaluate.every_steps",
+      "evaluate.play",
       "best.use",
       "best.patience",  // refused without evaluations during training
       "sweep.",

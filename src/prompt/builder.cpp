@@ -202,6 +202,7 @@ Comb PromptBuilder::build_comb(const dialogue::Episode& episode) const {
                               .terminal = d.terminal,
                               .rating = d.rating,
                               .judge = d.judge,
+                              .reward = d.reward,
                               .strategies = strategy_bits(episode, d)});
   }
   comb.final_state = 0;

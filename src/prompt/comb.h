@@ -47,7 +47,8 @@ struct CombDecision {
   bool terminal = false;       // no next state
   // What came of it; rewards may be made of it. The seeker's rating, 1 to 5; 0: none was given.
   std::int32_t rating = kNotCarried;
-  std::optional<double> judge = {};  // a judge's score
+  std::optional<double> judge = {};   // a judge's score
+  std::optional<double> reward = {};  // what it earned, where the corpus says so
   // Every strategy of the utterances that were merged into the turn, strategy i as bit i; of at
   // most 31 strategies.
   std::int32_t strategies = kNotCarried;

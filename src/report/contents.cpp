@@ -76,6 +76,11 @@ const std::vector<TableEntry> kTables = {
      Section::folder,
      {Need::evaluations, Need::seekers_ratings},
      [](const M& m) -> Tables { return {foresight_table(m.results)}; }},
+    {"planning",
+     "Does it plan?",
+     Section::folder,
+     {Need::played},
+     [](const M& m) { return planning_tables(m.results); }},
     {"training",
      "Training",
      Section::folder,
@@ -209,6 +214,11 @@ const std::vector<FigureEntry> kFigures = {
      [](const Run& r, const Rows* test) {
        return test == nullptr ? std::vector<Figure>() : decision_figures(r, "test", *test);
      }},
+    {"q_exact",
+     "Q against Q*",
+     {Need::played},
+     nullptr,
+     [](const Run& r, const Rows*) { return planning_figures(r); }},
     {"stages", "strategies by progress", {Need::predictions}},
     {"reliability", "reliability of each choice", {Need::predictions}},
 };

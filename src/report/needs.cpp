@@ -198,7 +198,9 @@ const Entry kEntries[] = {
     // Whose own planner's replies these are is known where the sweep is drawn.
     {Need::sweep_replies,
      "no run of the sweep has replies of its own planner (responses/) to the test split", kReplies,
-     nullptr, [](const Results&) { return false; }}};
+     nullptr, [](const Results&) { return false; }},
+    {Need::played, "no run has a simulation.json that can be read",
+     "straq evaluate RUN --simulator", [](const Run& run) { return run.simulation.has_value(); }}};
 
 const Entry& entry_of(Need need) {
   return *std::find_if(std::begin(kEntries), std::end(kEntries),

@@ -33,7 +33,8 @@ enum class Need {
   discounts_evaluated,
   sizes_swept,
   sizes_evaluated,
-  sweep_replies
+  sweep_replies,
+  played  // in the simulator
 };
 
 // "no run has an evaluation.json that can be read"

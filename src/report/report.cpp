@@ -264,7 +264,9 @@ ReportResult write_report(const std::string& path, const ReportOptions& options)
     for (const auto& t : *section) {
       write_table(t, out);
       report.tables.push_back(t);
-      if (t.id.rfind("results_", 0) == 0 || t.id == "seeds") report.results.push_back(t);
+      if (t.id.starts_with("results_") || t.id == "seeds" || t.id.starts_with("planning")) {
+        report.results.push_back(t);
+      }
     }
   }
   HtmlReport page;

@@ -29,7 +29,7 @@ struct ReportOptions {
 };
 
 struct ReportResult {
-  std::vector<Table> results;  // results tables by split, and the seeds table where there is one
+  std::vector<Table> results;  // results tables by split, the seeds and planning tables, if any
   std::vector<Table> tables;   // all tables, the overview first
   std::vector<std::string> warnings;
   std::vector<std::string> missing_tables, missing_figures;  // by name, with the reason

@@ -39,6 +39,8 @@ constexpr std::array kLayout = {
                 "results/rows/steps.h", kRun},
     LayoutEntry{K::evaluation, L::run, "", kEvaluationFile, "Evaluation",
                 "results/rows/evaluation.h", kEvaluate},
+    LayoutEntry{K::simulation, L::run, "", kSimulationFile, "Simulation",
+                "results/rows/simulation.h", "straq evaluate --simulator"},
     LayoutEntry{K::predictions, L::run, kPredictionsFolder, kRows, "Prediction",
                 "results/rows/predictions.h", kEvaluate},
     LayoutEntry{K::replies, L::run, kRepliesFolder, kRows, "Reply", kReplies, kRespond},

@@ -4,8 +4,8 @@
 //   results/<experiment>/                 index.csv, .index/<hash>.json
 //   results/<experiment>/<point>/         the run folder (results/run_folder.h)
 //     config.yaml provenance.json metrics.jsonl timings.jsonl evaluations.jsonl evaluation.json
-//     predictions/<split>.jsonl planner/ checkpoints/ lock/<generation>.json DONE | FAILED
-//     responses/<name>.jsonl judge/<name>.jsonl human/<name>.jsonl, <name>.json beside them
+//     simulation.json predictions/<split>.jsonl planner/ checkpoints/ lock/<generation>.json DONE |
+//     FAILED responses/<name>.jsonl judge/<name>.jsonl human/<name>.jsonl, <name>.json beside them
 //   at any level                          dataset.json, report.json
 //
 // An experiment's name may have several parts: results/<group>/<experiment>.
@@ -30,6 +30,7 @@ inline constexpr const char* kMetricsFile = "metrics.jsonl";
 inline constexpr const char* kTimingsFile = "timings.jsonl";
 inline constexpr const char* kEvaluationsFile = "evaluations.jsonl";
 inline constexpr const char* kEvaluationFile = "evaluation.json";
+inline constexpr const char* kSimulationFile = "simulation.json";
 inline constexpr const char* kPredictionsFolder = "predictions";
 inline constexpr const char* kRepliesFolder = "responses";
 inline constexpr const char* kJudgeFolder = "judge";
@@ -56,6 +57,7 @@ enum class FileKind {
   timings,
   evaluations,
   evaluation,
+  simulation,
   predictions,
   replies,
   reply_scores,

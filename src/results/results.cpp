@@ -126,6 +126,13 @@ void read_run(Run& run) {
       run.problems.push_back(failure_words(file(kEvaluationFile), e));
     }
   }
+  if (present(folder / kSimulationFile)) {
+    try {
+      run.simulation = read_simulation(file(kSimulationFile));
+    } catch (const std::exception& e) {
+      run.problems.push_back(failure_words(file(kSimulationFile), e));
+    }
+  }
 }
 
 // Points and parameters that index.csv plans. Where a point stands is read from its own folder,

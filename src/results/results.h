@@ -16,6 +16,7 @@
 #include "results/point_state.h"
 #include "results/rows/provenance.h"
 #include "results/rows/replies.h"
+#include "results/rows/simulation.h"
 #include "results/rows/steps.h"
 
 namespace straq::results {
@@ -32,11 +33,12 @@ struct Run {
   std::vector<std::pair<std::string, std::string>> settings;    // config.yaml, keys dotted
   std::vector<Step> steps;
   std::optional<metrics::Evaluation> evaluation;
-  std::vector<ReplyFile> replies;     // responses/, by name
-  std::vector<JudgeFile> judged;      // judge/, by name
-  std::vector<JudgeFile> rated;       // human/, by name
-  std::vector<std::string> missing;   // files that a finished run has and this one lacks
-  std::vector<std::string> problems;  // what could not be read, with file and line
+  std::optional<Simulation> simulation;  // of a planner that was played in the simulator
+  std::vector<ReplyFile> replies;        // responses/, by name
+  std::vector<JudgeFile> judged;         // judge/, by name
+  std::vector<JudgeFile> rated;          // human/, by name
+  std::vector<std::string> missing;      // files that a finished run has and this one lacks
+  std::vector<std::string> problems;     // what could not be read, with file and line
 
   std::string name() const { return experiment + "/" + point; }
   // A parameter by its dotted key: from index.csv, else from config.yaml.

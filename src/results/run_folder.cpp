@@ -29,7 +29,9 @@ std::optional<FailureNote> RunFolder::failure() const {
 void RunFolder::begin(const config::Value& config, std::int64_t step) const {
   make_folders(path_);
   for (const std::string& folder : {path_, planner()}) remove_left_temporaries(folder);
-  for (const char* name : {kDoneFile, kFailedFile, kEvaluationFile}) fs::remove(file(name));
+  for (const char* name : {kDoneFile, kFailedFile, kEvaluationFile, kSimulationFile}) {
+    fs::remove(file(name));
+  }
   fs::remove_all(file(kPredictionsFolder));
   for (const char* name : {kMetricsFile, kTimingsFile, kEvaluationsFile}) {
     if (step > 0) {

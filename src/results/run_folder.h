@@ -27,6 +27,7 @@ class RunFolder {
   std::string timings() const { return file(kTimingsFile); }
   std::string evaluations() const { return file(kEvaluationsFile); }
   std::string evaluation() const { return file(kEvaluationFile); }
+  std::string simulation() const { return file(kSimulationFile); }
   std::string planner() const { return file(kPlannerFolder); }
   std::string checkpoints() const { return file(kCheckpointsFolder); }
   std::string predictions(const std::string& split) const {

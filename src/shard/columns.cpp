@@ -107,16 +107,19 @@ void check_final_states(const Columns& c) {
 // An outcome that no comb carries makes no array: such a shard is the one that it always was.
 void add_outcomes(const std::vector<prompt::Comb>& combs, Columns& c) {
   std::vector<std::int32_t> initial, final, rating, strategies;
-  std::vector<double> judge;
-  bool judged = false;
+  std::vector<double> judge, reward;
+  bool judged = false, rewarded = false;
+  constexpr double none = std::numeric_limits<double>::quiet_NaN();
   for (const auto& comb : combs) {
     initial.push_back(comb.initial_intensity);
     final.push_back(comb.final_intensity);
     for (const auto& d : comb.decisions) {
       rating.push_back(d.rating);
       strategies.push_back(d.strategies);
-      judge.push_back(d.judge.value_or(std::numeric_limits<double>::quiet_NaN()));
+      judge.push_back(d.judge.value_or(none));
       judged = judged || d.judge;
+      reward.push_back(d.reward.value_or(none));
+      rewarded = rewarded || d.reward;
     }
   }
   const auto keep = [](std::vector<std::int32_t>& values, auto& column) {
@@ -129,6 +132,7 @@ void add_outcomes(const std::vector<prompt::Comb>& combs, Columns& c) {
   keep(rating, c.decision_rating);
   keep(strategies, c.decision_strategies);
   if (judged) c.decision_judge = std::move(judge);
+  if (rewarded) c.decision_reward = std::move(reward);
 }
 
 void check_outcomes(const Columns& c, std::size_t dialogues, std::size_t decisions) {
@@ -142,12 +146,11 @@ void check_outcomes(const Columns& c, std::size_t dialogues, std::size_t decisio
                                  std::vector<std::int32_t>>) {
       const auto [low, end] = range_of(name);
       if (column) check_values(name, *column, low, end);
+    } else if (column && std::any_of(column->begin(), column->end(),
+                                     [](double v) { return std::isinf(v); })) {
+      throw Unreadable{std::string("dataset ") + name + " holds a number that is not finite"};
     }
   });
-  if (c.decision_judge && std::any_of(c.decision_judge->begin(), c.decision_judge->end(),
-                                      [](double v) { return std::isinf(v); })) {
-    throw Unreadable{"dataset decision/judge holds a number that is not finite"};
-  }
 }
 
 }  // namespace
@@ -281,6 +284,9 @@ std::vector<prompt::Comb> to_combs(const Columns& c) {
       if (c.decision_strategies) decision.strategies = (*c.decision_strategies)[p];
       if (c.decision_judge && !std::isnan((*c.decision_judge)[p])) {
         decision.judge = (*c.decision_judge)[p];
+      }
+      if (c.decision_reward && !std::isnan((*c.decision_reward)[p])) {
+        decision.reward = (*c.decision_reward)[p];
       }
       comb.decisions.push_back(decision);
     }

@@ -20,11 +20,11 @@ struct Columns {
       decision_previous;
   std::vector<std::uint8_t> decision_terminal;
   std::vector<std::int32_t> probe_token;
-  // Outcomes and final states, which a shard may lack. A judge's score that is not there is NaN, a
-  // final state that is not there -1.
+  // Outcomes and final states, which a shard may lack. A judge's score or a reward that is not
+  // there is NaN, a final state that is not there -1.
   std::optional<std::vector<std::int32_t>> initial_intensity, final_intensity, decision_rating,
       decision_strategies, final_trunk, final_attach, option_order;
-  std::optional<std::vector<double>> decision_judge;
+  std::optional<std::vector<double>> decision_judge, decision_reward;
 
   // Calls f(name, array) for every array in the order of docs/formats.md.
   template <class Self, class F>
@@ -54,6 +54,7 @@ struct Columns {
     f("dialogue/final_trunk", c.final_trunk);
     f("dialogue/final_attach", c.final_attach);
     f("dialogue/option_order", c.option_order);
+    f("decision/reward", c.decision_reward);
   }
 };
 

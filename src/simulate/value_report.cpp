@@ -73,9 +73,9 @@ ValueReport value_report(const Simulator& simulator, const ValueOptions& options
   const auto add = [&](const char* policy, const char* sees, Mean value, bool exact) {
     out.policies.push_back({policy, sees, value, value.value / optimum, exact});
   };
-  const auto exact = [&](const char* policy, const StatePolicy& of) {
+  const auto exact = [&](const char* policy, const char* sees, const StatePolicy& of) {
     const Values values = policy_values(dynamics, of, options.gamma);
-    add(policy, "state", {start_value(dynamics, values), 0}, true);
+    add(policy, sees, {start_value(dynamics, values), 0}, true);
   };
   const auto played = [&](const char* policy, std::function<int(const Belief&)> choice) {
     const Played p = play(simulator, best, by_belief(simulator, std::move(choice)), options.play);
@@ -88,10 +88,10 @@ ValueReport value_report(const Simulator& simulator, const ValueOptions& options
   out.words_lower = points.lower_bound();
   out.words_upper = points.upper_bound();
   add("fixed_plan", "nothing", {best_fixed_plan(dynamics, options.gamma).value, 0}, true);
-  exact("supporter", supporter_policy(simulator.policy()));
-  exact("likeliest", likeliest_policy(simulator.policy()));
-  exact("greedy", greedy_policy(at_once));
-  exact("uniform", uniform_policy(dynamics));
+  exact("supporter", "state", supporter_policy(simulator.policy()));
+  exact("likeliest", "state", likeliest_policy(simulator.policy()));
+  exact("greedy", "state", greedy_policy(at_once));
+  exact("uniform", "nothing", uniform_policy(dynamics));
   return out;
 }
 

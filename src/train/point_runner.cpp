@@ -29,6 +29,7 @@
 #include "results/run_lock.h"
 #include "shard/dataset.h"
 #include "train/evaluate.h"
+#include "train/play_planner.h"
 #include "train/shared_outcome.h"
 #include "train/torch_failure.h"
 #include "train/trainer.h"
@@ -328,12 +329,31 @@ class PointRun {
     evaluate_splits(learner_->reading(), all, config_, config_.evaluate.splits, folder_, *group_,
                     pack_of_);
     together(*group_, [&] {
+      comm::fault_point("playing the planner");
+      if (leader() && config_.evaluate.play > 0) play();
+    });
+    together(*group_, [&] {
       comm::fault_point("finishing");
       if (!leader()) return;
       require_lock();
       write_provenance(all, /*finished=*/true);
       folder_.finish();
     });
+  }
+
+  // The planner as its folder has it, in the world of its corpus.
+  void play() const {
+    require_lock();
+    planner::OpenOptions open;
+    open.device = learner_->online().device();
+    const auto planner = planner::Planner::open(folder_.planner(), open);
+    PlayPlan plan;
+    plan.dialogues = config_.evaluate.play;
+    plan.threads = at::get_num_threads();
+    plan.device = open.device;
+    plan.same_units = in_units_of_the_world(config_);
+    results::write_simulation(folder_.simulation(),
+                              play_planner(planner, world_of(config_.simulate), plan));
   }
 
   void require_lock() const {

@@ -25,6 +25,16 @@ TEST(Experiment, TheBestWeightsNeedEvaluationsDuringTraining) {
   }
 }
 
+TEST(Experiment, PlannersArePlayedInTheSimulatorOfTheirCorpus) {
+  const auto e = error_of([&] { read("evaluate: {play: 100}"); });
+  ASSERT_TRUE(e);
+  EXPECT_NE(std::string(e->what()).find("evaluate.play"), std::string::npos) << e->what();
+  EXPECT_NE(e->hint().find("simulate.config"), std::string::npos);
+  EXPECT_EQ(read("evaluate: {play: 100}\nsimulate: {config: s.yaml, folder: c}").evaluate.play,
+            100);
+  EXPECT_EQ(read("").evaluate.play, 0);
+}
+
 // A number that its type holds and that the program would cut down later, or take all memory for.
 TEST(Experiment, NumbersThatWouldBeNarrowedAreRefused) {
   for (const auto& [text, key] :

@@ -116,6 +116,8 @@ const Example kExamples[] = {
      "learn.reward.kind=feedback"},
     {"learn.relief.scale", "2", "", "learn.reward.kind=relief"},
     {"learn.reward.expert", "2", "learn.objective.bellman=0 learn.objective.lm=1", kBellman},
+    {"learn.recorded.largest_return", "5", "learn.reward.kind=imitation",
+     "learn.reward.kind=recorded"},
     {"learn.cql.alpha", "1", kPlannerCe, kBellman},
     {"learn.kl_to_base", "0.1", kPlannerCe, kBellman},
     {"learn.cql.temp", "2", "learn.cql.alpha=0", "learn.cql.alpha=1"},

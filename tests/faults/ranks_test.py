@@ -50,6 +50,7 @@ PLACES = {
     "evaluating": (LEARNERS, True, True, {}),
     "evaluating decisions": (LEARNERS, True, True, {}),
     "writing predictions": (LEARNERS, True, True, {}),
+    "playing the planner": (LEARNERS, True, True, {}),
     "finishing": (LEARNERS, True, True, {}),
     "reporting": (COORDINATOR, False, True, {}),
     "loading a run": (EVERY, False, True, {"evaluates": True}),

@@ -93,7 +93,7 @@ TEST(Rewards, AnUnknownNameIsRefusedWithThoseThereAre) {
   EXPECT_NE(unknown.find("learn.yaml:1"), std::string::npos) << unknown;
   EXPECT_NE(unknown.find("did you mean \"imitation\"?"), std::string::npos) << unknown;
   EXPECT_NE(unknown.find("imitation, distill"), std::string::npos) << unknown;
-  EXPECT_NE(unknown.find("distill, feedback, relief"), std::string::npos) << unknown;
+  EXPECT_NE(unknown.find("distill, feedback, relief, recorded"), std::string::npos) << unknown;
 }
 
 TEST(Rewards, HaveTheirOwnSettingsAndWriteNoOthers) {
@@ -124,8 +124,8 @@ TEST(Rewards, SayWhoseASettingIs) {
   EXPECT_TRUE(rewards_with("reward.kind").empty());
   EXPECT_TRUE(rewards_with("reward.map").empty());
   EXPECT_TRUE(rewards_with("gamma").empty());
-  EXPECT_EQ(reward_sections(),
-            (std::vector<std::string>{"neg", "distill", "feedback", "relief", "judge"}));
+  EXPECT_EQ(reward_sections(), (std::vector<std::string>{"neg", "distill", "feedback", "relief",
+                                                         "recorded", "judge"}));
 }
 
 TEST(Rewards, CopiesOfAConfigAreTheirOwn) {
@@ -172,6 +172,42 @@ TEST(Rewards, AskForTheOutcomesThatTheyNeed) {
   EXPECT_NE(nobody.find("decision/judge"), std::string::npos) << nobody;
   EXPECT_NE(nobody.find("no dialogue of train has any"), std::string::npos) << nobody;
   require_outcomes(LearnConfig().reward.chosen(), {}, "train");  // imitation needs none
+}
+
+TEST(Rewards, RecordedOnesAreTakenAsTheyAre) {
+  const auto config = read("reward: {kind: recorded}\nrecorded: {largest_return: 7}");
+  EXPECT_FALSE(config.reward->facts().imitation);
+  EXPECT_EQ(config.reward->largest_return(0.5), 7);
+  EXPECT_EQ(config.reward->largest_return(1), 7);
+  auto combs = two_decisions(std::nullopt, std::nullopt);
+  combs[0].decisions[0].reward = -1.25;
+  require_outcomes(config.reward.chosen(), combs, "train");
+  EXPECT_EQ(config.reward->of_own_action(combs[0], 0), -1.25);
+  EXPECT_FALSE(config.reward->of_own_action(combs[0], 1));
+  std::vector<Transition> made;
+  const auto source = transitions_of(combs, config, 8, 1);
+  source(0, 0, 0, made);
+  source(0, 1, 0, made);  // nothing is known of it
+  ASSERT_EQ(made.size(), 1u);
+  EXPECT_EQ(made[0].decision, 0);
+  EXPECT_EQ(made[0].action, combs[0].decisions[0].gold);
+  EXPECT_EQ(made[0].reward, -1.25);
+  EXPECT_TRUE(made[0].continues);
+  combs[0].decisions[1].reward = 0;  // which is not the same as none
+  source(0, 1, 0, made);
+  ASSERT_EQ(made.size(), 2u);
+  EXPECT_EQ(made[1].reward, 0);
+  EXPECT_EQ(made[1].continues, !combs[0].decisions[1].terminal);
+}
+
+TEST(Rewards, RecordedOnesHaveToBeThere) {
+  const auto config = read("reward: {kind: recorded}");
+  try {
+    require_outcomes(config.reward.chosen(), two_decisions(4.0, 3.0), "train");
+    FAIL() << "nobody recorded any";
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("decision/reward"), std::string::npos) << e.what();
+  }
 }
 
 TEST(Rewards, HaveDifferentNames) {

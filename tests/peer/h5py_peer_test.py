@@ -40,8 +40,13 @@ OPTIONAL = [
     ("dialogue/final_trunk", "<i4"),
     ("dialogue/final_attach", "<i4"),
     ("dialogue/option_order", "<i4"),
+    ("decision/reward", "<f8"),
 ]
 TEXTS = ["format", "key", "source", "tokenizer", "template", "split", "content_sha256"]
+
+
+def none_or(value):
+    return None if math.isnan(value) else value
 
 
 def read_dialogues(shard):
@@ -60,7 +65,7 @@ def read_dialogues(shard):
              "previous": a["decision/previous"][i], "terminal": bool(a["decision/terminal"][i]),
              "rating": a["decision/rating"][i],
              "strategies": a["decision/strategies"][i],
-             "judge": None if math.isnan(a["decision/judge"][i]) else a["decision/judge"][i]}
+             "judge": none_or(a["decision/judge"][i]), "reward": none_or(a["decision/reward"][i])}
             for i in range(a["dialogue/decision_offset"][d], a["dialogue/decision_offset"][d + 1])
         ]
         intensity = [a["dialogue/initial_intensity"][d], a["dialogue/final_intensity"][d]]

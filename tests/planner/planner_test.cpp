@@ -9,6 +9,7 @@
 #include "core/json/json.h"
 #include "dialogue/turns.h"
 #include "model/weights/huggingface.h"
+#include "planner/in_step.h"
 #include "prompt/render.h"
 #include "tests/planner/combs.h"
 #include "tests/testing.h"
@@ -171,6 +172,52 @@ TEST(Planner, DialoguesBeyondTheWindowAreCutAsInPreprocessing) {
   const auto e =
       error_of([&] { planner.q(dialogue::build_episode(long_turn, dialogue::MergeLabel::first)); });
   EXPECT_NE(std::string(e->what()).find("prompt.window"), std::string::npos);
+}
+
+// Turn by turn over a cache, several dialogues at a time, some of them beyond the window: the
+// numbers are those of whole dialogues, and what was read is not read again.
+TEST(InStep, DialoguesInStepHaveTheQOfWholeOnes) {
+  for (const auto& [window, exchanges] : {std::pair{2048, 12}, std::pair{700, 60}}) {
+    const Made made(Source::byte_bpe_file, window);
+    const auto planner = Planner::open(made.folder());
+    const auto whole = episodes_of(3, exchanges);
+    InStep asked(planner, 3);
+    std::int64_t alone = 0;
+    const auto stride = static_cast<std::size_t>(exchanges / 6);
+    for (std::size_t turn = 0; turn < 6 * stride; turn += stride) {
+      std::vector<dialogue::Episode> histories;
+      for (const auto& e : whole) {
+        histories.push_back(e);
+        histories.back().turns.resize(static_cast<std::size_t>(e.decisions[turn].turn));
+        histories.back().decisions.clear();
+        alone += static_cast<std::int64_t>(
+            planner.prompts().full_prompt(e, e.decisions[turn].turn).size());
+      }
+      // The second one is over after three turns, and its number is used again by another.
+      std::vector<std::pair<int, const dialogue::Episode*>> going;
+      for (int i : {2, 0, 1}) {
+        if (turn == 3 * stride && i == 1) asked.forget(1);
+        going.emplace_back(i, &histories[static_cast<std::size_t>(i)]);
+      }
+      const at::Tensor q = asked.q_next(going);
+      ASSERT_EQ(q.size(0), 3);
+      for (std::int64_t row = 0; row < 3; ++row) {
+        const auto& e = *going[static_cast<std::size_t>(row)].second;
+        EXPECT_TRUE(at::allclose(q[row], planner.q_next(e), 1e-3, 1e-4))
+            << window << " " << turn << " " << row;
+      }
+    }
+    EXPECT_LT(asked.tokens_read(), window > 1000 ? alone / 2 : alone);
+    EXPECT_EQ(asked.q_next({}).size(0), 0);
+  }
+}
+
+TEST(InStep, AsksOnlyWhereTheSeekerSpokeLast) {
+  const Made made;
+  const auto planner = Planner::open(made.folder());
+  InStep asked(planner, 1);
+  const auto whole = episodes_of(1, 2)[0];  // ends with the supporter
+  EXPECT_THROW(asked.q_next({{0, &whole}}), Error);
 }
 
 TEST(Planner, OpensInThePrecisionOfItsFilesOrAnother) {

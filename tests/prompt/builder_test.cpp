@@ -285,6 +285,7 @@ TEST(Builder, CarriesWhatCameOfIt) {
   e.decisions[2].judge = 2.5;
   e.decisions[1].gold = 3;
   e.turns[static_cast<std::size_t>(e.decisions[1].turn)].strategies = {3, 0, 5};
+  e.decisions[1].reward = -0.5;
   const Comb comb = builder.build_comb(e);
   EXPECT_EQ(comb.initial_intensity, 5);
   EXPECT_EQ(comb.final_intensity, 0);
@@ -293,6 +294,8 @@ TEST(Builder, CarriesWhatCameOfIt) {
   EXPECT_FALSE(comb.decisions[1].judge);
   EXPECT_EQ(comb.decisions[2].judge, 2.5);
   EXPECT_EQ(comb.decisions[1].strategies, 1 << 3 | 1 << 0 | 1 << 5);
+  EXPECT_EQ(comb.decisions[1].reward, -0.5);
+  EXPECT_FALSE(comb.decisions[2].reward);
 }
 
 // What a planner is asked about the turn that comes next (planner::with_next): nobody has taken it.

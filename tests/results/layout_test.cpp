@@ -26,6 +26,7 @@ TEST(Layout, EveryPathBelowAResultsFolderIsWhatItsNamesSay) {
       {"demo/p/timings.jsonl", K::timings, "demo", "p", ""},
       {"demo/p/evaluations.jsonl", K::evaluations, "demo", "p", ""},
       {"demo/p/evaluation.json", K::evaluation, "demo", "p", ""},
+      {"demo/p/simulation.json", K::simulation, "demo", "p", ""},
       {"demo/p/provenance.json", K::provenance, "demo", "p", ""},
       {"demo/p/predictions/test.jsonl", K::predictions, "demo", "p", "test"},
       {"demo/p/responses/fsm.jsonl", K::replies, "demo", "p", "fsm"},

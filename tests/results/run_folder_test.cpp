@@ -62,9 +62,11 @@ TEST(RunFolder, BeginClearsWhatAnUnfinishedAttemptLeft) {
   const RunFolder run(folder.path("p"));
   run.fail({FailureKind::other, ErrorKind::failure, "boom"});
   write_file_atomic(run.predictions("test"), "{}");
+  write_file_atomic(run.simulation(), "{}");
   run.begin(config::parse_yaml("name: x\n", "c.yaml"));
   EXPECT_FALSE(std::filesystem::exists(run.file("FAILED")));
   EXPECT_FALSE(std::filesystem::exists(run.predictions("test")));
+  EXPECT_FALSE(std::filesystem::exists(run.simulation()));
 }
 
 }  // namespace

@@ -104,14 +104,21 @@ TEST_F(ShardFile, OutcomesAreKeptWhereTheyAreAndNotMissedWhereNot) {
   EXPECT_FALSE(before[0].decisions[0].judge);
   EXPECT_EQ(before[0].decisions[0].strategies, prompt::kNotCarried);
   EXPECT_EQ(before[0].final_state, prompt::kNotCarried);
+  EXPECT_FALSE(before[0].decisions[0].reward);
   // Each is there or not by itself.
   auto ratings = outcomes;
   for (auto& comb : ratings) {
     comb.final_intensity = prompt::kNotCarried;
     for (auto& d : comb.decisions) d.judge.reset();
   }
+  write_shard(folder.path("rewards.h5"), header, ratings);
+  expect_same(read_shard(folder.path("rewards.h5"), {}).combs, ratings);
+  for (auto& comb : ratings) {
+    for (auto& d : comb.decisions) d.reward.reset();
+  }
   write_shard(folder.path("ratings.h5"), header, ratings);
   expect_same(read_shard(folder.path("ratings.h5"), {}).combs, ratings);
+  EXPECT_FALSE(read_shard(folder.path("ratings.h5"), {}).combs[0].decisions[0].reward);
 }
 
 TEST_F(ShardFile, SameContentGivesTheSameBytes) {
@@ -390,7 +397,8 @@ TEST(Peer, WritesAShardToBeReadByOthers) {
            {"terminal", d.terminal},
            {"rating", d.rating},
            {"strategies", d.strategies},
-           {"judge", d.judge ? nlohmann::ordered_json(*d.judge) : nlohmann::ordered_json()}});
+           {"judge", d.judge ? nlohmann::ordered_json(*d.judge) : nlohmann::ordered_json()},
+           {"reward", d.reward ? nlohmann::ordered_json(*d.reward) : nlohmann::ordered_json()}});
     }
     out["dialogues"].push_back(std::move(row));
   }

@@ -44,7 +44,8 @@ inline std::vector<prompt::Comb> made_up_combs(int count, std::uint64_t seed = 7
   return combs;
 }
 
-// With all that may have come of them: ratings, judge's scores of some decisions, intensities.
+// With all that may have come of them: ratings, judge's scores and rewards of some decisions,
+// intensities.
 inline std::vector<prompt::Comb> with_outcomes(std::vector<prompt::Comb> combs) {
   std::int32_t n = 0;
   for (auto& comb : combs) {
@@ -62,6 +63,7 @@ inline std::vector<prompt::Comb> with_outcomes(std::vector<prompt::Comb> combs) 
       d.rating = ++n % 6;
       if (n % 3 != 0) d.judge = 1 + 0.1 * n;
       d.strategies = (1 << d.gold) | (1 << n % 8);
+      if (n % 4 != 0) d.reward = 0.3 * n - 2;
     }
   }
   return combs;
@@ -108,6 +110,7 @@ inline void expect_same(const std::vector<prompt::Comb>& a, const std::vector<pr
       EXPECT_EQ(x.rating, y.rating);
       EXPECT_EQ(x.judge, y.judge);
       EXPECT_EQ(x.strategies, y.strategies);
+      EXPECT_EQ(x.reward, y.reward);
     }
   }
 }

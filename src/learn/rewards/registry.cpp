@@ -5,6 +5,7 @@
 #include "learn/rewards/distill.h"
 #include "learn/rewards/feedback.h"
 #include "learn/rewards/imitation.h"
+#include "learn/rewards/recorded.h"
 #include "learn/rewards/relief.h"
 
 namespace straq::learn {
@@ -18,6 +19,7 @@ std::vector<std::unique_ptr<const Reward>>& rewards() {
     built.push_back(std::make_unique<DistillReward>());
     built.push_back(std::make_unique<FeedbackReward>());
     built.push_back(std::make_unique<ReliefReward>());
+    built.push_back(std::make_unique<RecordedReward>());
     return built;
   }();
   return list;

@@ -40,6 +40,7 @@ struct RewardFacts {
 enum class Outcome {
   rating,     // decision/rating: the seeker's, of a decision
   judge,      // decision/judge: a judge's, of a decision
+  reward,     // decision/reward: what the corpus says that a decision earned
   intensity,  // dialogue/initial_intensity and dialogue/final_intensity
 };
 

@@ -46,6 +46,11 @@ OutcomeWords words_of(Outcome outcome) {
               [](const Comb& c) {
                 return any_decision(c, [](const CombDecision& d) { return d.judge.has_value(); });
               }};
+    case Outcome::reward:
+      return {"recorded rewards", "decision/reward", [](const Comb&) { return true; },
+              [](const Comb& c) {
+                return any_decision(c, [](const CombDecision& d) { return d.reward.has_value(); });
+              }};
     case Outcome::intensity:
       break;
   }

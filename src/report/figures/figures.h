@@ -38,6 +38,9 @@ std::vector<Figure> training_figures(const results::Run& run);
 // Its throughput, where timings.jsonl is there.
 std::vector<Figure> throughput_figures(const results::Run& run);
 
+// Learned Q against Q*, of a run that was played in the simulator.
+std::vector<Figure> planning_figures(const results::Run& run);
+
 // From the rows of predictions/<split>.jsonl: mean return by Q (calibration), strategies by
 // progress through the dialogue, how often each strategy's choice is right.
 std::vector<Figure> decision_figures(const results::Run& run, const std::string& split,

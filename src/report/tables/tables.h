@@ -48,6 +48,10 @@ Table ranking_table(const results::Results& results);
 // and a constant; a row a predictor.
 Table foresight_table(const results::Results& results);
 
+// Planners that were played in the simulator, beside policies whose value is known; a table for
+// each simulated world.
+std::vector<Table> planning_tables(const results::Results& results);
+
 // Per run and stage of metrics.jsonl: steps, loss at both ends, gradient norm, tokens.
 Table training_table(const results::Results& results);
 
@@ -60,6 +64,9 @@ struct Group {
 };
 std::vector<Group> group_runs(const results::Results& results, const std::string& split,
                               const std::vector<std::string>& ignored);
+
+// The same for runs that were played in the simulator; those of one group share the world, too.
+std::vector<Group> played_groups(const results::Results& results);
 
 // Moving average over `window` values centred on each (fewer at the ends): no lag, unlike an
 // exponential average. window is taken as odd.
