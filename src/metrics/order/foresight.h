@@ -53,7 +53,10 @@ struct ForesightReport {
   std::int64_t ratings = 0, low = 0, dialogues = 0;
   // "q": Q of the corpus's own strategy; "advantage": less the mean of its state's Q; "reward":
   // what the run's reward gave for it, where it is not made of these ratings; "strategy_mean": the
-  // mean rating of the strategy in the dialogues that the planner knows; "constant".
+  // mean rating of the strategy in the dialogues that the planner knows; "turn": the number of the
+  // decision, which foresees ratings by itself, for they rise in the course of a dialogue;
+  // "constant"; and "<predictor>_beyond_turn" of the first four, whose spearman is the partial
+  // correlation where "turn" is known.
   std::vector<std::pair<std::string, ForesightScores>> predictors;
 
   void fields(JsonFields& f);
