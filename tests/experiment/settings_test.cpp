@@ -10,6 +10,7 @@
 
 #include "core/files/files.h"
 #include "experiment/experiment.h"
+#include "learn/rewards/registry.h"
 #include "tests/testing.h"
 
 namespace straq::experiment {
@@ -34,12 +35,15 @@ void keys_of(const config::Value& v, const std::string& path, std::set<std::stri
   }
 }
 
-// Every key that an experiment's config can have.
+// Every key that an experiment's config can have: a dumped one has those of its own reward alone.
 std::set<std::string> all_keys() {
   ExperimentConfig config;
   config.tokenizer.train.emplace();
   std::set<std::string> out;
-  keys_of(config::dump(config), {}, out);
+  for (const auto& reward : learn::registered_rewards()) {
+    config.learn.reward.choose(reward->facts().kind);
+    keys_of(config::dump(config), {}, out);
+  }
   return out;
 }
 
