@@ -115,7 +115,7 @@ nlohmann::ordered_json answers_json(const dialogue::StrategySet& strategies,
 int ask(const Options& o, const Common& common) {
   planner::OpenOptions options;
   options.device = device_named(o.device);
-  at::set_num_threads(compute_threads(o.threads, static_cast<int>(usable_cores().size()), 1));
+  at::set_num_threads(compute_threads(o.threads));
   const auto planner = planner::Planner::open(o.planner, options);
   std::vector<dialogue::Episode> episodes;
   for (const auto& dialogue : read_dialogues(o.dialogues, planner.strategies())) {

@@ -35,7 +35,7 @@ std::string q_line(const dialogue::StrategySet& strategies, std::span<const floa
 }
 
 int chat(const ChatOptions& o, const Common& common) {
-  at::set_num_threads(compute_threads(o.threads, static_cast<int>(usable_cores().size()), 1));
+  at::set_num_threads(compute_threads(o.threads));
   const auto planner = planner::Planner::open(o.planner);
   const auto prompt = respond::ReplyPrompt::load(o.prompt);
   local::LocalModel model(o.model);

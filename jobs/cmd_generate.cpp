@@ -73,7 +73,7 @@ nlohmann::ordered_json summary_of(const language::Source& source, const ReplyCou
 }
 
 int generate(const GenerateOptions& o, const Common& common) {
-  at::set_num_threads(compute_threads(o.threads, static_cast<int>(usable_cores().size()), 1));
+  at::set_num_threads(compute_threads(o.threads));
   const auto read = language::read_batch_requests(o.prompts, o.chat_tokens);
   std::vector<language::Request> requests, open;
   for (const auto& r : read) requests.push_back(r.request);

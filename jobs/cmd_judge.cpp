@@ -8,12 +8,13 @@
 #include "core/files/files.h"
 #include "core/hash.h"
 #include "core/log.h"
+#include "core/processors.h"
 #include "judge/judge_job.h"
 #include "language/recording.h"
+#include "launch_ranks.h"
 #include "mpi_job.h"
 #include "reply_job.h"
 #include "results/run_folder.h"
-#include "train/point_runner.h"
 
 namespace straq::jobs {
 namespace {
@@ -79,7 +80,7 @@ int judge_all(const comm::World& world, const config::Value& root, const Common&
     source = open_recorded(s.judge.source, record);
   });
   const auto place = comm::find_node_place(world.comm(), true);
-  at::set_num_threads(train::learner_threads(s.threads, place.count));
+  at::set_num_threads(compute_threads(s.threads, place.sharers));
   if (world.rank() == 0) log::info("judge", "{} texts to judge", job->items());
   const bool done = ask_on_all(world, [&] {
     ProgressLine line("judge");
@@ -102,12 +103,13 @@ int judge_all(const comm::World& world, const config::Value& root, const Common&
 Command make_judge(CLI::App& app, Common& common) {
   auto config = std::make_shared<ConfigArgument>();
   auto* c = app.add_subcommand("judge", "A language model's scores of decisions and replies");
+  add_ranks_to(*c, common.ranks);
   config->add_to(*c);
   c->footer(
       "Every answer is kept in a record as it comes: the same command goes on, also with another "
       "number of ranks.\nThe exit code is 1 where a request failed; an answer that cannot be read "
       "is a result, and counted.\n"
-      "Example: mpirun -n 2 straq judge configs/judge_small.yaml");
+      "Example: straq judge --ranks 2 configs/judge_small.yaml");
   return {c, [=, &common] {
             return run_with_mpi(*config, [&](const comm::World& world, const config::Value& root) {
               return judge_all(world, root, common);

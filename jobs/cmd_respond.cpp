@@ -10,7 +10,9 @@
 #include "core/files/files.h"
 #include "core/hash.h"
 #include "core/log.h"
+#include "core/processors.h"
 #include "language/recording.h"
+#include "launch_ranks.h"
 #include "mpi_job.h"
 #include "planner/planner.h"
 #include "reply_job.h"
@@ -18,7 +20,6 @@
 #include "results/rows/provenance.h"
 #include "results/run_folder.h"
 #include "train/learner_group.h"
-#include "train/point_runner.h"
 
 namespace straq::jobs {
 namespace {
@@ -159,7 +160,7 @@ class RespondRun {
       }
       job_ = std::make_unique<respond::RespondJob>(settings_.job, std::move(planners));
     });
-    at::set_num_threads(train::learner_threads(settings_.threads, ranks_.node().count));
+    at::set_num_threads(compute_threads(settings_.threads, ranks_.node().sharers));
     job_->plan();
     if (world_.rank() == 0) {
       log::info("respond", "{} decisions, {} replies from each of {} responders", job_->decisions(),
@@ -230,13 +231,14 @@ Command make_respond(CLI::App& app, Common& common) {
   auto config = std::make_shared<ConfigArgument>();
   auto collect = std::make_shared<bool>(false);
   auto* c = app.add_subcommand("respond", "Replies of every method to the decisions of corpora");
+  add_ranks_to(*c, common.ranks);
   config->add_to(*c);
   c->add_flag("--collect", *collect,
               "ask nothing; write the rows that the replies so far are enough for");
   c->footer(
       "Every reply is kept in a record as it comes: the same command goes on, also with another "
       "number of ranks.\nThe exit code is 1 where a request failed; run it again to try those.\n"
-      "Example: mpirun -n 2 straq respond configs/replies_small.yaml");
+      "Example: straq respond --ranks 2 configs/replies_small.yaml");
   return {c, [=, &common] {
             return run_with_mpi(*config, [&](const comm::World& world, const config::Value& root) {
               RespondSettings settings;

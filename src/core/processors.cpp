@@ -28,4 +28,8 @@ int compute_threads(int wanted, int cores, int sharers) {
   return std::max(1, cores / std::max(1, sharers));
 }
 
+int compute_threads(int wanted, int sharers) {
+  return compute_threads(wanted, static_cast<int>(usable_cores().size()), sharers);
+}
+
 }  // namespace straq

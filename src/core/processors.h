@@ -12,5 +12,7 @@ std::vector<int> usable_cores();
 // OMP_NUM_THREADS where that begins with a number above 0, else an even part of `cores` where
 // `sharers` such processes have the same ones; at least 1.
 int compute_threads(int wanted, int cores, int sharers);
+// The same of this process's own cores.
+int compute_threads(int wanted, int sharers = 1);
 
 }  // namespace straq

@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "core/log.h"
+#include "core/processors.h"
 #include "dialogue/turns.h"
 #include "learn/rewards/recorded.h"
 #include "metrics/statistics.h"
@@ -20,7 +21,6 @@
 #include "simulate/fixed_plan.h"
 #include "simulate/play.h"
 #include "simulate/point_based.h"
-#include "train/point_runner.h"
 
 namespace straq::train {
 namespace {
@@ -347,7 +347,7 @@ results::Simulation play_run(const std::string& run_folder, const std::string& w
   results::RunLock lock(folder.path());
   planner::OpenOptions open;
   open.device = device_of(config.model, {});
-  at::set_num_threads(learner_threads(config.threads, 1));
+  at::set_num_threads(compute_threads(config.threads));
   const auto planner = planner::Planner::open(folder.planner(), open);
   PlayPlan plan;
   plan.device = open.device;

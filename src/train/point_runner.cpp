@@ -37,10 +37,6 @@
 namespace straq::train {
 namespace {
 
-int threads_for(const experiment::ExperimentConfig& config, const comm::NodePlace& node) {
-  return compute_threads(config.threads, static_cast<int>(usable_cores().size()), node.sharers);
-}
-
 class PointRun {
  public:
   PointRun(const PointTask& task, LearnerGroup& learners, Director& director,
@@ -127,7 +123,7 @@ class PointRun {
       comm::fault_point("loading shards");
       config_ = experiment::read_experiment(task_.config);
       device = device_of(config_.model, learners_.node());
-      at::set_num_threads(threads_for(config_, learners_.node()));
+      at::set_num_threads(compute_threads(config_.threads, learners_.node().sharers));
       dataset_ = open_shards(experiment::splits_to_train(config_));
     });
     alike([&] { group_ = &learners_.tensors(config_.learn.collectives, device); });
@@ -513,7 +509,7 @@ void evaluate_run(const std::string& run_folder, const std::vector<std::string>&
     }
     config = experiment::read_experiment(config::load_yaml(folder.config()));
     device = device_of(config.model, learners.node());
-    at::set_num_threads(threads_for(config, learners.node()));
+    at::set_num_threads(compute_threads(config.threads, learners.node().sharers));
     const std::string key = shards_key(folder);
     data = shard::open_dataset(shard::shard_folder(config.shards.folder, key), {key, {}, {}});
     config.model.from = folder.planner();
