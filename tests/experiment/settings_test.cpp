@@ -270,6 +270,8 @@ TEST(Settings, TheShippedConfigsWriteNothingInVain) {
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
       const std::string path = entry.path().string();
       if (entry.path().extension() != ".yaml" || entry.path().stem() == "paper_reference") continue;
+      // Of `straq respond` and `straq judge`: no experiments.
+      if (config::load_yaml(path).find("corpora") != nullptr) continue;
       for (const int world : {0, 1, 4}) {
         SettingsContext context;
         context.world = world;

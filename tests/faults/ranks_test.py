@@ -35,6 +35,7 @@ PLACES = {
     "taking the folder": (LEARNERS, None, True, {}),
     "loading shards": (LEARNERS, True, True, {}),
     "making the model": (LEARNERS, True, True, {}),
+    "computing states of frozen layers": (LEARNERS, True, True, {"freezes": True}),
     "looking for checkpoints": (LEARNERS, True, True, {}),
     "opening the checkpoint": (LEARNERS, True, True, {"resumes": True}),
     "beginning a stage": (LEARNERS, True, True, {}),
@@ -73,6 +74,8 @@ class Trial:
         self.folder = work / "results" / "tiny" / "seed-1"
         prepare(work, (2, 6), "checkpoint: {every_steps: 2}\n"
                 "evaluate: {every_steps: 3}\nbest: {use: true}\n")
+        shape = work / "shape.yaml"  # one layer to freeze and one to train
+        shape.write_text(shape.read_text().replace("layers: 1", "layers: 2"))
         # A run that was stopped, to go on from; and one that has ended.
         self.stopped, self.done = work / "stopped", work / "done"
         self.run({}, 0)
@@ -83,15 +86,17 @@ class Trial:
         shutil.rmtree(last)
         shutil.copytree(work / "results", self.stopped)
 
-    def run(self, environment, ranks, evaluates=False):
+    def run(self, environment, ranks, evaluates=False, freezes=False):
         arguments = ["evaluate", str(self.folder)] if evaluates else ["run", str(self.config)]
+        if freezes:
+            arguments += ["--set", "learn.freeze.layers=1"]
         with shared.environment(environment):
             job = Job(arguments, ranks)
             start = time.monotonic()
             code = job.finish(PATIENCE)
         return code, job.text(), time.monotonic() - start
 
-    def prepare_folders(self, fresh=False, resumes=False, evaluates=False):
+    def prepare_folders(self, fresh=False, resumes=False, evaluates=False, freezes=False):
         shutil.rmtree(self.work / "results", ignore_errors=True)
         if resumes:
             shutil.copytree(self.stopped, self.work / "results")
@@ -105,7 +110,7 @@ class Trial:
         ranks, failed, together, needs = PLACES[place]
         self.prepare_folders(**needs)
         code, log, seconds = self.run({"STRAQ_FAULT": f"{place}@{rank}:{kind}"}, 4,
-                                      needs.get("evaluates", False))
+                                      needs.get("evaluates", False), needs.get("freezes", False))
         words = "out of memory" if kind == "memory" else f'a fault at the place "{place}"'
         said = (self.folder / "FAILED").read_text() if (self.folder / "FAILED").exists() else ""
         # A data set that cannot be made is bad input for its points; a step's failure is its own.
