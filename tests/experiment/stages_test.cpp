@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/error.h"
 #include "learn/sampler.h"
 
 namespace straq::experiment {
