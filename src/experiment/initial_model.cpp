@@ -134,10 +134,10 @@ InitialModel make_model(const ExperimentConfig& config, std::int64_t vocab, at::
   InitialModel made;
   auto& out = made.network;
   // Of weights that are rounded, those in fp32 come first, on the host.
-  const bool rounds =
-      training && learn::keeps_master(dtype) &&
-      (config.model.from.empty() ||
-       model::read_model_head(config.model.from).dtype.value_or(at::kFloat) != dtype);
+  const auto head =
+      config.model.from.empty() ? model::ModelHead{} : model::read_model_head(config.model.from);
+  const bool rounds = training && learn::keeps_master(dtype) &&
+                      (config.model.from.empty() || head.dtype.value_or(at::kFloat) != dtype);
   const at::ScalarType first = rounds ? at::kFloat : dtype;
   const at::Device place = rounds ? at::Device(at::kCPU) : device;
   if (!config.model.from.empty()) {
@@ -148,9 +148,7 @@ InitialModel make_model(const ExperimentConfig& config, std::int64_t vocab, at::
     out->initialise(static_cast<std::uint64_t>(config.seed));
   }
   out->initialise_adapter(static_cast<std::uint64_t>(config.seed));
-  const bool has_head = !config.model.from.empty() &&
-                        model::read_model_head(config.model.from).shape.state_head.has_value();
-  if (!has_head) out->initialise_state_head(static_cast<std::uint64_t>(config.seed));
+  if (!head.shape.state_head) out->initialise_state_head(static_cast<std::uint64_t>(config.seed));
   if (rounds) {
     made.master = out->parameters().flat();
     auto narrow = std::make_unique<model::Llama>(out->shape(), dtype, device, true, part);

@@ -26,8 +26,7 @@ constexpr std::int64_t kPieceRows = 16384;  // a piece is closed when it has so 
 
 // Where the rows of a dialogue lie among its stored ones.
 struct StoredRows {
-  std::vector<std::int64_t> trunk;  // of each trunk its first row; -1: none are kept
-  std::vector<std::int64_t> trunk_rows;
+  std::vector<std::int64_t> trunk;     // of each trunk its first row; -1: none are kept
   std::vector<std::int64_t> probe;     // of each probe its first row that is no trunk's
   std::vector<std::int64_t> repeated;  // of each probe, the tokens before that row
   std::int64_t count = 0;
@@ -46,7 +45,6 @@ StoredRows stored_rows(const Comb& comb, bool text) {
   for (std::size_t t = 0; t < wanted.size(); ++t) {
     const auto rows = wanted[t] < 0 ? 0 : text ? size(comb.trunks[t].tokens) : wanted[t];
     out.trunk.push_back(wanted[t] < 0 ? -1 : out.count);
-    out.trunk_rows.push_back(rows);
     out.count += rows;
   }
   for (std::size_t p = 0; p < comb.probes.size(); ++p) {
@@ -186,77 +184,78 @@ FrozenStates::FrozenStates(const std::string& folder, const std::string& data_ke
   folder_ = (fs::path(folder) / "frozen" / identity_.substr(0, 16)).string();
 }
 
-std::string FrozenStates::path(const std::string& split, std::int64_t piece) const {
-  return (fs::path(folder_) / fmt::format("{}-{:05d}.safetensors", split, piece)).string();
-}
-
-std::int64_t FrozenStates::pieces(const std::vector<Comb>& combs) const {
-  return static_cast<std::int64_t>(pieces_of(combs, whole_, text_).size());
-}
-
-double FrozenStates::bytes(const std::vector<Comb>& combs) const {
-  double rows = 0;
-  for (const auto& comb : combs) rows += static_cast<double>(row_count(comb, whole_, text_));
-  return rows * static_cast<double>(model_.shape().hidden) *
-         static_cast<double>(at::elementSize(stored_));
-}
-
-bool FrozenStates::make(const std::string& split, const std::vector<Comb>& combs,
-                        std::int64_t index) const {
-  c10::NoGradGuard no_grad;
-  const std::string file = path(split, index);
-  const Piece piece = pieces_of(combs, whole_, text_)[static_cast<std::size_t>(index)];
-  const std::string contents = contents_of(combs, piece, whole_, text_);
-  if (fs::exists(file)) {
-    const model::SafetensorsFile there(file);
-    const auto found = there.metadata().find("contents");
-    if (found != there.metadata().end() && found->second == contents) return false;
-  }
-  at::Tensor all =
-      at::empty({piece.rows, model_.shape().hidden}, at::TensorOptions().dtype(stored_));
-  std::int64_t row = 0;
-  for (auto c = piece.first; c < piece.last;) {
-    std::vector<const Comb*> some;
-    std::int64_t tokens = 0;
-    for (; c < piece.last && (some.empty() || tokens < micro_tokens_); ++c) {
-      if (row_count(combs[c], whole_, text_) == 0) continue;
-      some.push_back(&combs[c]);
-      tokens += combs[c].token_count();
-    }
-    if (some.empty()) continue;
-    const at::Tensor states = states_of(model_, some, whole_, text_);
-    all.narrow(0, row, states.size(0)).copy_(states);
-    row += states.size(0);
-  }
-  make_folders(folder_);
-  model::write_safetensors(
-      file, {{kStates, all}},
-      {{"identity", identity_}, {"contents", contents}, {"sha256", digest(all)}});
-  return true;
-}
-
 namespace {
 
-// A split's pieces, opened when they are first asked for.
-class StoredSplit {
+class Stored : public SplitStates {
  public:
-  StoredSplit(std::vector<std::string> paths, std::string identity, const std::vector<Comb>& combs,
-              bool whole, bool text)
-      : paths_(std::move(paths)), identity_(std::move(identity)), whole_(whole), text_(text) {
-    states_.resize(paths_.size());
-    const auto pieces = pieces_of(combs, whole, text);
-    for (std::size_t p = 0; p < pieces.size(); ++p) {
-      contents_.push_back(contents_of(combs, pieces[p], whole, text));
+  // What all splits have in common.
+  struct Common {
+    std::string folder, identity;
+    at::ScalarType stored;
+    bool whole, text;
+    std::int64_t micro_tokens;
+  };
+
+  Stored(const model::Llama& model, Common common, const std::string& split,
+         const std::vector<Comb>& combs)
+      : model_(model), common_(std::move(common)), combs_(combs) {
+    pieces_ = pieces_of(combs, common_.whole, common_.text);
+    states_.resize(pieces_.size());
+    for (std::size_t p = 0; p < pieces_.size(); ++p) {
+      contents_.push_back(contents_of(combs, pieces_[p], common_.whole, common_.text));
+      paths_.push_back(
+          (fs::path(common_.folder) / fmt::format("{}-{:05d}.safetensors", split, p)).string());
       std::int64_t row = 0;
-      for (auto c = pieces[p].first; c < pieces[p].last; ++c) {
+      for (auto c = pieces_[p].first; c < pieces_[p].last; ++c) {
         places_.emplace(&combs[c], Place{p, row});
-        row += row_count(combs[c], whole, text);
+        row += row_count(combs[c], common_.whole, common_.text);
       }
     }
   }
 
-  model::CombBatch pack(const std::vector<model::CombSelection>& selections, at::ScalarType dtype) {
-    return whole_ ? pack_read(selections, dtype) : pack_rows(selections, dtype);
+  std::int64_t pieces() const override { return static_cast<std::int64_t>(pieces_.size()); }
+
+  double bytes() const override {
+    double rows = 0;
+    for (const auto& piece : pieces_) rows += static_cast<double>(piece.rows);
+    return rows * static_cast<double>(model_.shape().hidden) *
+           static_cast<double>(at::elementSize(common_.stored));
+  }
+
+  bool make(std::int64_t index) override {
+    c10::NoGradGuard no_grad;
+    const auto at = static_cast<std::size_t>(index);
+    const Piece& piece = pieces_[at];
+    if (fs::exists(paths_[at])) {
+      const model::SafetensorsFile there(paths_[at]);
+      if (says(there, "contents", contents_[at])) return false;
+    }
+    at::Tensor all =
+        at::empty({piece.rows, model_.shape().hidden}, at::TensorOptions().dtype(common_.stored));
+    std::int64_t row = 0;
+    for (auto c = piece.first; c < piece.last;) {
+      std::vector<const Comb*> some;
+      std::int64_t tokens = 0;
+      for (; c < piece.last && (some.empty() || tokens < common_.micro_tokens); ++c) {
+        if (row_count(combs_[c], common_.whole, common_.text) == 0) continue;
+        some.push_back(&combs_[c]);
+        tokens += combs_[c].token_count();
+      }
+      if (some.empty()) continue;
+      const at::Tensor states = states_of(model_, some, common_.whole, common_.text);
+      all.narrow(0, row, states.size(0)).copy_(states);
+      row += states.size(0);
+    }
+    make_folders(common_.folder);
+    model::write_safetensors(
+        paths_[at], {{kStates, all}},
+        {{"identity", common_.identity}, {"contents", contents_[at]}, {"sha256", digest(all)}});
+    states_[at] = at::Tensor();  // of what was there before
+    return true;
+  }
+
+  model::CombBatch pack(const std::vector<model::CombSelection>& selections) override {
+    return common_.whole ? pack_read(selections) : pack_rows(selections);
   }
 
  private:
@@ -264,6 +263,11 @@ class StoredSplit {
     std::size_t piece;
     std::int64_t row;
   };
+
+  static bool says(const model::SafetensorsFile& file, const char* key, const std::string& value) {
+    const auto found = file.metadata().find(key);
+    return found != file.metadata().end() && found->second == value;
+  }
 
   // The dialogue's rows, from its first.
   at::Tensor from(const Comb& comb) {
@@ -275,30 +279,25 @@ class StoredSplit {
 
   at::Tensor opened(std::size_t piece) const {
     const model::SafetensorsFile file(paths_[piece]);
-    const auto says = [&](const char* key, const std::string& value) {
-      const auto found = file.metadata().find(key);
-      return found != file.metadata().end() && found->second == value;
-    };
     const char* hint = "remove the file; the next run computes it again";
-    if (!says("identity", identity_) || !says("contents", contents_[piece])) {
+    if (!says(file, "identity", common_.identity) || !says(file, "contents", contents_[piece])) {
       fail_input(file.path() + " holds states of other weights or dialogues", hint);
     }
     const at::Tensor states = file.tensor(kStates);
-    if (!says("sha256", digest(states))) fail_input(file.path() + " is damaged", hint);
+    if (!says(file, "sha256", digest(states))) fail_input(file.path() + " is damaged", hint);
     return states;
   }
 
-  model::CombBatch pack_rows(const std::vector<model::CombSelection>& selections,
-                             at::ScalarType dtype) {
+  model::CombBatch pack_rows(const std::vector<model::CombSelection>& selections) {
     model::CombBatch batch = model::pack(selections, at::kCPU);
     std::vector<StoredRows> stored;
     std::vector<at::Tensor> rows;
     for (const auto& s : selections) {
-      stored.push_back(stored_rows(*s.comb, text_));
+      stored.push_back(stored_rows(*s.comb, common_.text));
       rows.push_back(from(*s.comb));
     }
     const auto width = rows.empty() ? 0 : rows.front().size(1);
-    batch.lower_states = at::empty({batch.rows, width}, at::TensorOptions().dtype(dtype));
+    batch.lower_states = at::empty({batch.rows, width}, at::TensorOptions().dtype(model_.dtype()));
     each_run(batch, selections, stored,
              [&](std::int64_t row, std::int64_t count, std::size_t s, std::int64_t at) {
                batch.lower_states.narrow(0, row, count).copy_(rows[s].narrow(0, at, count));
@@ -307,8 +306,7 @@ class StoredSplit {
   }
 
   // Rows that are read alone: no tokens, nothing that a row would see of another.
-  model::CombBatch pack_read(const std::vector<model::CombSelection>& selections,
-                             at::ScalarType dtype) {
+  model::CombBatch pack_read(const std::vector<model::CombSelection>& selections) {
     model::CombBatch batch;
     for (const auto& s : selections) batch.rows += static_cast<std::int64_t>(s.probes.size());
     batch.tokens = batch.positions = at::zeros({batch.rows}, at::kLong);
@@ -319,28 +317,27 @@ class StoredSplit {
       const at::Tensor rows = from(*s.comb);
       for (const auto p : s.probes) read.push_back(rows.narrow(0, p, 1));
     }
-    batch.lower_states = read.empty() ? at::empty({0, 0}, at::TensorOptions().dtype(dtype))
-                                      : at::cat(read).to(dtype);
+    batch.lower_states = read.empty() ? at::empty({0, 0}, at::TensorOptions().dtype(model_.dtype()))
+                                      : at::cat(read).to(model_.dtype());
     return batch;
   }
 
-  std::vector<std::string> paths_, contents_;
-  std::string identity_;
-  bool whole_, text_;
+  const model::Llama& model_;
+  Common common_;
+  const std::vector<Comb>& combs_;
+  std::vector<Piece> pieces_;
+  std::vector<std::string> paths_, contents_;  // of each piece
   std::unordered_map<const Comb*, Place> places_;
-  std::vector<at::Tensor> states_;  // look into mapped files
+  std::vector<at::Tensor> states_;  // of the pieces that were read; they look into mapped files
 };
 
 }  // namespace
 
-planner::Pack FrozenStates::pack(const std::string& split, const std::vector<Comb>& combs) const {
-  std::vector<std::string> paths;
-  for (std::int64_t p = 0; p < pieces(combs); ++p) paths.push_back(path(split, p));
-  const auto stored =
-      std::make_shared<StoredSplit>(std::move(paths), identity_, combs, whole_, text_);
-  return [stored, dtype = model_.dtype()](const std::vector<model::CombSelection>& selections) {
-    return stored->pack(selections, dtype);
-  };
+std::shared_ptr<SplitStates> FrozenStates::of(const std::string& split,
+                                              const std::vector<Comb>& combs) const {
+  return std::make_shared<Stored>(
+      model_, Stored::Common{folder_, identity_, stored_, whole_, text_, micro_tokens_}, split,
+      combs);
 }
 
 }  // namespace straq::learn

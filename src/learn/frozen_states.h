@@ -13,14 +13,12 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "model/comb_batch.h"
 #include "model/llama.h"
-#include "planner/pack.h"
 #include "prompt/comb.h"
 
 namespace straq::learn {
@@ -39,6 +37,23 @@ struct StatesIdentity {
   std::string hex() const;  // SHA-256
 };
 
+// Of the dialogues of one split, which outlive it: how they are cut into pieces, worked out once,
+// and the pieces that have been opened.
+class SplitStates {
+ public:
+  virtual ~SplitStates() = default;
+  virtual std::int64_t pieces() const = 0;
+  virtual double bytes() const = 0;  // on disk, of all pieces
+  // Computes piece `i` and writes it, unless it is there already, whole and of these dialogues.
+  // Returns whether it was computed. Throws Error(failure) where it cannot be written.
+  virtual bool make(std::int64_t piece) = 0;
+  // A batch of selections of the split's dialogues, all of whose pieces have been made, with their
+  // states in the model's precision: a planner::Pack. Each piece is checked against its hash when
+  // it is first read. Throws Error(input) naming a piece that is missing, damaged or of other
+  // dialogues. May be called by one thread at a time.
+  virtual model::CombBatch pack(const std::vector<model::CombSelection>& selections) = 0;
+};
+
 class FrozenStates {
  public:
   // `folder` is the data set's; `model` has frozen layers and outlives this. `text` as in
@@ -46,24 +61,13 @@ class FrozenStates {
   FrozenStates(const std::string& folder, const std::string& data_key, const model::Llama& model,
                at::ScalarType stored, bool text, std::int64_t micro_tokens);
 
-  // Pieces of a split, and bytes on disk of all.
-  std::int64_t pieces(const std::vector<prompt::Comb>& combs) const;
-  double bytes(const std::vector<prompt::Comb>& combs) const;
-  // Computes piece `i` of a split and writes it, unless it is there already, whole and of these
-  // dialogues. Returns whether it was computed. Throws Error(failure) where it cannot be written.
-  bool make(const std::string& split, const std::vector<prompt::Comb>& combs,
-            std::int64_t piece) const;
-  // Packs selections of `combs`, all of whose pieces have been made, with their states in the
-  // model's precision. The function keeps what it needs but `combs`; each piece is checked against
-  // its hash when it is first read. Throws Error(input) naming a piece that is missing, damaged or
-  // of other dialogues. May be called by one thread at a time.
-  planner::Pack pack(const std::string& split, const std::vector<prompt::Comb>& combs) const;
+  // The states of a split; what it gives refers to the model and to `combs`.
+  std::shared_ptr<SplitStates> of(const std::string& split,
+                                  const std::vector<prompt::Comb>& combs) const;
 
   const std::string& folder() const { return folder_; }
 
  private:
-  std::string path(const std::string& split, std::int64_t piece) const;
-
   std::string folder_, identity_;
   const model::Llama& model_;
   at::ScalarType stored_;

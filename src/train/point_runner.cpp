@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <memory>
 #include <optional>
 
 #include "comm/activity.h"
@@ -145,18 +147,20 @@ class PointRun {
                       experiment::learns_text(config_), config_.learn.micro_tokens);
     });
     pack_of_ = [this](const std::string& split, const std::vector<prompt::Comb>& combs) {
-      make_states(split, combs);
-      planner::Pack pack;
-      together(*group_, [&] { pack = states_->pack(split, combs); });
-      return pack;
+      auto& states = split_states_[&combs];
+      if (!states) {
+        together(*group_, [&] { states = states_->of(split, combs); });
+        make_states(split, *states);
+      }
+      return [states](const std::vector<model::CombSelection>& s) { return states->pack(s); };
     };
     learner_->use_pack(pack_of_("train", dataset_.split("train")));
   }
 
   // What of a split's states is not there yet, dealt among the learners piece by piece. Pieces that
   // are there stay, so that a job which is stopped goes on here.
-  void make_states(const std::string& split, const std::vector<prompt::Comb>& combs) {
-    const auto pieces = states_->pieces(combs);
+  void make_states(const std::string& split, learn::SplitStates& states) {
+    const auto pieces = states.pieces();
     const double start = monotonic_seconds();
     double said = start;
     std::int64_t made = 0;
@@ -165,7 +169,7 @@ class PointRun {
       together(*group_, [&] {
         comm::fault_point("computing states of frozen layers");
         const auto own = first + group_->rank();
-        if (own < pieces && states_->make(split, combs, own)) ++made;
+        if (own < pieces && states.make(own)) ++made;
       });
       if (group_->allreduce_max(comm::stop_requested() ? 1 : 0) > 0) {
         together(*group_, [] {
@@ -400,6 +404,8 @@ class PointRun {
   nlohmann::ordered_json continued_anyway_ = nlohmann::ordered_json::array();
   std::unique_ptr<learn::Learner> learner_;
   std::optional<learn::FrozenStates> states_;
+  // By the split's dialogues, which live as long: what one evaluation opened the next one finds.
+  std::map<const std::vector<prompt::Comb>*, std::shared_ptr<learn::SplitStates>> split_states_;
   planner::PackOfSplit pack_of_;          // of what a split's states are kept; empty: nothing is
   planner::Companions companions_;        // the leader's
   std::optional<results::RunLock> lock_;  // the leader's

@@ -44,14 +44,22 @@ struct Trained {
     auto model = frozen_model(layers, dtype, lora_rank);
     if (stored) {
       states.emplace(folder.path("data"), "key", *model, *stored, objective.lm > 0, 100);
-      for (std::int64_t p = 0; p < states->pieces(combs); ++p) {
-        EXPECT_TRUE(states->make("train", combs, p));
-        EXPECT_FALSE(states->make("train", combs, p)) << "it is there already";
+      split = states->of("train", combs);
+      for (std::int64_t p = 0; p < split->pieces(); ++p) {
+        EXPECT_TRUE(split->make(p));
+        EXPECT_FALSE(split->make(p)) << "it is there already";
       }
     }
     learner.emplace(std::move(model), combs, testing::kOptions, readout, config, *group);
-    if (stored) learner->use_pack(states->pack("train", combs));
+    if (stored) learner->use_pack(pack());
     learner->begin_stage(config, 12);
+  }
+
+  // As if the split were opened now.
+  planner::Pack pack() const {
+    return [opened = states->of("train", combs)](const auto& selections) {
+      return opened->pack(selections);
+    };
   }
 
   // Losses of 12 steps with target syncs.
@@ -76,6 +84,7 @@ struct Trained {
   std::unique_ptr<comm::Collectives> group = comm::make_local_collectives();
   straq::testing::TemporaryFolder folder;
   std::optional<FrozenStates> states;
+  std::shared_ptr<SplitStates> split;
   std::optional<Learner> learner;
 };
 
@@ -107,8 +116,7 @@ TEST_P(StoredStatesOf, TrainAsComputedOnesDo) {
     const auto difference = (stored.learner->weights() - computed.learner->weights()).abs().max();
     EXPECT_LT(difference.item<double>(), dtype == at::kDouble ? 1e-10 : 1e-4);
     const auto q = planner::ask(computed.learner->reading(), combs);
-    const auto by_states =
-        planner::ask(stored.learner->reading(), combs, 0, 1, stored.states->pack("train", combs));
+    const auto by_states = planner::ask(stored.learner->reading(), combs, 0, 1, stored.pack());
     EXPECT_TRUE(at::allclose(by_states, q, 1e-3, 1e-3));
   }
 }
@@ -127,13 +135,13 @@ TEST(FrozenStates, RoundedToBf16ChangeQByTheirRoundingAlone) {
   Trained exact(1, at::kFloat, combs, {.bellman = 1}, at::kFloat);
   Trained rounded(1, at::kFloat, combs, {.bellman = 1}, at::kBFloat16);
   const auto ask = [&](Trained& t) {
-    return planner::ask(t.learner->reading(), combs, 0, 1, t.states->pack("train", combs));
+    return planner::ask(t.learner->reading(), combs, 0, 1, t.pack());
   };
   const auto a = ask(exact), b = ask(rounded);
   const double difference = (a - b).abs().max().item<double>();
   EXPECT_GT(difference, 0);
   EXPECT_LT(difference, 0.03 * a.abs().max().item<double>());
-  EXPECT_DOUBLE_EQ(exact.states->bytes(combs), 2 * rounded.states->bytes(combs));
+  EXPECT_DOUBLE_EQ(exact.split->bytes(), 2 * rounded.split->bytes());
 }
 
 TEST(FrozenStates, OfOtherWeightsOrDialoguesAreNotTaken) {
@@ -150,8 +158,9 @@ TEST(FrozenStates, OfOtherWeightsOrDialoguesAreNotTaken) {
             states.folder());
   EXPECT_NE(FrozenStates(folder.path("d"), "other", *model, at::kFloat, false, 100).folder(),
             states.folder());
-  EXPECT_TRUE(states.make("train", combs, 0));
-  EXPECT_TRUE(states.make("train", others, 0)) << "the piece that is there is of other dialogues";
+  EXPECT_TRUE(states.of("train", combs)->make(0));
+  EXPECT_TRUE(states.of("train", others)->make(0))
+      << "the piece that is there is of other dialogues";
 }
 
 TEST(FrozenStates, ADamagedPieceIsRefusedByName) {
@@ -166,13 +175,12 @@ TEST(FrozenStates, ADamagedPieceIsRefusedByName) {
     file.seekp(-5, std::ios::end);
     file.put('\x7f');
   }
-  const auto pack = t.states->pack("train", combs);
+  const auto pack = t.pack();
   const auto error = error_of([&] { planner::ask(t.learner->reading(), combs, 0, 1, pack); });
   ASSERT_TRUE(error);
   EXPECT_NE(error->full().find(piece + " is damaged"), std::string::npos) << error->full();
   std::filesystem::remove(piece);
-  EXPECT_TRUE(error_of(
-      [&] { planner::ask(t.learner->reading(), combs, 0, 1, t.states->pack("train", combs)); }));
+  EXPECT_TRUE(error_of([&] { planner::ask(t.learner->reading(), combs, 0, 1, t.pack()); }));
 }
 
 }  // namespace

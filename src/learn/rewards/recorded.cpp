@@ -1,5 +1,7 @@
 #include "learn/rewards/recorded.h"
 
+#include "learn/rewards/own_action.h"
+
 namespace straq::learn {
 
 void RecordedConfig::fields(config::Fields& f) {
@@ -28,12 +30,7 @@ double RecordedReward::largest_return(double) const {
 
 TransitionSource RecordedReward::transitions(const std::vector<prompt::Comb>& combs, int,
                                              std::uint64_t) const {
-  return [&combs](std::int32_t comb, std::int32_t d, std::int64_t, std::vector<Transition>& out) {
-    const auto& decision =
-        combs[static_cast<std::size_t>(comb)].decisions[static_cast<std::size_t>(d)];
-    if (!decision.reward) return;
-    out.push_back({d, decision.gold, *decision.reward, !decision.terminal});
-  };
+  return own_action_transitions(*this, combs);
 }
 
 }  // namespace straq::learn
