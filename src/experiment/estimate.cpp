@@ -95,7 +95,7 @@ EstimateInput estimate_input(const ExperimentConfig& config, std::int64_t learne
   in.precision = config.model.precision;
   in.recompute = config.model.recompute;
   in.zero1 = config.learn.zero1;
-  in.based = config.learn.kl_to_base > 0;
+  in.based = config.learn.needs_base();
   in.bootstraps = config.learn.objective.bellman > 0 && config.learn.target.separate();
   in.pretrains =
       config.learn.objective.lm > 0 || (config.pretrain.objective.lm > 0 &&

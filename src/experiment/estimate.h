@@ -29,7 +29,7 @@ struct EstimateInput {
   model::TrainedPart part;  // what is trained
   Precision precision = Precision::fp32;
   bool recompute = false, zero1 = false;
-  bool based = false;                       // the initial network stays (learn.kl_to_base)
+  bool based = false;                       // a base network stays (learn::LearnConfig::needs_base)
   bool bootstraps = true;                   // some stage has a target network
   bool pretrains = false;                   // some stage has the language-model objective
   learn::Texts texts = learn::Texts::none;  // what that stage makes of dialogues without decisions

@@ -124,8 +124,15 @@ Verdict next_states_only(const Facts& f, const std::string&) {
   return Reason{"learn.gamma is 0: next states count for nothing", "set learn.gamma above 0"};
 }
 Verdict expected_only(const Facts& f, const std::string&) {
-  if (f.config.learn.backup == learn::Backup::expected) return {};
-  return Reason{"learn.backup is another one", "set learn.backup: expected"};
+  const auto backup = f.config.learn.backup;
+  if (backup == learn::Backup::expected || backup == learn::Backup::soft) return {};
+  return Reason{"learn.backup is another one", "set learn.backup: expected, or soft"};
+}
+Verdict unbounded_values_only(const Facts& f, const std::string&) {
+  const auto readout = f.config.q.readout;
+  if (readout == planner::Readout::mean_logit || readout == planner::Readout::state_head) return {};
+  return Reason{"q.readout gives no values that could be as far above the base's as Q asks",
+                "set q.readout: mean_logit, or state_head", true};
 }
 Verdict hard_copies_only(const Facts& f, const std::string&) {
   if (f.config.learn.target.polyak <= 0) return {};
@@ -301,6 +308,8 @@ const std::vector<Rule>& rules() {
       {"learn.reward.map", mapped_reward_only},
       {"learn.cql.", bellman_only},
       {"learn.kl_to_base", bellman_only},
+      {"learn.above_base", bellman_only},
+      {"learn.above_base", unbounded_values_only},
       {"learn.cql.temp", cql_only},
       {"learn.collectives.timeout_seconds", nccl_only},
       {"learn.collectives.deterministic", nccl_only},

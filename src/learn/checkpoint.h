@@ -81,6 +81,7 @@ struct StateSlice {
 };
 inline constexpr const char* kWeights = "weights";
 inline constexpr const char* kTarget = "target";
+inline constexpr const char* kBase = "base";
 inline constexpr const char* kFirstMoment = "first_moment";
 inline constexpr const char* kSecondMoment = "second_moment";
 

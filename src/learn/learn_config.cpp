@@ -39,7 +39,8 @@ void LearnConfig::fields(config::Fields& f) {
            {{"max", Backup::max},
             {"double", Backup::double_q},
             {"sarsa", Backup::sarsa},
-            {"expected", Backup::expected}});
+            {"expected", Backup::expected},
+            {"soft", Backup::soft}});
   f("backup_temp", backup_temp, config::above(0));
   f.choice("terminal", terminal,
            {{"mask", Terminal::mask},
@@ -56,6 +57,7 @@ void LearnConfig::fields(config::Fields& f) {
   f("cql", cql);
   f("freeze", freeze);
   f("kl_to_base", kl_to_base, config::at_least(0));
+  f("above_base", above_base, config::at_least(0));
   f("zero1", zero1);
   f("collectives", collectives);
   f("max_bad_steps", max_bad_steps, config::at_least(1));

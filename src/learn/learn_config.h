@@ -50,7 +50,7 @@ struct StageConfig {
   }
 };
 
-enum class Backup { max, double_q, sarsa, expected };
+enum class Backup { max, double_q, sarsa, expected, soft };
 enum class Terminal { mask, bootstrap_on_final_seeker, drop };
 enum class Positions { last, all_turns_packed };
 enum class LossKind { mse, huber };
@@ -112,7 +112,7 @@ struct LearnConfig : StageConfig {
   std::int64_t micro_tokens = 8192;
   double gamma = 0.85;
   Backup backup = Backup::max;
-  double backup_temp = 1;  // of the softmax over Q that backup: expected weighs the options by
+  double backup_temp = 1;  // backup: expected, soft (learn/td.h)
   Terminal terminal = Terminal::mask;
   Positions positions = Positions::last;
   LossKind loss = LossKind::mse;
@@ -122,9 +122,20 @@ struct LearnConfig : StageConfig {
   ReplayConfig replay;
   CqlConfig cql;
   FreezeConfig freeze;
-  // Weight of KL(policy, initial policy), both softmaxes of the options' logits, which keeps the
-  // planner near the model that training began with; 0: that model is not kept.
+  // Weight of KL(policy, base policy), both softmaxes of the options' logits. The base is the model
+  // that the stage began with (the initial one, or what pretraining made of it); it is kept only
+  // where something asks for it.
   double kl_to_base = 0;
+  // Above 0: what is learned as Q is `above_base` (value - base's value) of what the readout gives,
+  // so that Q is 0 where training begins and choosing the greatest value is choosing the greatest
+  // Q + above_base log base policy: what the base never does is not chosen for a guess. 0: Q is the
+  // value itself.
+  double above_base = 0;
+  // Whether the base is asked at all.
+  bool needs_base() const {
+    return objective.bellman > 0 &&
+           (kl_to_base > 0 || above_base > 0 || (backup == Backup::soft && gamma > 0));
+  }
   bool zero1 = false;  // each learner keeps and updates its shard of the optimizer's state (ZeRO-1)
   comm::CollectivesConfig collectives;
   int max_bad_steps = 10;  // non-finite gradient norms in a row before the run counts as diverged

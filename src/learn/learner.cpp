@@ -36,10 +36,6 @@ Learner::Learner(std::unique_ptr<model::Llama> online, const std::vector<prompt:
   option_ids_ = at::tensor(option_ids, at::kLong).to(online_->device());
   sharded_ = config_.zero1 && collectives_.size() > 1;
   if (master.defined() && keeps_master(parameters.flat().scalar_type())) take_master(master);
-  if (config_.kl_to_base > 0) {
-    base_ = online_->twin();
-    base_->parameters().copy_from(parameters);
-  }
   const auto bucket_bytes = static_cast<std::int64_t>(config_.collectives.bucket_mb * (1 << 20));
   reducer_ =
       sharded_
@@ -102,6 +98,12 @@ void Learner::begin_stage(const StageConfig& stage, std::int64_t total_steps) {
       std::move(master));
   ahead_ = {};
   soft_target_ = at::Tensor();
+  if (stage_.objective.bellman > 0 && config_.needs_base()) {
+    if (!base_) base_ = online_->twin();
+    base_->parameters().copy_from(parameters);
+  } else {
+    base_.reset();
+  }
   if (!has_target()) {
     target_.reset();
     return;
@@ -162,6 +164,7 @@ StateSlice Learner::state() {
     out.buffers.emplace_back(kTarget,
                              soft_target_.defined() ? soft_target_ : target_->parameters().flat());
   }
+  if (base_) out.buffers.emplace_back(kBase, base_->parameters().flat());
   out.buffers.emplace_back(kFirstMoment, gathered(optimizer_->first_moment()));
   out.buffers.emplace_back(kSecondMoment, gathered(optimizer_->second_moment()));
   return out;
@@ -184,6 +187,10 @@ void Learner::restore(const Checkpoint& checkpoint) {
     const at::Tensor target = target_->parameters().flat();
     read_buffer(checkpoint, from, 0, soft_target_.defined() ? soft_target_ : target);
     if (soft_target_.defined()) target.copy_(soft_target_);
+  }
+  // Older checkpoints have none: their base was the initial network, which is there already.
+  if (base_ && has_buffer(checkpoint, kBase)) {
+    read_buffer(checkpoint, kBase, 0, base_->parameters().flat());
   }
   ahead_ = {};
   optimizer_->resume(checkpoint.progress.optimizer_steps);
@@ -217,7 +224,7 @@ StepMetrics Learner::step(const StepPlan& plan, const StepPlan* next) {
   for (std::size_t i = 0; i < plan.passes.size(); ++i) {
     const PassPlan pass =
         ahead.plan ? std::move(ahead.passes[i]) : plan.passes[i].to(online_->device());
-    const at::Tensor target_next = ahead.plan ? ahead.target[i] : target_values(pass);
+    const NextStates target_next = ahead.plan ? ahead.target[i] : target_values(pass);
     accumulate(pass, target_next, plan, sums, i + 1 == plan.passes.size());
   }
   double reduce_start = monotonic_seconds();
@@ -279,14 +286,34 @@ StepMetrics Learner::step(const StepPlan& plan, const StepPlan* next) {
   return m;
 }
 
-at::Tensor Learner::target_values(const PassPlan& pass) {
+at::Tensor Learner::base_values(const model::CombBatch& states, const at::Tensor& labels) const {
+  c10::NoGradGuard no_grad;
+  return planner::by_strategy(planner::q_values(*base_, states, option_ids_, readout_), labels);
+}
+
+at::Tensor Learner::log_policy(const at::Tensor& values) const {
+  return at::log_softmax(readout_ == planner::Readout::vocab_prob ? values.log() : values, 1);
+}
+
+bool Learner::asks_base_of_states() const {
+  return base_ && (config_.above_base > 0 || config_.kl_to_base > 0 ||
+                   (config_.backup == Backup::soft && !has_target()));
+}
+
+Learner::NextStates Learner::target_values(const PassPlan& pass) {
   if (pass.next_probes == 0 || !has_target()) return {};
   const double start = monotonic_seconds();
   c10::NoGradGuard no_grad;
-  const at::Tensor q = planner::by_strategy(
-      planner::q_values(*target_, pass.next_states, option_ids_, readout_), pass.next_labels);
+  NextStates out;
+  out.q = planner::by_strategy(planner::q_values(*target_, pass.next_states, option_ids_, readout_),
+                               pass.next_labels);
+  if (base_ && (config_.above_base > 0 || config_.backup == Backup::soft)) {
+    const at::Tensor base = base_values(pass.next_states, pass.next_labels);
+    out.q = above(out.q, base);
+    out.base = log_policy(base);
+  }
   seconds_.target += monotonic_seconds() - start;
-  return q;
+  return out;
 }
 
 void Learner::look_ahead(const StepPlan& next) {
@@ -303,20 +330,21 @@ void Learner::look_ahead(const StepPlan& next) {
 }
 
 at::Tensor Learner::td_loss(const PassPlan& pass, const at::Tensor& q_read, const at::Tensor& q,
-                            const at::Tensor& target_next, std::vector<at::Tensor>& parts) const {
+                            const NextStates& next, std::vector<at::Tensor>& parts) const {
   const auto real = at::TensorOptions().dtype(q.scalar_type()).device(q.device());
   at::Tensor online_next;
   if (pass.next_online.defined()) {
     online_next = q_read.detach().index_select(0, pass.next_online);
   }
-  const at::Tensor& next_q = has_target() ? target_next : online_next;
+  const at::Tensor& next_q = has_target() ? next.q : online_next;
   const at::Tensor chosen = q.index({pass.row, pass.action});
   at::Tensor value = at::zeros({pass.transitions()}, real);
   if (next_q.defined()) {
     value = next_values(
         config_.backup, next_q.index_select(0, pass.next_row),
         online_next.defined() ? online_next.index_select(0, pass.next_row) : online_next,
-        pass.next_action, config_.backup_temp);
+        pass.next_action, config_.backup_temp,
+        next.base.defined() ? next.base.index_select(0, pass.next_row) : next.base);
   }
   const at::Tensor y =
       td_targets(pass.reward.to(real), value, pass.continues.to(real), config_.gamma);
@@ -335,24 +363,12 @@ at::Tensor Learner::expert_options(const PassPlan& pass) const {
   return labels.gather(1, pass.gold.unsqueeze(1)).squeeze(1);
 }
 
-at::Tensor Learner::kl_to_base(const PassPlan& pass, const at::Tensor& at_probes) const {
-  constexpr auto kPolicy = planner::Readout::option_logprob;
-  at::Tensor base;
-  {
-    c10::NoGradGuard no_grad;
-    base = planner::q_values(*base_, pass.states, option_ids_, kPolicy);
-    if (pass.own.defined()) base = base.index_select(0, pass.own);
-  }
-  const at::Tensor policy = planner::q_of_hidden(*online_, at_probes, option_ids_, kPolicy);
-  return (policy.exp() * (policy - base)).sum();
-}
-
-void Learner::accumulate(const PassPlan& pass, const at::Tensor& target_next, const StepPlan& step,
+void Learner::accumulate(const PassPlan& pass, const NextStates& target_next, const StepPlan& step,
                          Sums& sums, bool last) {
   const auto& objective = stage_.objective;
   const double forward_start = monotonic_seconds();
   const bool bellman = objective.bellman > 0;
-  if (target_next.defined()) sums.tokens += static_cast<double>(pass.next_states.rows);
+  if (target_next.q.defined()) sums.tokens += static_cast<double>(pass.next_states.rows);
   sums.tokens += static_cast<double>(pass.states.rows);
   // Rows to read: the probes, then the text rows whose next token the language model predicts.
   const std::int64_t texts = pass.text_rows.numel();
@@ -371,29 +387,38 @@ void Learner::accumulate(const PassPlan& pass, const at::Tensor& target_next, co
   // global batch is added by every pass that has some.
   if (pass.probes > 0) {
     const at::Tensor at_probes = of_decisions(at_readouts);
-    const at::Tensor q_read = planner::by_strategy(
+    const at::Tensor read = planner::by_strategy(
         planner::q_of_hidden(*online_, at_readouts, option_ids_, readout_), pass.labels);
-    const at::Tensor q = of_decisions(q_read);
+    const at::Tensor base =
+        asks_base_of_states() ? base_values(pass.states, pass.labels) : at::Tensor();
+    const at::Tensor q_read = above(read, base), q = of_decisions(q_read);
     if (bellman && pass.transitions() > 0) {
-      add(td_loss(pass, q_read, q, target_next, parts) * (objective.bellman / step.transitions));
+      NextStates next = target_next;
+      if (base.defined() && pass.next_online.defined() && !next.base.defined()) {
+        next.base = log_policy(base).index_select(0, pass.next_online);
+      }
+      add(td_loss(pass, q_read, q, next, parts) * (objective.bellman / step.transitions));
     }
     if (bellman && config_.cql.alpha > 0) {
-      const at::Tensor cql =
-          at::cross_entropy_loss(q / config_.cql.temp, pass.gold, {}, at::Reduction::Sum);
+      // Of what the planner chooses by, which is not Q where Q is measured above the base.
+      const at::Tensor cql = at::cross_entropy_loss(of_decisions(read) / config_.cql.temp,
+                                                    pass.gold, {}, at::Reduction::Sum);
       parts[Sums::cql] = cql;
       add(cql * (objective.bellman * config_.cql.alpha / step.decisions));
     }
-    if (bellman && base_) {
-      parts[Sums::kl] = kl_to_base(pass, at_probes);
+    if (bellman && config_.kl_to_base > 0) {
+      const at::Tensor policy = log_policy(of_decisions(read));
+      parts[Sums::kl] = (policy.exp() * (policy - log_policy(of_decisions(base)))).sum();
       add(parts[Sums::kl] * (objective.bellman * config_.kl_to_base / step.decisions));
     }
     if (objective.ce > 0) {
       // Auto-regressive: the option token is predicted against the whole vocabulary. A head has
       // nothing but the options.
-      const at::Tensor ce = readout_ == planner::Readout::state_head
-                                ? at::cross_entropy_loss(q, pass.gold, {}, at::Reduction::Sum)
-                                : online_->cross_entropy_sum(
-                                      at_probes, option_ids_.index_select(0, expert_options(pass)));
+      const at::Tensor ce =
+          readout_ == planner::Readout::state_head
+              ? at::cross_entropy_loss(of_decisions(read), pass.gold, {}, at::Reduction::Sum)
+              : online_->cross_entropy_sum(at_probes,
+                                           option_ids_.index_select(0, expert_options(pass)));
       parts[Sums::ce] = ce;
       add(ce * (objective.ce / step.decisions));
     }

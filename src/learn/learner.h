@@ -141,23 +141,35 @@ class Learner {
   void share_parameters();
 
   struct Sums;
-  // Q of the next states under the target network, [next probes, K]; undefined where none is asked.
-  at::Tensor target_values(const PassPlan& pass);
+  // Of next states, [next probes, K]: their Q, and the logarithm of the base policy (backup: soft).
+  struct NextStates {
+    at::Tensor q, base;
+  };
+  // What networks other than the online one say of the pass's next states; undefined where none is
+  // asked.
+  NextStates target_values(const PassPlan& pass);
+  // The base's values at the readouts of `states`, [readouts, K] by strategy, without gradients.
+  at::Tensor base_values(const model::CombBatch& states, const at::Tensor& labels) const;
+  // Q of what was read, where it is measured above the base.
+  at::Tensor above(const at::Tensor& read, const at::Tensor& base) const {
+    return config_.above_base > 0 && base.defined() ? (read - base) * config_.above_base : read;
+  }
+  // The policy over the options that values stand for, [rows, K].
+  at::Tensor log_policy(const at::Tensor& values) const;
+  bool asks_base_of_states() const;
   void look_ahead(const StepPlan& next);
   // The TD losses of a pass with transitions, summed; what else is said about them goes into
   // `parts`. q_read: Q of all rows that were read; q: of the decisions.
   at::Tensor td_loss(const PassPlan& pass, const at::Tensor& q_read, const at::Tensor& q,
-                     const at::Tensor& target_next, std::vector<at::Tensor>& parts) const;
+                     const NextStates& next, std::vector<at::Tensor>& parts) const;
   // The option that the corpus's strategy is at each decision, [probes] int64.
   at::Tensor expert_options(const PassPlan& pass) const;
-  // Sum over the pass's decisions of KL(policy, initial policy) over the options.
-  at::Tensor kl_to_base(const PassPlan& pass, const at::Tensor& at_probes) const;
   // `pass` lies on the device.
-  void accumulate(const PassPlan& pass, const at::Tensor& target_next, const StepPlan& step,
+  void accumulate(const PassPlan& pass, const NextStates& target_next, const StepPlan& step,
                   Sums& sums, bool last);
 
   std::unique_ptr<model::Llama> online_, target_;
-  std::unique_ptr<model::Llama> base_;  // the initial network, with learn.kl_to_base alone
+  std::unique_ptr<model::Llama> base_;  // what the stage began with (LearnConfig::needs_base)
   // Of soft updates where weights are bf16: the target in fp32, or small moves would be rounded
   // away.
   at::Tensor soft_target_;
@@ -182,7 +194,7 @@ class Learner {
   struct Ahead {
     const StepPlan* plan = nullptr;
     std::vector<PassPlan> passes;  // on the device
-    std::vector<at::Tensor> target;
+    std::vector<NextStates> target;
   } ahead_;
   StepSeconds seconds_;
 };

@@ -3,7 +3,7 @@
 namespace straq::learn {
 
 at::Tensor next_values(Backup backup, const at::Tensor& target_next, const at::Tensor& online_next,
-                       const at::Tensor& next_action, double temp) {
+                       const at::Tensor& next_action, double temp, const at::Tensor& base) {
   switch (backup) {
     case Backup::max:
       return target_next.amax(1);
@@ -11,6 +11,8 @@ at::Tensor next_values(Backup backup, const at::Tensor& target_next, const at::T
       return target_next.gather(1, online_next.argmax(1, /*keepdim=*/true)).squeeze(1);
     case Backup::sarsa:
       return target_next.gather(1, next_action.unsqueeze(1)).squeeze(1);
+    case Backup::soft:
+      return temp * at::logsumexp(base + target_next / temp, {1});
     case Backup::expected:
       break;
   }

@@ -12,9 +12,13 @@ namespace straq::learn {
 // K]: Q of the online network (backup = double only); `next_action` int64 [n]: the corpus's own
 // next action (backup = sarsa only); `temp`: backup = expected weighs Q by softmax(Q / temp), which
 // is max for a temp near 0 and the plain mean for a large one (expected SARSA, Sutton and Barto,
-// Reinforcement Learning, section 6.6, of a softmax policy).
+// Reinforcement Learning, section 6.6, of a softmax policy). `base` [n, K]: log-probabilities of
+// the options under the base policy (backup = soft only), for V = temp log sum_a base(a) exp(Q(a) /
+// temp), the most that a policy can have of Q - temp KL(policy, base) (Fox et al. 2016, arXiv
+// 1512.08562, equation 11): near 0 the greatest Q of all that the base does at all, for a large
+// temp the base's own mean.
 at::Tensor next_values(Backup backup, const at::Tensor& target_next, const at::Tensor& online_next,
-                       const at::Tensor& next_action, double temp = 1);
+                       const at::Tensor& next_action, double temp = 1, const at::Tensor& base = {});
 
 // y = r + gamma * continues * V(s'), all [n]; no gradient flows through it.
 at::Tensor td_targets(const at::Tensor& reward, const at::Tensor& next_value,

@@ -275,25 +275,30 @@ TEST(Checkpoint, KeepsWhatItWentOnFromAnyway) {
   EXPECT_EQ(nlohmann::json(back.continued_anyway), nlohmann::json(record.continued_anyway));
 }
 
-// The learner itself: some steps, a checkpoint, more steps; against a new learner from there.
-TEST(Checkpoint, ALearnerGoesOnToTheBit) {
+// The learner itself: some steps, a checkpoint, more steps; against a new learner from there, which
+// has taken none of the steps before: with a base, neither those of the stage before this one.
+void expect_going_on_to_the_bit(const LearnConfig& settings) {
   TemporaryFolder folder;
   const auto combs = testing::random_combs(20, 3);
   const auto group = comm::make_local_collectives();
-  LearnConfig config = testing::plain_config();
+  LearnConfig config = settings;
   config.lr_min = 0.1;
   config.warmup = 0.2;
   config.clip = 1;
+  StageConfig before = config;
+  before.objective = {0, 1, 0};
   const auto source = transitions_of(combs, config, 8, 1);
   const auto batches = epoch_batches(combs, Batching::exact, 8, 12000, 1, 0);
   ASSERT_GT(batches.size(), 8u);
   const auto make = [&] {
     auto learner = std::make_unique<Learner>(testing::random_model(), combs, testing::kOptions,
                                              planner::Readout::mean_logit, config, *group);
-    learner->begin_stage(config, 12);
     return learner;
   };
   const auto a = make();
+  a->begin_stage(before, 4);
+  for (std::size_t i = 5; i < 8; ++i) a->step(batches[i], 0, source);
+  a->begin_stage(config, 12);
   for (std::size_t i = 0; i < 5; ++i) {
     a->step(batches[i], 0, source);
     if (i == 2) a->sync_target();
@@ -303,6 +308,7 @@ TEST(Checkpoint, ALearnerGoesOnToTheBit) {
   record.progress.optimizer_steps = a->optimizer_steps();
   write_checkpoint(folder.path(checkpoint_name(5)), record, a->state());
   const auto b = make();
+  b->begin_stage(config, 12);
   b->restore(open_checkpoint(folder.path(checkpoint_name(5)), true));
   for (std::size_t i = 5; i < 8; ++i) {
     const StepMetrics ma = a->step(batches[i], 0, source), mb = b->step(batches[i], 0, source);
@@ -313,6 +319,17 @@ TEST(Checkpoint, ALearnerGoesOnToTheBit) {
   for (std::size_t i = 0; i < sa.buffers.size(); ++i) {
     EXPECT_TRUE(at::equal(sa.buffers[i].second, sb.buffers[i].second)) << sa.buffers[i].first;
   }
+}
+
+TEST(Checkpoint, ALearnerGoesOnToTheBit) {
+  expect_going_on_to_the_bit(testing::plain_config());
+}
+
+TEST(Checkpoint, ALearnerWithABaseGoesOnToTheBit) {
+  LearnConfig config = testing::plain_config();
+  config.backup = Backup::soft;
+  config.backup_temp = config.above_base = 0.5;
+  expect_going_on_to_the_bit(config);
 }
 
 }  // namespace

@@ -130,6 +130,84 @@ TEST(Learner, KlToTheBaseIsMeasuredFromTheInitialPolicy) {
   EXPECT_LT(distance(*f.learner), distance(*free.learner));
 }
 
+// Q above the base is 0 where training begins, so that the first targets are the rewards alone, and
+// afterwards what the values have moved by. The base is what the stage began with.
+TEST(Learner, QAboveTheBaseIsWhatTheValuesHaveMovedBy) {
+  for (const int every : {0, 10}) {
+    SCOPED_TRACE(every);
+    Fixture f;
+    f.config.above_base = 0.5;
+    f.config.target.every = every;
+    f.make();
+    StageConfig text = f.config;
+    text.objective = {0, 1, 0};
+    f.learner->begin_stage(text, 10);
+    for (int i = 0; i < 3; ++i) f.step(i);
+    f.learner->begin_stage(f.config, 10);
+    const auto q_of = [&](const Batch& batch, const at::Tensor& all) {
+      std::vector<at::Tensor> rows;
+      for (const auto& item : batch) {
+        std::int64_t first = item.first;
+        for (std::int32_t c = 0; c < item.comb; ++c) {
+          first += static_cast<std::int64_t>(f.combs[static_cast<std::size_t>(c)].decisions.size());
+        }
+        rows.push_back(all.narrow(0, first, item.last - item.first));
+      }
+      return at::cat(rows);
+    };
+    const at::Tensor base = testing::evaluated(*f.learner, f.combs);
+    const auto first = f.step(0);
+    EXPECT_NEAR(first.q_mean, 0, 1e-6);
+    EXPECT_NEAR(first.max_q, 0, 1e-6);
+    const at::Tensor now = testing::evaluated(*f.learner, f.combs);
+    const auto batches = epoch_batches(f.combs, Batching::exact, 16, 1000, 1, 0);
+    const auto second = f.step(1);
+    const double wanted = q_of(batches[1], (now - base) * 0.5).amax(1).mean().item<double>();
+    ASSERT_GT(std::abs(wanted), 1e-3);
+    EXPECT_NEAR(second.max_q, wanted, 1e-4 * std::abs(wanted) + 1e-6);
+  }
+}
+
+// The soft backup weighs next states by the base's policy, asked there, whether the target network
+// or the online one values them: both are the same network in the first step.
+TEST(Learner, TheSoftBackupAsksTheBaseOfNextStates) {
+  double target_mean[2];
+  for (const int every : {0, 10}) {
+    Fixture f;
+    f.config.backup = Backup::soft;
+    f.config.backup_temp = 0.7;
+    f.config.target.every = every;
+    f.make();
+    target_mean[every > 0] = f.step(0).target_mean;
+  }
+  EXPECT_NEAR(target_mean[0], target_mean[1], 1e-5);
+  // By hand: the base is the network itself, so V = temp log sum softmax(q) exp(q / temp).
+  Fixture f;
+  f.config.backup = Backup::soft;
+  f.config.backup_temp = 0.7;
+  imitation(f.config).neg.ratio = 0;
+  f.make();
+  const at::Tensor q = testing::evaluated(*f.learner, f.combs).to(at::kDouble);
+  const at::Tensor v = at::logsumexp(at::log_softmax(q, 1) + q / 0.7, {1}) * 0.7;
+  const auto batch = epoch_batches(f.combs, Batching::exact, 16, 1000, 1, 0)[0];
+  double sum = 0;
+  int n = 0;
+  for (const auto& item : batch) {
+    std::int64_t before = 0;
+    for (std::int32_t c = 0; c < item.comb; ++c) {
+      before += static_cast<std::int64_t>(f.combs[static_cast<std::size_t>(c)].decisions.size());
+    }
+    const auto& decisions = f.combs[static_cast<std::size_t>(item.comb)].decisions;
+    for (std::int32_t d = item.first; d < item.last; ++d, ++n) {
+      sum += imitation(f.config).expert;
+      if (d + 1 < static_cast<std::int32_t>(decisions.size())) {
+        sum += f.config.gamma * v[before + d + 1].item<double>();
+      }
+    }
+  }
+  EXPECT_NEAR(f.step(0).target_mean, sum / n, 1e-4);
+}
+
 // Options in another order are the same options by other tokens: a learner that is told the order
 // does what one does whose strategies have those tokens.
 TEST(Learner, ShuffledOptionsAreTheStrategiesByOtherTokens) {
@@ -146,6 +224,7 @@ TEST(Learner, ShuffledOptionsAreTheStrategiesByOtherTokens) {
       f->config.backup = Backup::double_q;
       f->config.cql.alpha = 0.5;
       f->config.kl_to_base = 0.5;
+      f->config.above_base = 0.8;
       if (ce) f->config.objective.ce = 1;
       f->learner = std::make_unique<Learner>(random_model(), f->combs,
                                              f == &shuffled ? testing::kOptions : ids,

@@ -53,6 +53,18 @@ TEST(Td, BackupsTakeTheirOwnNextAction) {
   EXPECT_NEAR(next_values(Backup::expected, q, {}, {}, 1e9).item<double>(), 5 / 3.0, 1e-6);
 }
 
+TEST(Td, TheSoftBackupKeepsToWhatTheBaseDoes) {
+  const auto q = at::tensor({1.0, 5.0, 3.0}, at::kDouble).unsqueeze(0);
+  const auto base = at::tensor({0.5, 0.0, 0.5}, at::kDouble).log().unsqueeze(0);
+  const auto soft = [&](double temp) {
+    return next_values(Backup::soft, q, {}, {}, temp, base).item<double>();
+  };
+  // 2 log(e^(1/2) / 2 + e^(3/2) / 2); the 5 of what the base never does counts for nothing.
+  EXPECT_NEAR(soft(2), 2 * std::log((std::exp(0.5) + std::exp(1.5)) / 2), 1e-12);
+  EXPECT_NEAR(soft(1e-3), 3 - 1e-3 * std::log(2), 1e-9);
+  EXPECT_NEAR(soft(1e6), 2, 1e-5);
+}
+
 TEST(Td, HuberIsQuadraticInsideAndLinearOutside) {
   const auto q = at::tensor({0.0, 0.0}, at::kDouble), y = at::tensor({0.5, 3.0}, at::kDouble);
   EXPECT_NEAR(td_loss_sum(LossKind::huber, q, y, 1).item<double>(), 0.125 + 2.5, 1e-12);
