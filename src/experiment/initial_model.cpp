@@ -31,9 +31,11 @@ at::ScalarType dtype_of(const ModelConfig& config) {
 // The head of config.q; throws where model.from has another.
 std::optional<model::StateHeadShape> wanted_head(
     const ExperimentConfig& config, const std::optional<model::StateHeadShape>& there) {
-  if (config.q.readout != planner::Readout::state_head) return {};
+  const bool values = config.q.readout == planner::Readout::state_head;
+  if (!values && !config.learn.dueling) return {};
   const auto options = dialogue::load_strategies(config.data).items().size();
-  const model::StateHeadShape wanted{static_cast<std::int64_t>(options), config.q.head_width};
+  const model::StateHeadShape wanted{values ? static_cast<std::int64_t>(options) : 1,
+                                     config.q.head_width};
   if (there && *there != wanted) {
     fail_input("model.from: " + config.model.from + " has a state head of " +
                    std::to_string(there->outputs) + " values and width " +

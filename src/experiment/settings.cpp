@@ -128,6 +128,15 @@ Verdict expected_only(const Facts& f, const std::string&) {
   if (backup == learn::Backup::expected || backup == learn::Backup::soft) return {};
   return Reason{"learn.backup is another one", "set learn.backup: expected, or soft"};
 }
+Verdict policy_of_words_only(const Facts& f, const std::string&) {
+  if (f.config.learn.above_base <= 0) {
+    return Reason{"learn.above_base is 0: there is no policy whose advantages are learned",
+                  "set learn.above_base, for example to 0.2", true};
+  }
+  if (f.config.q.readout != planner::Readout::state_head) return {};
+  return Reason{"the state head gives the values of the options", "set q.readout: mean_logit",
+                true};
+}
 Verdict unbounded_values_only(const Facts& f, const std::string&) {
   const auto readout = f.config.q.readout;
   if (readout == planner::Readout::mean_logit || readout == planner::Readout::state_head) return {};
@@ -230,7 +239,7 @@ Verdict adapter_only(const Facts& f, const std::string& key) {
   return Reason{"model.lora.rank is 0: no adapter is trained", "set model.lora.rank above 0"};
 }
 Verdict head_only(const Facts& f, const std::string&) {
-  if (f.config.q.readout == planner::Readout::state_head) return {};
+  if (f.config.q.readout == planner::Readout::state_head || f.config.learn.dueling) return {};
   return Reason{"q.readout is no state_head", "set q.readout: state_head"};
 }
 Verdict frozen_only(const Facts& f, const std::string&) {
@@ -310,6 +319,8 @@ const std::vector<Rule>& rules() {
       {"learn.kl_to_base", bellman_only},
       {"learn.above_base", bellman_only},
       {"learn.above_base", unbounded_values_only},
+      {"learn.dueling", bellman_only},
+      {"learn.dueling", policy_of_words_only},
       {"learn.cql.temp", cql_only},
       {"learn.collectives.timeout_seconds", nccl_only},
       {"learn.collectives.deterministic", nccl_only},

@@ -58,6 +58,7 @@ void LearnConfig::fields(config::Fields& f) {
   f("freeze", freeze);
   f("kl_to_base", kl_to_base, config::at_least(0));
   f("above_base", above_base, config::at_least(0));
+  f("dueling", dueling);
   f("zero1", zero1);
   f("collectives", collectives);
   f("max_bad_steps", max_bad_steps, config::at_least(1));

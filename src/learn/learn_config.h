@@ -131,6 +131,12 @@ struct LearnConfig : StageConfig {
   // Q + above_base log base policy: what the base never does is not chosen for a guess. 0: Q is the
   // value itself.
   double above_base = 0;
+  // With above_base: V is a head of its own on the hidden state, and Q = V + above_base (log policy
+  // - log base policy), a dueling network (Wang et al. 2016, arXiv 1511.06581) whose advantages are
+  // the policy's. What a state is worth is then learned from all that was done there, and says
+  // nothing of strategies that nobody tried; the soft backup at temperature above_base is V (Nachum
+  // et al. 2017, arXiv 1702.08892, path consistency).
+  bool dueling = false;
   // Whether the base is asked at all.
   bool needs_base() const {
     return objective.bellman > 0 &&

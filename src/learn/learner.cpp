@@ -295,6 +295,22 @@ at::Tensor Learner::log_policy(const at::Tensor& values) const {
   return at::log_softmax(readout_ == planner::Readout::vocab_prob ? values.log() : values, 1);
 }
 
+Learner::Read Learner::read(const model::Llama& network, const at::Tensor& hidden,
+                            const at::Tensor& labels) const {
+  Read out{
+      planner::by_strategy(planner::q_of_hidden(network, hidden, option_ids_, readout_), labels),
+      {}};
+  if (config_.dueling) out.state = network.state_values(hidden).select(1, 0);
+  return out;
+}
+
+at::Tensor Learner::above(const Read& read, const at::Tensor& base) const {
+  if (config_.above_base <= 0 || !base.defined()) return read.values;
+  if (!config_.dueling) return (read.values - base) * config_.above_base;
+  return read.state.unsqueeze(1) +
+         (log_policy(read.values) - log_policy(base)) * config_.above_base;
+}
+
 bool Learner::asks_base_of_states() const {
   return base_ && (config_.above_base > 0 || config_.kl_to_base > 0 ||
                    (config_.backup == Backup::soft && !has_target()));
@@ -305,11 +321,17 @@ Learner::NextStates Learner::target_values(const PassPlan& pass) {
   const double start = monotonic_seconds();
   c10::NoGradGuard no_grad;
   NextStates out;
-  out.q = planner::by_strategy(planner::q_values(*target_, pass.next_states, option_ids_, readout_),
-                               pass.next_labels);
+  const at::Tensor hidden = target_->hidden(pass.next_states, pass.next_states.readout_rows);
+  if (backs_up_state()) {
+    out.value = target_->state_values(hidden).select(1, 0);
+    seconds_.target += monotonic_seconds() - start;
+    return out;
+  }
+  const Read said = read(*target_, hidden, pass.next_labels);
+  out.q = said.values;
   if (base_ && (config_.above_base > 0 || config_.backup == Backup::soft)) {
     const at::Tensor base = base_values(pass.next_states, pass.next_labels);
-    out.q = above(out.q, base);
+    out.q = above(said, base);
     out.base = log_policy(base);
   }
   seconds_.target += monotonic_seconds() - start;
@@ -339,7 +361,9 @@ at::Tensor Learner::td_loss(const PassPlan& pass, const at::Tensor& q_read, cons
   const at::Tensor& next_q = has_target() ? next.q : online_next;
   const at::Tensor chosen = q.index({pass.row, pass.action});
   at::Tensor value = at::zeros({pass.transitions()}, real);
-  if (next_q.defined()) {
+  if (next.value.defined()) {
+    value = next.value.index_select(0, pass.next_row);
+  } else if (next_q.defined()) {
     value = next_values(
         config_.backup, next_q.index_select(0, pass.next_row),
         online_next.defined() ? online_next.index_select(0, pass.next_row) : online_next,
@@ -368,7 +392,8 @@ void Learner::accumulate(const PassPlan& pass, const NextStates& target_next, co
   const auto& objective = stage_.objective;
   const double forward_start = monotonic_seconds();
   const bool bellman = objective.bellman > 0;
-  if (target_next.q.defined()) sums.tokens += static_cast<double>(pass.next_states.rows);
+  if (target_next.q.defined() || target_next.value.defined())
+    sums.tokens += static_cast<double>(pass.next_states.rows);
   sums.tokens += static_cast<double>(pass.states.rows);
   // Rows to read: the probes, then the text rows whose next token the language model predicts.
   const std::int64_t texts = pass.text_rows.numel();
@@ -387,38 +412,39 @@ void Learner::accumulate(const PassPlan& pass, const NextStates& target_next, co
   // global batch is added by every pass that has some.
   if (pass.probes > 0) {
     const at::Tensor at_probes = of_decisions(at_readouts);
-    const at::Tensor read = planner::by_strategy(
-        planner::q_of_hidden(*online_, at_readouts, option_ids_, readout_), pass.labels);
+    const Read said = read(*online_, at_readouts, pass.labels);
+    const at::Tensor values = of_decisions(said.values);
     const at::Tensor base =
         asks_base_of_states() ? base_values(pass.states, pass.labels) : at::Tensor();
-    const at::Tensor q_read = above(read, base), q = of_decisions(q_read);
+    const at::Tensor q_read = above(said, base), q = of_decisions(q_read);
     if (bellman && pass.transitions() > 0) {
       NextStates next = target_next;
-      if (base.defined() && pass.next_online.defined() && !next.base.defined()) {
+      if (backs_up_state() && pass.next_online.defined()) {
+        next.value = said.state.detach().index_select(0, pass.next_online);
+      } else if (base.defined() && pass.next_online.defined() && !next.base.defined()) {
         next.base = log_policy(base).index_select(0, pass.next_online);
       }
       add(td_loss(pass, q_read, q, next, parts) * (objective.bellman / step.transitions));
     }
     if (bellman && config_.cql.alpha > 0) {
       // Of what the planner chooses by, which is not Q where Q is measured above the base.
-      const at::Tensor cql = at::cross_entropy_loss(of_decisions(read) / config_.cql.temp,
-                                                    pass.gold, {}, at::Reduction::Sum);
+      const at::Tensor cql =
+          at::cross_entropy_loss(values / config_.cql.temp, pass.gold, {}, at::Reduction::Sum);
       parts[Sums::cql] = cql;
       add(cql * (objective.bellman * config_.cql.alpha / step.decisions));
     }
     if (bellman && config_.kl_to_base > 0) {
-      const at::Tensor policy = log_policy(of_decisions(read));
+      const at::Tensor policy = log_policy(values);
       parts[Sums::kl] = (policy.exp() * (policy - log_policy(of_decisions(base)))).sum();
       add(parts[Sums::kl] * (objective.bellman * config_.kl_to_base / step.decisions));
     }
     if (objective.ce > 0) {
       // Auto-regressive: the option token is predicted against the whole vocabulary. A head has
       // nothing but the options.
-      const at::Tensor ce =
-          readout_ == planner::Readout::state_head
-              ? at::cross_entropy_loss(of_decisions(read), pass.gold, {}, at::Reduction::Sum)
-              : online_->cross_entropy_sum(at_probes,
-                                           option_ids_.index_select(0, expert_options(pass)));
+      const at::Tensor ce = readout_ == planner::Readout::state_head
+                                ? at::cross_entropy_loss(values, pass.gold, {}, at::Reduction::Sum)
+                                : online_->cross_entropy_sum(
+                                      at_probes, option_ids_.index_select(0, expert_options(pass)));
       parts[Sums::ce] = ce;
       add(ce * (objective.ce / step.decisions));
     }

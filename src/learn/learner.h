@@ -141,19 +141,29 @@ class Learner {
   void share_parameters();
 
   struct Sums;
-  // Of next states, [next probes, K]: their Q, and the logarithm of the base policy (backup: soft).
+  // Of next states, [next probes, K]: their Q, and the logarithm of the base policy (backup: soft);
+  // where V is known by itself it stands for both, [next probes].
   struct NextStates {
-    at::Tensor q, base;
+    at::Tensor q, base, value;
   };
+  // What a network says at hidden states: the readout's values [n, K] by strategy, and V [n] where
+  // the network is a dueling one.
+  struct Read {
+    at::Tensor values, state;
+  };
+  Read read(const model::Llama& network, const at::Tensor& hidden, const at::Tensor& labels) const;
+  // Whether the soft backup is V: a dueling network's, at its own temperature.
+  bool backs_up_state() const {
+    return config_.dueling && config_.backup == Backup::soft &&
+           config_.backup_temp == config_.above_base;
+  }
   // What networks other than the online one say of the pass's next states; undefined where none is
   // asked.
   NextStates target_values(const PassPlan& pass);
   // The base's values at the readouts of `states`, [readouts, K] by strategy, without gradients.
   at::Tensor base_values(const model::CombBatch& states, const at::Tensor& labels) const;
   // Q of what was read, where it is measured above the base.
-  at::Tensor above(const at::Tensor& read, const at::Tensor& base) const {
-    return config_.above_base > 0 && base.defined() ? (read - base) * config_.above_base : read;
-  }
+  at::Tensor above(const Read& read, const at::Tensor& base) const;
   // The policy over the options that values stand for, [rows, K].
   at::Tensor log_policy(const at::Tensor& values) const;
   bool asks_base_of_states() const;

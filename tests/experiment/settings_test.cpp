@@ -127,6 +127,8 @@ const Example kExamples[] = {
     {"learn.kl_to_base", "0.1", kPlannerCe, kBellman},
     {"learn.above_base", "0.1", kPlannerCe, kBellman},
     {"learn.above_base", "0.1", "q.readout=vocab_prob", "q.readout=mean_logit"},
+    {"learn.dueling", "true", kPlannerCe, "learn.above_base=0.2"},
+    {"learn.dueling", "true", "learn.above_base=0", "learn.above_base=0.2"},
     {"learn.cql.temp", "2", "learn.cql.alpha=0", "learn.cql.alpha=1"},
     {"learn.collectives.timeout_seconds", "60", "learn.collectives.backend=mpi", nullptr},
     {"learn.collectives.deterministic", "true", "learn.collectives.backend=local", nullptr},

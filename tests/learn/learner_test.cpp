@@ -168,6 +168,65 @@ TEST(Learner, QAboveTheBaseIsWhatTheValuesHaveMovedBy) {
   }
 }
 
+// A dueling network over the base: Q = V + temp (log policy - log base policy), V from its head. It
+// begins at 0, its soft backup is its V, and what nobody does keeps the base's log-probability but
+// for what the others gain.
+TEST(Learner, ADuelingNetworkLearnsStatesFromAllThatWasDoneThere) {
+  for (const int every : {0, 10}) {
+    SCOPED_TRACE(every);
+    Fixture f;
+    f.config.above_base = f.config.backup_temp = 0.5;
+    f.config.backup = Backup::soft;
+    f.config.dueling = true;
+    f.config.target.every = every;
+    f.config.lr = 1e-2;
+    auto shape = testing::small_shape();
+    shape.state_head = model::StateHeadShape{1, 0};
+    auto model = std::make_unique<model::Llama>(shape, at::kFloat, at::kCPU, true);
+    model->initialise(3, 0.2);
+    model->initialise_state_head(4);
+    f.learner = std::make_unique<Learner>(std::move(model), f.combs, testing::kOptions,
+                                          planner::Readout::mean_logit, f.config, *f.group);
+    f.learner->begin_stage(f.config, 100);
+    const at::Tensor base = at::log_softmax(testing::evaluated(*f.learner, f.combs), 1);
+    const auto first = f.step(0);
+    EXPECT_NEAR(first.max_q, 0, 1e-6);
+    EXPECT_NEAR(first.target_mean, 0, 1e-6) << "as many rewards of 1 as of -1, and V = 0 behind";
+    for (int i = 1; i < 5; ++i) f.step(i);
+    f.learner->sync_target();
+    // By hand, on one batch: V of each decision and of the next one, read with the weights as they
+    // are now.
+    const auto batch = epoch_batches(f.combs, Batching::exact, 16, 1000, 1, 0)[0];
+    const at::Tensor now = at::log_softmax(testing::evaluated(*f.learner, f.combs), 1);
+    double y = 0, most = 0;
+    int n = 0;
+    const auto state_of = [&](const prompt::Comb& comb, std::int32_t d) {
+      c10::NoGradGuard no_grad;
+      auto& online = f.learner->online();
+      const auto packed = model::pack({{&comb, {d}, false}}, testing::device());
+      return online.state_values(online.hidden(packed, packed.readout_rows)).item<double>();
+    };
+    for (const auto& item : batch) {
+      std::int64_t before = 0;
+      for (std::int32_t c = 0; c < item.comb; ++c) {
+        before += static_cast<std::int64_t>(f.combs[static_cast<std::size_t>(c)].decisions.size());
+      }
+      const auto& comb = f.combs[static_cast<std::size_t>(item.comb)];
+      for (std::int32_t d = item.first; d < item.last; ++d, ++n) {
+        const bool last = d + 1 == static_cast<std::int32_t>(comb.decisions.size());
+        // Each decision has a transition of reward 1 and one of -1, with the same next state.
+        y += last ? 0 : f.config.gamma * state_of(comb, d + 1);
+        const at::Tensor gain = (now - base)[before + d] * 0.5;
+        most += state_of(comb, d) + gain.amax().item<double>();
+      }
+    }
+    const auto m = f.step(0);
+    ASSERT_GT(std::abs(most / n), 1e-2);
+    EXPECT_NEAR(m.target_mean, y / n, 1e-4);
+    EXPECT_NEAR(m.max_q, most / n, 1e-4);
+  }
+}
+
 // The soft backup weighs next states by the base's policy, asked there, whether the target network
 // or the online one values them: both are the same network in the first step.
 TEST(Learner, TheSoftBackupAsksTheBaseOfNextStates) {
