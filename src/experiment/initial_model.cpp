@@ -1,5 +1,7 @@
 #include "experiment/initial_model.h"
 
+#include <spdlog/fmt/fmt.h>
+
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -34,14 +36,23 @@ std::optional<model::StateHeadShape> wanted_head(
   const bool values = config.q.readout == planner::Readout::state_head;
   if (!values && !config.learn.dueling) return {};
   const auto options = dialogue::load_strategies(config.data).items().size();
-  const model::StateHeadShape wanted{values ? static_cast<std::int64_t>(options) : 1,
-                                     config.q.head_width};
+  model::StateHeadShape wanted{values ? static_cast<std::int64_t>(options) : 1, config.q.head_width,
+                               values ? config.q.head_bins : 0};
+  if (wanted.bins > 0) {
+    const auto& learn = config.learn;
+    wanted.most =
+        config.q.head_most > 0 ? config.q.head_most : learn.reward->largest_return(learn.gamma);
+  }
   if (there && *there != wanted) {
-    fail_input("model.from: " + config.model.from + " has a state head of " +
-                   std::to_string(there->outputs) + " values and width " +
-                   std::to_string(there->inner) + ", but the config asks for " +
-                   std::to_string(wanted.outputs) + " and " + std::to_string(wanted.inner),
-               "set q.head_width to the planner's");
+    const auto words = [](const model::StateHeadShape& head) {
+      std::string out =
+          std::to_string(head.outputs) + " values and width " + std::to_string(head.inner);
+      if (head.bins > 0) out += fmt::format(", {} parts of ±{}", head.bins, head.most);
+      return out;
+    };
+    fail_input("model.from: " + config.model.from + " has a state head of " + words(*there) +
+                   ", but the config asks for " + words(wanted),
+               "set q.head_width, q.head_bins and q.head_most to the planner's");
   }
   return wanted;
 }
@@ -147,7 +158,7 @@ InitialModel make_model(const ExperimentConfig& config, std::int64_t vocab, at::
                                                    place, training && !rounds, part)));
   } else {
     out = std::make_unique<model::Llama>(shape, first, place, training && !rounds, part);
-    out->initialise(static_cast<std::uint64_t>(config.seed));
+    out->initialise(static_cast<std::uint64_t>(config.seed), config.model.init_std);
   }
   out->initialise_adapter(static_cast<std::uint64_t>(config.seed));
   if (!head.shape.state_head) out->initialise_state_head(static_cast<std::uint64_t>(config.seed));

@@ -137,6 +137,21 @@ Verdict policy_of_words_only(const Facts& f, const std::string&) {
   return Reason{"the state head gives the values of the options", "set q.readout: mean_logit",
                 true};
 }
+Verdict distributions_only(const Facts& f, const std::string&) {
+  if (f.config.q.head_bins > 0) return {};
+  return Reason{"q.head_bins is 0: values are no distributions", "set q.head_bins: 51"};
+}
+Verdict loss_of_numbers(const Facts& f, const std::string& key) {
+  const auto loss = f.config.learn.loss;
+  if (!learn::categorical(loss)) return {};
+  if (key == "learn.above_base") {
+    return Reason{"learn.loss learns the values' distributions, not how far they are moved",
+                  "set learn.loss: mse, or learn.above_base: 0", true};
+  }
+  if (f.config.q.readout == planner::Readout::state_head && f.config.q.head_bins > 0) return {};
+  return Reason{"it needs a readout that gives distributions",
+                "set q.readout: state_head and q.head_bins: 51, or learn.loss: mse", true};
+}
 Verdict unbounded_values_only(const Facts& f, const std::string&) {
   const auto readout = f.config.q.readout;
   if (readout == planner::Readout::mean_logit || readout == planner::Readout::state_head) return {};
@@ -283,6 +298,7 @@ const std::vector<Rule>& rules() {
       {"tokenizer.train.character_coverage", sentencepiece_only},
       {"tokenizer.train.threads", sentencepiece_only},
       {"model.shape", random_weights_only},
+      {"model.init_std", random_weights_only},
       {"model.lora.", adapter_only},
       {"model.keep_layers", given_weights_only},
       {"pretrain.epochs", pretrain_epochs},
@@ -314,6 +330,9 @@ const std::vector<Rule>& rules() {
       {"learn.reward.", chosen_reward_only},
       {"learn.freeze.store", frozen_only},
       {"q.head_width", head_only},
+      {"q.head_bins", head_only},
+      {"q.head_most", head_only},
+      {"q.head_most", distributions_only},
       {"learn.reward.map", mapped_reward_only},
       {"learn.cql.", bellman_only},
       {"learn.kl_to_base", bellman_only},
@@ -321,6 +340,8 @@ const std::vector<Rule>& rules() {
       {"learn.above_base", unbounded_values_only},
       {"learn.dueling", bellman_only},
       {"learn.dueling", policy_of_words_only},
+      {"learn.above_base", loss_of_numbers},
+      {"learn.loss", loss_of_numbers},
       {"learn.cql.temp", cql_only},
       {"learn.collectives.timeout_seconds", nccl_only},
       {"learn.collectives.deterministic", nccl_only},

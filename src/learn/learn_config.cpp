@@ -48,7 +48,11 @@ void LearnConfig::fields(config::Fields& f) {
             {"bootstrap_on_final_seeker", Terminal::bootstrap_on_final_seeker}});
   f.choice("positions", positions,
            {{"last", Positions::last}, {"all_turns_packed", Positions::all_turns_packed, false}});
-  f.choice("loss", loss, {{"mse", LossKind::mse}, {"huber", LossKind::huber}});
+  f.choice("loss", loss,
+           {{"mse", LossKind::mse},
+            {"huber", LossKind::huber},
+            {"hl_gauss", LossKind::hl_gauss},
+            {"two_hot", LossKind::two_hot}});
   f("huber_delta", huber_delta, config::above(0));
   f("target", target);
   reward.sections(f);

@@ -53,7 +53,11 @@ struct StageConfig {
 enum class Backup { max, double_q, sarsa, expected, soft };
 enum class Terminal { mask, bootstrap_on_final_seeker, drop };
 enum class Positions { last, all_turns_packed };
-enum class LossKind { mse, huber };
+enum class LossKind { mse, huber, hl_gauss, two_hot };
+// Whether the loss compares distributions (q.head_bins) and not numbers.
+inline bool categorical(LossKind kind) {
+  return kind == LossKind::hl_gauss || kind == LossKind::two_hot;
+}
 enum class Batching { exact, whole, uniform };
 enum class PlannerKind { q, ce, vhead };
 

@@ -352,7 +352,8 @@ void Learner::look_ahead(const StepPlan& next) {
 }
 
 at::Tensor Learner::td_loss(const PassPlan& pass, const at::Tensor& q_read, const at::Tensor& q,
-                            const NextStates& next, std::vector<at::Tensor>& parts) const {
+                            const NextStates& next, const at::Tensor& at_probes,
+                            std::vector<at::Tensor>& parts) const {
   const auto real = at::TensorOptions().dtype(q.scalar_type()).device(q.device());
   at::Tensor online_next;
   if (pass.next_online.defined()) {
@@ -372,12 +373,29 @@ at::Tensor Learner::td_loss(const PassPlan& pass, const at::Tensor& q_read, cons
   }
   const at::Tensor y =
       td_targets(pass.reward.to(real), value, pass.continues.to(real), config_.gamma);
-  const at::Tensor td = td_loss_sum(config_.loss, chosen, y, config_.huber_delta);
+  at::Tensor td;
+  if (categorical(config_.loss)) {
+    const auto& head = *online_->shape().state_head;
+    td = categorical_loss_sum(distributions(pass, at_probes),
+                              as_distribution(config_.loss, y, head.bins, head.most));
+  } else {
+    td = td_loss_sum(config_.loss, chosen, y, config_.huber_delta);
+  }
   parts[Sums::td] = td;
   parts[Sums::td_abs] = (y - chosen.detach()).abs().sum();
   parts[Sums::q] = chosen.detach().sum();
   parts[Sums::y] = y.sum();
   return td;
+}
+
+at::Tensor Learner::distributions(const PassPlan& pass, const at::Tensor& at_probes) const {
+  at::Tensor option = pass.action;
+  if (pass.labels.defined()) {
+    const at::Tensor labels =
+        pass.own.defined() ? pass.labels.index_select(0, pass.own) : pass.labels;
+    option = labels.index({pass.row, pass.action});
+  }
+  return online_->state_distributions(at_probes).index({pass.row, option});
 }
 
 at::Tensor Learner::expert_options(const PassPlan& pass) const {
@@ -424,7 +442,8 @@ void Learner::accumulate(const PassPlan& pass, const NextStates& target_next, co
       } else if (base.defined() && pass.next_online.defined() && !next.base.defined()) {
         next.base = log_policy(base).index_select(0, pass.next_online);
       }
-      add(td_loss(pass, q_read, q, next, parts) * (objective.bellman / step.transitions));
+      add(td_loss(pass, q_read, q, next, at_probes, parts) *
+          (objective.bellman / step.transitions));
     }
     if (bellman && config_.cql.alpha > 0) {
       // Of what the planner chooses by, which is not Q where Q is measured above the base.

@@ -171,7 +171,10 @@ class Learner {
   // The TD losses of a pass with transitions, summed; what else is said about them goes into
   // `parts`. q_read: Q of all rows that were read; q: of the decisions.
   at::Tensor td_loss(const PassPlan& pass, const at::Tensor& q_read, const at::Tensor& q,
-                     const NextStates& next, std::vector<at::Tensor>& parts) const;
+                     const NextStates& next, const at::Tensor& at_probes,
+                     std::vector<at::Tensor>& parts) const;
+  // Of the transitions: the distributions of Q of their states and actions, [transitions, bins].
+  at::Tensor distributions(const PassPlan& pass, const at::Tensor& at_probes) const;
   // The option that the corpus's strategy is at each decision, [probes] int64.
   at::Tensor expert_options(const PassPlan& pass) const;
   // `pass` lies on the device.

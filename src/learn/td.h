@@ -24,6 +24,15 @@ at::Tensor next_values(Backup backup, const at::Tensor& target_next, const at::T
 at::Tensor td_targets(const at::Tensor& reward, const at::Tensor& next_value,
                       const at::Tensor& continues, double gamma);
 
+// Targets `y` [n] as distributions [n, bins] over `bins` equal parts of [-most, most], targets
+// outside of it as the nearest end. hl_gauss: a normal distribution around y with a standard
+// deviation of 0.75 parts, cut off at the ends (Farebrother et al. 2024, arXiv 2403.03950, section
+// 3.1); two_hot: the two parts whose centres lie around y, so that the mean is y.
+at::Tensor as_distribution(LossKind kind, const at::Tensor& y, std::int64_t bins, double most);
+
+// Sum over transitions of the cross-entropy of `log_p` [n, bins] against as_distribution's.
+at::Tensor categorical_loss_sum(const at::Tensor& log_p, const at::Tensor& target);
+
 // Sum (not mean) over transitions of (y - q)^2 or of Huber's loss with `delta`.
 at::Tensor td_loss_sum(LossKind kind, const at::Tensor& q, const at::Tensor& y, double delta);
 

@@ -70,6 +70,7 @@ void require_possible_sizes(const LlamaShape& s) {
   if (s.state_head) {
     require_within("state_head.outputs", s.state_head->outputs, 1, limits::hidden);
     require_within("state_head.inner", s.state_head->inner, 0, limits::inner);
+    require_within("state_head.bins", s.state_head->bins, 0, limits::head_bins);
   }
   // In doubles, which do not overflow.
   const auto vocab = static_cast<double>(s.vocab), hidden = static_cast<double>(s.hidden);
@@ -160,7 +161,7 @@ std::vector<ParameterSpec> parameter_specs(const LlamaShape& s) {
   specs.push_back({"model.norm.weight", {s.hidden}});
   if (!s.tied) specs.push_back({"lm_head.weight", {s.vocab, s.hidden}});
   if (s.state_head) {
-    const auto [outputs, inner] = *s.state_head;
+    const auto inner = s.state_head->inner, outputs = s.state_head->units();
     if (inner > 0) {
       specs.push_back({kHead + "inner.weight", {inner, s.hidden}});
       specs.push_back({kHead + "inner.bias", {inner}});
@@ -171,12 +172,17 @@ std::vector<ParameterSpec> parameter_specs(const LlamaShape& s) {
   return specs;
 }
 
+at::Tensor bin_centres(const StateHeadShape& head) {
+  const auto n = static_cast<double>(head.bins);
+  return (at::arange(head.bins, at::kDouble) + 0.5) * (2 * head.most / n) - head.most;
+}
+
 std::int64_t LlamaShape::parameter_count() const {
   require_possible_sizes(*this);
   const auto layer = static_cast<std::int64_t>(row_products()) + 2 * hidden;
   std::int64_t head = 0;
   if (state_head) {
-    const auto [outputs, units] = *state_head;
+    const auto units = state_head->inner, outputs = state_head->units();
     head = units > 0 ? units * (hidden + 1) + outputs * (units + 1) : outputs * (hidden + 1);
   }
   return vocab * hidden * (tied ? 1 : 2) + layers * layer + hidden + head;
@@ -457,7 +463,7 @@ at::Tensor Llama::logits_of(const at::Tensor& hidden, const at::Tensor& token_id
   return projection_rows(wide, rows, output_gradient_, token_ids);
 }
 
-at::Tensor Llama::state_values(const at::Tensor& hidden) const {
+at::Tensor Llama::state_outputs(const at::Tensor& hidden) const {
   if (!shape_.state_head) throw std::logic_error("the model has no state head");
   const auto type = wide_type(hidden.scalar_type());
   const auto layer = [&](const at::Tensor& x, const char* name) {
@@ -466,6 +472,19 @@ at::Tensor Llama::state_values(const at::Tensor& hidden) const {
   };
   const at::Tensor x = hidden.to(type);
   return layer(shape_.state_head->inner > 0 ? at::silu(layer(x, "inner")) : x, "out");
+}
+
+at::Tensor Llama::state_distributions(const at::Tensor& hidden) const {
+  const at::Tensor logits = state_outputs(hidden);
+  const auto& head = *shape_.state_head;
+  if (head.bins == 0) throw std::logic_error("the model's state head gives no distributions");
+  return at::log_softmax(logits.view({-1, head.outputs, head.bins}), 2);
+}
+
+at::Tensor Llama::state_values(const at::Tensor& hidden) const {
+  if (!shape_.state_head || shape_.state_head->bins == 0) return state_outputs(hidden);
+  const at::Tensor log_p = state_distributions(hidden);
+  return (log_p.exp() * bin_centres(*shape_.state_head).to(log_p)).sum(2);
 }
 
 at::Tensor Llama::cross_entropy_sum(const at::Tensor& hidden, const at::Tensor& next) const {

@@ -10,6 +10,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -42,8 +43,16 @@ struct Llama3RopeScaling {
 struct StateHeadShape {
   std::int64_t outputs = 0;
   std::int64_t inner = 0;  // units of the hidden layer; 0: there is none
+  // Above 0: each output is the mean of a distribution over so many equal parts of [-most, most],
+  // whose logits are what the network gives.
+  std::int64_t bins = 0;
+  double most = 0;
+  std::int64_t units() const { return outputs * std::max<std::int64_t>(bins, 1); }
   bool operator==(const StateHeadShape&) const = default;
 };
+
+// The middles of the parts, [bins] fp64.
+at::Tensor bin_centres(const StateHeadShape& head);
 
 struct LlamaShape {
   std::int64_t vocab = 0;  // 0 in a shape file: taken from the tokenizer
@@ -157,6 +166,8 @@ class Llama {
   // What the state head makes of hidden states [n, hidden]: [n, outputs], in fp32 or wider. Throws
   // std::logic_error for a shape without one.
   at::Tensor state_values(const at::Tensor& hidden) const;
+  // The logarithms of the distributions that state_values are the means of, [n, outputs, bins].
+  at::Tensor state_distributions(const at::Tensor& hidden) const;
   // Sum over rows of the cross-entropy of the whole vocabulary against `next` (int64 [n]), from
   // hidden [n, hidden], in fp32 or wider. Works through the rows in pieces, so that the logits of
   // all rows never exist at once, and takes the gradients along.
@@ -181,6 +192,7 @@ class Llama {
   std::vector<std::int64_t> greedy(std::vector<std::int64_t> prompt, int count) const;
 
  private:
+  at::Tensor state_outputs(const at::Tensor& hidden) const;  // [n, units]
   Llama(const LlamaShape& shape, const TrainedPart& part, ParameterArena trained,
         std::shared_ptr<ParameterArena> frozen);
   DecoderTensors tensors(bool gradients) const;

@@ -27,6 +27,11 @@ enum class Readout {
 struct QConfig {
   Readout readout = Readout::mean_logit;
   std::int64_t head_width = 0;  // units of the state head's hidden layer; 0: it is linear
+  // Above 0: the state head gives a distribution of each value over so many equal parts of
+  // [-head_most, head_most] (0: the largest return of the reward), for learn.loss: hl_gauss and
+  // two_hot; Q is its mean.
+  std::int64_t head_bins = 0;
+  double head_most = 0;
   // What a strategy's share of the train split takes from its value where strategies are compared:
   // Q - prior log share. A planner of cross-entropy that was trained on unequal shares chooses with
   // 1 as if they had been equal (Menon et al. 2021). 0: nothing.
@@ -40,6 +45,8 @@ struct QConfig {
               {"value_head", Readout::value_head, false},
               {"state_head", Readout::state_head}});
     f("head_width", head_width, config::between(0, 65536));
+    f("head_bins", head_bins, config::between(0, 4096));
+    f("head_most", head_most, config::at_least(0));
     f("prior", prior, config::between(0, 10));
   }
 };

@@ -267,6 +267,35 @@ TEST(Learner, TheSoftBackupAsksTheBaseOfNextStates) {
   EXPECT_NEAR(f.step(0).target_mean, sum / n, 1e-4);
 }
 
+// With a head of distributions Q is their mean, the loss the cross-entropy of the taken actions'
+// targets: uniform at first, and behind some steps what the rewards are.
+TEST(Learner, LearnsDistributionsWhoseMeansAreQ) {
+  for (const LossKind loss : {LossKind::hl_gauss, LossKind::two_hot}) {
+    SCOPED_TRACE(static_cast<int>(loss));
+    Fixture f;
+    f.config.loss = loss;
+    f.config.gamma = 0;
+    f.config.lr = 2e-2;
+    auto shape = testing::small_shape();
+    shape.state_head = model::StateHeadShape{8, 0, 21, 2};
+    auto model = std::make_unique<model::Llama>(shape, at::kFloat, at::kCPU, true);
+    model->initialise(3, 0.2);
+    model->initialise_state_head(4);
+    EXPECT_EQ(model->parameters().size(), shape.parameter_count());
+    f.learner = std::make_unique<Learner>(std::move(model), f.combs, testing::kOptions,
+                                          planner::Readout::state_head, f.config, *f.group);
+    f.learner->begin_stage(f.config, 100);
+    const auto first = f.step(0);
+    EXPECT_NEAR(first.td_loss, std::log(21.0), 1e-5);
+    EXPECT_NEAR(first.q_mean, 0, 1e-6);
+    EXPECT_NEAR(first.td_abs, 1, 1e-6);  // rewards of 1 and -1
+    StepMetrics last;
+    for (int i = 0; i < 60; ++i) last = f.step(0);
+    EXPECT_LT(last.td_abs, 0.15);
+    EXPECT_NEAR(last.q_mean, last.target_mean, 0.1);
+  }
+}
+
 // Options in another order are the same options by other tokens: a learner that is told the order
 // does what one does whose strategies have those tokens.
 TEST(Learner, ShuffledOptionsAreTheStrategiesByOtherTokens) {

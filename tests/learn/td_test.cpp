@@ -65,6 +65,35 @@ TEST(Td, TheSoftBackupKeepsToWhatTheBaseDoes) {
   EXPECT_NEAR(soft(1e6), 2, 1e-5);
 }
 
+TEST(Td, TargetsAsDistributionsKeepTheirMeanOrTheirSpread) {
+  // Ten parts of 0.4 from -2 to 2, centres at -1.8, -1.4 … 1.8.
+  const auto y = at::tensor({0.3, -1.8, 5.0, 0.0}, at::kDouble);
+  const model::StateHeadShape head{1, 0, 10, 2};
+  const auto two = as_distribution(LossKind::two_hot, y, 10, 2);
+  // 0.3 lies between 0.2 and 0.6: a quarter of the way.
+  EXPECT_NEAR(two[0][5].item<double>(), 0.75, 1e-12);
+  EXPECT_NEAR(two[0][6].item<double>(), 0.25, 1e-12);
+  EXPECT_NEAR(two[1][0].item<double>(), 1, 1e-12);
+  EXPECT_NEAR(two[2][9].item<double>(), 1, 1e-12) << "beyond the range: its end";
+  EXPECT_TRUE(at::allclose(two.sum(1), at::ones({4}, at::kDouble)));
+  const auto mean = (two * model::bin_centres(head)).sum(1);
+  EXPECT_TRUE(at::allclose(mean, at::tensor({0.3, -1.8, 1.8, 0.0}, at::kDouble)));
+  // A normal distribution of spread 0.3 around 0: between 0 and 0.4 lies Phi(4/3) - Phi(0), of
+  // what lies within ±2.
+  const auto gauss = as_distribution(LossKind::hl_gauss, y, 10, 2);
+  const auto phi = [](double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); };
+  EXPECT_NEAR(gauss[3][5].item<double>(), (phi(4 / 3.0) - 0.5) / (phi(2 / 0.3) - phi(-2 / 0.3)),
+              1e-12);
+  EXPECT_TRUE(at::allclose(gauss.sum(1), at::ones({4}, at::kDouble)));
+  EXPECT_NEAR((gauss[0] * model::bin_centres(head)).sum().item<double>(), 0.3, 1e-3);
+  // Cross-entropy by hand, and none of its gradient is left where the prediction is the target.
+  const auto logits = two.add(1e-3).log().set_requires_grad(true);
+  const auto loss =
+      categorical_loss_sum(at::log_softmax(logits, 1), at::softmax(logits, 1).detach());
+  loss.backward();
+  EXPECT_NEAR(logits.grad().abs().max().item<double>(), 0, 1e-12);
+}
+
 TEST(Td, HuberIsQuadraticInsideAndLinearOutside) {
   const auto q = at::tensor({0.0, 0.0}, at::kDouble), y = at::tensor({0.5, 3.0}, at::kDouble);
   EXPECT_NEAR(td_loss_sum(LossKind::huber, q, y, 1).item<double>(), 0.125 + 2.5, 1e-12);

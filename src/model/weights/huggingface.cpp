@@ -196,8 +196,12 @@ void read_state_head(const Keys& keys, LlamaShape& shape) {
   constexpr const char* key = "straq_state_head";
   if (!keys.has(key)) return;
   const Keys head = keys.inner(key);
-  shape.state_head = StateHeadShape{head.integer("outputs", limits::hidden),
-                                    head.integer("inner", limits::inner, 0)};
+  shape.state_head = StateHeadShape{
+      head.integer("outputs", limits::hidden), head.integer("inner", limits::inner, 0),
+      head.integer("bins", limits::head_bins, 0), head.number("most", 0)};
+  if (shape.state_head->bins > 0 && shape.state_head->most <= 0) {
+    head.fail("most", "is missing: the greatest value that the head can give");
+  }
 }
 
 std::vector<std::int64_t> token_ids(const Keys& keys, const char* key) {

@@ -70,6 +70,10 @@ OrderedJson config_json(const WeightsSource& source, at::ScalarType dtype) {
   if (s.state_head) {
     config["straq_state_head"] = {{"outputs", s.state_head->outputs}};
     if (s.state_head->inner > 0) config["straq_state_head"]["inner"] = s.state_head->inner;
+    if (s.state_head->bins > 0) {
+      config["straq_state_head"]["bins"] = s.state_head->bins;
+      config["straq_state_head"]["most"] = s.state_head->most;
+    }
   }
   if (source.bos_token_id) config["bos_token_id"] = *source.bos_token_id;
   if (source.eos_token_ids.size() == 1) config["eos_token_id"] = source.eos_token_ids[0];

@@ -13,6 +13,7 @@ constexpr std::int64_t inner = 1 << 24;
 constexpr std::int64_t layers = 10000;
 constexpr std::int64_t heads = 1 << 16;
 constexpr std::int64_t head_dim = 1 << 16;
+constexpr std::int64_t head_bins = 4096;
 constexpr std::int64_t positions = 2147483647;
 constexpr double parameters = 1e13;  // in all
 
