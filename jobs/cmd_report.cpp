@@ -12,12 +12,14 @@ int report_and_print(const Common& common, const std::string& results,
                      const report::ReportOptions& options) {
   const auto result = report::write_report(results, options);
   for (const auto& w : result.warnings) log::warn("report", "{}", w);
+  for (const auto& r : result.remarks) log::info("report", "{}", r);
   if (common.json()) {
     nlohmann::ordered_json j;
     j["report"] = result.html;
     j["runs"] = result.runs;
     j["figures"] = result.figures;
     j["warnings"] = result.warnings;
+    j["remarks"] = result.remarks;
     j["missing_tables"] = result.missing_tables;
     j["missing_figures"] = result.missing_figures;
     j["tables"] = nlohmann::ordered_json::array();
@@ -40,8 +42,8 @@ Command make_report(CLI::App& app, Common& common) {
   sub->add_option("results", *path, "a results folder, one experiment or one run")->required();
   sub->add_option("--out", options->out, "where to write (default: RESULTS/report)");
   sub->add_option("--parameter", options->sensitivity,
-                  "parameter of the sensitivity figure, as in index.csv or config.yaml")
-      ->capture_default_str();
+                  "a parameter that is drawn beside those that index.csv says were swept; also "
+                  "one of config.yaml alone");
   sub->add_option("--run-figures", options->most_run_figures,
                   "how many runs get figures of their own")
       ->capture_default_str()
@@ -49,15 +51,25 @@ Command make_report(CLI::App& app, Common& common) {
   sub->add_option(
       "--paper", options->paper,
       "the paper's own numbers (default: configs/paper_reference.yaml where it is, else those "
-      "that the program was built with)");
+      "that the program was built with); none: a report of one's own, without the paper's rows, "
+      "findings and verdicts");
   sub->add_option(
       "--rank-by", options->rank_by,
       "sort Table 1 by acc, macro_f1, bleu2 or rouge_l instead of the paper's order; bias alone "
       "is refused");
   sub->add_option("--proposed", options->proposed,
-                  "method that the tests compare the others with (default: straq_imit)");
+                  "method, or name of a point, that the tests compare the others with (default: "
+                  "straq_imit)");
+  sub->add_option(
+         "--compare", options->compare,
+         "two settings or runs A B: differences with intervals and p for every metric, over "
+         "dialogues and seeds (repeatable)")
+      ->type_name("A B")
+      ->allow_extra_args(false);
   sub->add_option("--case", options->case_dialogue,
                   "dialogue of the case study (default: the one that most methods replied to)");
+  sub->add_flag("--reproduced", options->reproduced,
+                "also show runs that `straq run --from` made again (reproduced/)");
   sub->add_option("--gnuplot", options->gnuplot, "the gnuplot program")->capture_default_str();
   sub->footer("Example:\n  straq report results/ --out report/");
   return {sub, [path, options, &common] { return report_and_print(common, *path, *options); }};

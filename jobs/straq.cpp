@@ -50,7 +50,7 @@ config::Value load_recorded(const std::string& from) {
   }
   const config::Value* results = root.find("results");
   const fs::path base = results ? results->scalar : "results";
-  root.set("results", config::Value::make_scalar((base / "reproduced").string()));
+  root.set("results", config::Value::make_scalar((base / results::kReproducedFolder).string()));
   // A sweep's points differ by their folders; made again one by one they need names that do.
   const auto place = fs::absolute(from, ec).lexically_normal();
   const auto recorded = folder ? place : place.parent_path();

@@ -2,16 +2,17 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <map>
 #include <set>
 
 #include "core/error.h"
 #include "experiment/experiment.h"
+#include "results/point_name.h"
 
 namespace straq::experiment {
-namespace fs = std::filesystem;
 using config::Value;
+using results::folder_word;
+using results::last_part;
 namespace {
 
 constexpr std::size_t kLongestName = 200;  // filesystems take 255 bytes, and files add to it
@@ -26,27 +27,6 @@ struct Row {
   std::vector<Setting> settings;
   std::string name;
 };
-
-// A value as part of a folder name: the file's name for a path, no odd characters.
-std::string folder_word(std::string word) {
-  if (word.find('/') != std::string::npos) {
-    while (word.size() > 1 && word.back() == '/') word.pop_back();
-    const fs::path file = fs::path(word).filename();
-    // "Llama-3.2-1B" has no extension, whatever a path makes of its dot.
-    const std::string extension = file.extension().string();
-    const bool known = extension == ".yaml" || extension == ".yml" || extension == ".json";
-    word = (known ? file.stem() : file).string();
-  }
-  std::erase(word, '+');  // 1e+30
-  std::replace_if(
-      word.begin(), word.end(),
-      [](unsigned char c) { return !(std::isalnum(c) || c == '.' || c == '-' || c == '_'); }, '-');
-  return word.empty() ? "none" : word;
-}
-
-std::string last_part(const std::string& key) {
-  return key.substr(key.rfind('.') + 1);
-}
 
 // What a point cannot have of its own: the experiment's name and place, the corpus that is made
 // once for all, and who works.

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <set>
 
+#include "report/compare/comparison.h"
+#include "report/own_report.h"
+#include "report/rows/setting_names.h"
 #include "report/tables/findings.h"
 #include "report/tables/tables.h"
 #include "results/results_files.h"
@@ -32,12 +35,27 @@ std::vector<Figure> size_figures(const FigureMaterial& m) {
   return out;
 }
 
-// A parameter that the user asks for and the entries below do not draw anyway.
-std::vector<Figure> asked_figures(const FigureMaterial& m) {
-  for (const char* drawn : {"learn.gamma", "model.shape", "model.from"}) {
-    if (m.sensitivity == drawn) return {};
+// Those that entries of their own draw.
+bool has_own_entry(const std::string& parameter) {
+  return parameter == "learn.gamma" || parameter == "model.shape" || parameter == "model.from";
+}
+
+// Each parameter that an experiment varies by itself, and one that the user asks for.
+std::vector<Figure> swept_figures(const FigureMaterial& m) {
+  std::vector<Figure> out;
+  const auto add = [&](std::vector<Figure> figures) {
+    for (auto& f : figures) out.push_back(std::move(f));
+  };
+  if (!m.sensitivity.empty() && !has_own_entry(m.sensitivity)) {
+    add(sensitivity_figures(m.results, m.sensitivity, m.scored));
   }
-  return sensitivity_figures(m.results, m.sensitivity, m.scored);
+  for (const auto& e : m.results.experiments) {
+    for (const auto& swept : swept_parameters(e)) {
+      if (swept.key == m.sensitivity || has_own_entry(swept.key)) continue;
+      add(sensitivity_figures(m.results, e, swept.key, m.scored));
+    }
+  }
+  return out;
 }
 
 const std::vector<TableEntry> kTables = {
@@ -56,6 +74,11 @@ const std::vector<TableEntry> kTables = {
      Section::folder,
      {Need::evaluations, Need::seeds},
      [](const M& m) -> Tables { return {seeds_table(m.results)}; }},
+    {"compare",
+     nullptr,
+     Section::folder,
+     {},
+     [](const M& m) -> Tables { return {compare_table(m.methods, m.options.compare)}; }},
     {"strategies",
      "Per strategy",
      Section::folder,
@@ -157,70 +180,88 @@ const std::vector<TableEntry> kTables = {
      nullptr,
      Section::findings,
      {},
-     [](const M& m) { return findings_tables(m.results, m.paper); }},
+     [](const M& m) -> Tables {
+       if (!m.own) return findings_tables(m.results, m.paper);
+       auto leak = leak_table(m.results);
+       return leak ? Tables{std::move(*leak)} : Tables{};
+     }},
 };
 
 const std::vector<FigureEntry> kFigures = {
-    {"asked", nullptr, {}, asked_figures},
-    {"loss",
-     "Figure 3 (paper), loss",
-     {Need::losses},
-     nullptr,
-     [](const Run& r, const Rows*) { return loss_figures(r); }},
-    {"td_error",
-     "Figure 3 (paper), TD error",
-     {Need::td_errors},
-     nullptr,
-     [](const Run& r, const Rows*) { return training_figures(r); }},
-    {"max_q", "Figure 3 (paper), drift of max Q", {Need::max_q}},
-    {"gradient_norm", "Figure 3 (paper), gradient norm", {Need::gradient_norms}},
-    {"throughput",
-     "learning throughput",
-     {Need::timings},
-     nullptr,
-     [](const Run& r, const Rows*) { return throughput_figures(r); }},
-    {"confusion",
-     "Figure 4 (paper), confusion",
-     {Need::evaluations},
-     nullptr,
-     [](const Run& r, const Rows*) { return strategy_figures(r); }},
-    {"transition", "Figure 4 (paper), transitions", {Need::evaluations}},
-    {"discounts",
-     "Figure 5 (paper), sensitivity to discount (γ)",
-     {Need::discounts_swept, Need::discounts_evaluated},
-     [](const FigureMaterial& m) {
-       return sensitivity_figures(m.results, "learn.gamma", m.scored);
-     }},
-    {"discounts_replies",
-     "Figure 5 (paper), sensitivity to discount (γ), B-2 and R-L",
-     {Need::sweep_replies},
-     nullptr,
-     nullptr,
-     "discounts"},
-    {"sizes",
-     "Figure 5 (paper), sensitivity to model size",
-     {Need::sizes_swept, Need::sizes_evaluated},
-     size_figures},
-    {"sizes_replies",
-     "Figure 5 (paper), sensitivity to model size, B-2 and R-L",
-     {Need::sweep_replies},
-     nullptr,
-     nullptr,
-     "sizes"},
-    {"calibration",
-     "Q against the return",
-     {Need::predictions},
-     nullptr,
-     [](const Run& r, const Rows* test) {
-       return test == nullptr ? std::vector<Figure>() : decision_figures(r, "test", *test);
-     }},
-    {"q_exact",
-     "Q against Q*",
-     {Need::played},
-     nullptr,
-     [](const Run& r, const Rows*) { return planning_figures(r); }},
-    {"stages", "strategies by progress", {Need::predictions}},
-    {"reliability", "reliability of each choice", {Need::predictions}},
+    {"swept", nullptr, {}, swept_figures},
+    {"validation",
+     "scores during training",
+     {Need::validations},
+     [](const FigureMaterial& m) { return validation_overlays(m.results); },
+     [](const Run& r, const Rows*) { return validation_figures(r); }},
+    {.id = "loss",
+     .title = "training loss",
+     .needs = {Need::losses},
+     .of_run = [](const Run& r, const Rows*) { return loss_figures(r); },
+     .as_paper = "Figure 3"},
+    {.id = "td_error",
+     .title = "TD error",
+     .needs = {Need::td_errors},
+     .of_run = [](const Run& r, const Rows*) { return training_figures(r); },
+     .as_paper = "Figure 3"},
+    {.id = "max_q", .title = "drift of max Q", .needs = {Need::max_q}, .as_paper = "Figure 3"},
+    {.id = "gradient_norm",
+     .title = "gradient norm",
+     .needs = {Need::gradient_norms},
+     .as_paper = "Figure 3"},
+    {.id = "throughput",
+     .title = "learning throughput",
+     .needs = {Need::timings},
+     .of_run = [](const Run& r, const Rows*) { return throughput_figures(r); }},
+    {.id = "confusion",
+     .title = "confusion",
+     .needs = {Need::evaluations},
+     .of_run = [](const Run& r, const Rows*) { return strategy_figures(r); },
+     .as_paper = "Figure 4"},
+    {.id = "transition",
+     .title = "transitions",
+     .needs = {Need::evaluations},
+     .as_paper = "Figure 4"},
+    {.id = "discounts",
+     .title = "sensitivity to discount (γ)",
+     .needs = {Need::discounts_swept, Need::discounts_evaluated},
+     .of_folder =
+         [](const FigureMaterial& m) {
+           return sensitivity_figures(m.results, "learn.gamma", m.scored);
+         },
+     .as_paper = "Figure 5",
+     .paper_alone = true},
+    {.id = "discounts_replies",
+     .title = "sensitivity to discount (γ), B-2 and R-L",
+     .needs = {Need::sweep_replies},
+     .part_of = "discounts",
+     .as_paper = "Figure 5",
+     .paper_alone = true},
+    {.id = "sizes",
+     .title = "sensitivity to model size",
+     .needs = {Need::sizes_swept, Need::sizes_evaluated},
+     .of_folder = size_figures,
+     .as_paper = "Figure 5",
+     .paper_alone = true},
+    {.id = "sizes_replies",
+     .title = "sensitivity to model size, B-2 and R-L",
+     .needs = {Need::sweep_replies},
+     .part_of = "sizes",
+     .as_paper = "Figure 5",
+     .paper_alone = true},
+    {.id = "calibration",
+     .title = "Q against the return",
+     .needs = {Need::predictions},
+     .of_run =
+         [](const Run& r, const Rows* test) {
+           return test == nullptr ? std::vector<Figure>() : decision_figures(r, "test", *test);
+         }},
+    {.id = "q_exact",
+     .title = "Q against Q*",
+     .needs = {Need::played},
+     .of_run = [](const Run& r, const Rows*) { return planning_figures(r); }},
+    {.id = "stages", .title = "strategies by progress", .needs = {Need::predictions}},
+    {.id = "reliability", .title = "reliability of each choice", .needs = {Need::predictions}},
 };
 
 std::vector<Figure> figures_of_run(const results::Run& run, std::vector<std::string>& warnings) {
@@ -240,9 +281,13 @@ std::vector<Figure> figures_of_run(const results::Run& run, std::vector<std::str
 
 // Why no figure shows an entry.
 Absent absent_figure(const results::Results& results, const FigureEntry& entry,
-                     const std::set<const results::Run*>& drawn) {
+                     const std::set<const results::Run*>& drawn, bool paper) {
+  std::string title = entry.title;
+  if (paper && entry.as_paper != nullptr) {
+    title += std::string(" (as the paper's ") + entry.as_paper + ")";
+  }
   if (const auto need = lacking(results, entry.needs)) {
-    return {entry.title, absence(*need), remedy(*need)};
+    return {title, absence(*need), remedy(*need)};
   }
   const auto runs = results.runs();
   const bool own = entry.of_folder == nullptr && entry.part_of == nullptr;
@@ -250,9 +295,9 @@ Absent absent_figure(const results::Results& results, const FigureEntry& entry,
                           return drawn.count(r) > 0 && has(*r, entry.needs.back());
                         });
   if (left_out) {
-    return {entry.title, "only runs whose own figures are not drawn have it (--run-figures)", ""};
+    return {title, "only runs whose own figures are not drawn have it (--run-figures)", ""};
   }
-  return {entry.title, "what the runs have of it cannot be drawn (too little, or unreadable)", ""};
+  return {title, "what the runs have of it cannot be drawn (too little, or unreadable)", ""};
 }
 
 }  // namespace
@@ -267,6 +312,7 @@ const std::vector<FigureEntry>& figure_entries() {
 
 MadeTables make_tables(const TableMaterial& material) {
   MadeTables out;
+  out.own = material.own;
   for (const TableEntry& e : table_entries()) {
     auto& section = e.section == Section::folder  ? out.folder
                     : e.section == Section::paper ? out.paper
@@ -276,20 +322,22 @@ MadeTables make_tables(const TableMaterial& material) {
     for (Table& t : e.make(material)) {
       if (!t.rows.empty()) {
         any = true;
-        section.push_back(std::move(t));
+        section.push_back(material.own ? without_paper(std::move(t)) : std::move(t));
       } else if (t.id == e.id) {
         for (const auto& note : t.notes) what += " (" + note + ")";
       }
     }
-    if (any || e.title == nullptr) continue;
+    // What the paper has is missed by those alone who set their results beside it.
+    const bool missed = e.title != nullptr && !(material.own && e.section == Section::paper);
+    if (any || !missed) continue;
     const Need need = lacking(material.results, e.needs).value_or(e.needs.back());
     out.absent.push_back({what, absence(need), remedy(need)});
   }
   return out;
 }
 
-std::vector<Figure> make_figures(const FigureMaterial& material,
-                                 std::vector<std::string>& warnings) {
+std::vector<Figure> make_figures(const FigureMaterial& material, std::vector<std::string>& warnings,
+                                 std::vector<std::string>& remarks) {
   std::vector<Figure> figures;
   for (const FigureEntry& e : figure_entries()) {
     if (e.of_folder == nullptr) continue;
@@ -299,7 +347,7 @@ std::vector<Figure> make_figures(const FigureMaterial& material,
   std::size_t left_out = 0;
   std::string first_left_out;
   for (const results::Run* run : material.results.runs()) {
-    if (run->steps.empty() && !run->evaluation) continue;
+    if (run->steps.empty() && !run->evaluation && run->validations.empty()) continue;
     if (with_figures >= material.most_run_figures) {
       if (left_out++ == 0) first_left_out = run->name();
       continue;
@@ -309,15 +357,18 @@ std::vector<Figure> make_figures(const FigureMaterial& material,
     for (auto& f : own) figures.push_back(std::move(f));
   }
   if (left_out > 0) {
-    warnings.push_back("The own figures of " + std::to_string(left_out) + " runs, from " +
-                       first_left_out + " on, are not drawn (--run-figures sets how many are).");
+    remarks.push_back("The own figures of " + std::to_string(left_out) + " runs, from " +
+                      first_left_out + " on, are not drawn (--run-figures sets how many are).");
+  }
+  for (auto& f : figures) {
+    if (material.paper && !f.as_paper.empty()) f.caption += " As the paper's " + f.as_paper + ".";
   }
   make_ids_unique(figures);
   return figures;
 }
 
 std::vector<Absent> absent_figures(const results::Results& results,
-                                   const std::vector<Figure>& figures) {
+                                   const std::vector<Figure>& figures, bool paper) {
   std::set<std::string> shown;
   std::set<const results::Run*> drawn;
   for (const Figure& f : figures) {
@@ -328,7 +379,8 @@ std::vector<Absent> absent_figures(const results::Results& results,
   for (const FigureEntry& e : figure_entries()) {
     if (e.title == nullptr || shown.count(e.id) > 0) continue;
     if (e.part_of != nullptr && shown.count(e.part_of) == 0) continue;
-    out.push_back(absent_figure(results, e, drawn));
+    if (!paper && e.paper_alone) continue;
+    out.push_back(absent_figure(results, e, drawn, paper));
   }
   return out;
 }

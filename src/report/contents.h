@@ -22,7 +22,7 @@ struct Absent {
   std::string what;    // "Table 3: ratings by people"
   std::string why;     // "no run has ratings by people"
   std::string remedy;  // a command or a file's name; empty: nothing is known
-  // "Figure 4 (paper), confusion: no run has …."
+  // "confusion (as the paper's Figure 4): no run has …."
   std::string line() const { return what + ": " + why + "."; }
 };
 
@@ -33,6 +33,7 @@ struct TableMaterial {
   const PaperReference& paper;
   const CaseStudy& study;
   PaperTableOptions options;
+  bool own = false;  // without the paper's numbers, and without its words (report/own_report.h)
 };
 
 // Where on the page: what this folder holds comes first, then the paper's tables, then what the
@@ -52,6 +53,7 @@ const std::vector<TableEntry>& table_entries();
 struct MadeTables {
   std::vector<Table> folder, paper, findings;
   std::vector<Absent> absent;
+  bool own = false;
 };
 MadeTables make_tables(const TableMaterial& material);
 
@@ -59,32 +61,36 @@ MadeTables make_tables(const TableMaterial& material);
 struct FigureMaterial {
   const results::Results& results;
   const ScoredReplies& scored;
-  std::string sensitivity;   // a parameter beside those of the paper's Figure 5
+  std::string sensitivity;   // a parameter beside those that index.csv says were swept
   int most_run_figures = 8;  // runs whose own figures are made; of more, the first ones
+  bool paper = true;         // captions say which figure of the paper's is like theirs
 };
 
 struct FigureEntry {
   const char* id;     // Figure::shows has it
-  const char* title;  // "Figure 3 (paper), loss"; null: it is never missed
+  const char* title;  // "training loss"; null: it is never missed
   std::vector<Need> needs;
-  // One of them; neither: an entry above draws it too.
+  // One of them or both; neither: an entry above draws it too.
   std::vector<Figure> (*of_folder)(const FigureMaterial&) = nullptr;
   // `test`: the rows of predictions/test.jsonl, null where there are none.
   std::vector<Figure> (*of_run)(const results::Run& run,
                                 const std::vector<metrics::Prediction>* test) = nullptr;
   // A part of that entry's figure: missed only where the figure is there without it.
   const char* part_of = nullptr;
+  const char* as_paper = nullptr;  // "Figure 3": missed as that figure of the paper's
+  bool paper_alone = false;        // nobody but a reader of the paper misses it
 };
 const std::vector<FigureEntry>& figure_entries();
 
-// With ids that are unique. Runs that are left out and files that cannot be read are told in
-// `warnings`.
-std::vector<Figure> make_figures(const FigureMaterial& material,
-                                 std::vector<std::string>& warnings);
+// With ids that are unique. Files that cannot be read are told in `warnings`, runs that are left
+// out in `remarks`.
+std::vector<Figure> make_figures(const FigureMaterial& material, std::vector<std::string>& warnings,
+                                 std::vector<std::string>& remarks);
 
-// Which entries `figures` (all of a report's) do not show, and why.
+// Which entries `figures` (all of a report's) do not show, and why. `paper`: also those that only
+// the paper has.
 std::vector<Absent> absent_figures(const results::Results& results,
-                                   const std::vector<Figure>& figures);
+                                   const std::vector<Figure>& figures, bool paper = true);
 
 // The same reasons together, in order of appearance: one line of the report each.
 struct AbsentGroup {

@@ -28,6 +28,10 @@ bool evaluated(const Run& run) {
   return run.evaluation && !run.evaluation->splits.empty();
 }
 
+bool validated(const Run& run) {
+  return !run.validations.empty();
+}
+
 bool predicted(const Run& run) {
   std::error_code ec;
   return !run.path.empty() && run.evaluation &&
@@ -148,6 +152,8 @@ const Entry kEntries[] = {
     {Need::gradient_norms, "no run has a metrics.jsonl with it", kTrain,
      in_steps<&Step::grad_norm>},
     {Need::timings, "no run has a timings.jsonl", kTrain, in_steps<&Step::seconds>},
+    {Need::validations, "no run has an evaluations.jsonl with scores",
+     "straq train CONFIG --set evaluate.every_epochs=1", validated},
     {Need::evaluations, "no run has an evaluation.json that can be read", kEvaluate, evaluated},
     {Need::predictions, "no evaluated run has a predictions/test.jsonl", kEvaluate, predicted},
     {Need::q_values, "no run has an evaluation.json with Q values", kEvaluate,

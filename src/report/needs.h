@@ -12,6 +12,7 @@ enum class Need {
   max_q,
   gradient_norms,
   timings,
+  validations,  // evaluations during training
   evaluations,
   predictions,
   q_values,  // in an evaluation

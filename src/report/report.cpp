@@ -4,6 +4,7 @@
 #include <atomic>
 #include <filesystem>
 #include <future>
+#include <optional>
 #include <set>
 #include <system_error>
 #include <thread>
@@ -11,11 +12,13 @@
 #include "core/error.h"
 #include "core/files/files.h"
 #include "core/tables/markup.h"
+#include "report/compare/comparison.h"
 #include "report/contents.h"
 #include "report/figures/figure_style.h"
 #include "report/figures/figures.h"
 #include "report/figures/gnuplot.h"
 #include "report/name_lists.h"
+#include "report/own_report.h"
 #include "report/page/html.h"
 #include "report/report_files.h"
 #include "report/rows/method_rows.h"
@@ -196,17 +199,18 @@ std::string markdown(const results::Results& results, const ReportResult& report
   MarkdownReport out;
   out.paragraph("# straQ* report: " + escape_markdown(results.name, MarkdownPlace::within));
   out.list(report.warnings);
+  out.list(report.remarks);
   out.list(results.problems);
   for (const auto& e : results.experiments) out.list(e.problems);
   out.end_list();
   out.tables(tables.folder);
   out.figures(figures);
   if (!tables.paper.empty()) {
-    out.heading("The paper's tables");
+    out.heading(tables.own ? "Methods" : "The paper's tables");
     out.tables(tables.paper);
   }
   if (!tables.findings.empty()) {
-    out.heading("Findings about the paper");
+    out.heading(tables.own ? "Findings" : "Findings about the paper");
     out.tables(tables.findings);
   }
   out.absent(absent);
@@ -216,10 +220,26 @@ std::string markdown(const results::Results& results, const ReportResult& report
 // The paper's numbers: of a named file, else of the usual one, which may have been corrected since
 // the program was built, else the program's own.
 PaperReference paper_of(const ReportOptions& options) {
+  if (options.paper == kNoPaper) return {};
   if (!options.paper.empty()) return read_paper_reference(options.paper);
   const std::string usual = "configs/paper_reference.yaml";
   std::error_code ec;
   return fs::exists(usual, ec) ? read_paper_reference(usual) : built_in_paper_reference();
+}
+
+// Names that the user gave must be of something, or a table without it would look as if it were.
+void check_names(const Methods& methods, const ReportOptions& options) {
+  for (const auto& [a, b] : options.compare) {
+    find_side(methods, a, "--compare");
+    find_side(methods, b, "--compare");
+  }
+  const auto& wanted = options.proposed;
+  if (wanted.empty() || std::any_of(methods.rows.begin(), methods.rows.end(),
+                                    [&](const MethodRow& r) { return is_called(r, wanted); })) {
+    return;
+  }
+  fail_input("--proposed: there is no method \"" + wanted + "\" here",
+             "there is: " + listed(side_names(methods), 40));
 }
 
 }  // namespace
@@ -233,29 +253,41 @@ ReportResult write_report(const std::string& path, const ReportOptions& options)
                                 " before, a word that will go");
     }
   }
-  const results::Results results = results::read_results(path);
+  const results::Results results = results::read_results(path, {options.reproduced});
+  for (const auto& again : results.left_out) {
+    report.remarks.push_back(again +
+                             " holds runs that were made again; they are left out "
+                             "(--reproduced shows them).");
+  }
   const PaperReference paper = paper_of(options);
+  const bool own = options.paper == kNoPaper;
   const CaseStudy study = case_study(results, options.case_dialogue);
   const std::string folder =
       options.out.empty() ? (fs::path(path) / "report").string() : options.out;
-  Output out(folder);
-
   report.runs = static_cast<int>(results.runs().size());
   // Reads and resamples while the figures are drawn: neither waits for the other's work.
   const ScoredReplies scored = score_replies(results);
   auto gathering = std::async(std::launch::async, [&] { return gather_methods(results, scored); });
-  std::vector<Figure> figures = make_figures(
-      {results, scored, options.sensitivity, options.most_run_figures}, report.warnings);
+  // Nothing is written for a name that is none.
+  std::optional<Methods> gathered;
+  if (!options.proposed.empty() || !options.compare.empty()) {
+    gathered = gathering.get();
+    check_names(*gathered, options);
+  }
+  Output out(folder);
+  std::vector<Figure> figures =
+      make_figures({results, scored, options.sensitivity, options.most_run_figures, !own},
+                   report.warnings, report.remarks);
   draw(figures, options, out, report.warnings);
-  const Methods methods = gathering.get();
+  const Methods methods = gathered ? std::move(*gathered) : gathering.get();
   for (const auto& p : methods.problems) report.warnings.push_back(p);
   for (auto& w : report.warnings) w = results.shortened(std::move(w));
 
-  MadeTables tables =
-      make_tables({results, methods, paper, study, {options.rank_by, options.proposed}});
+  MadeTables tables = make_tables(
+      {results, methods, paper, study, {options.rank_by, options.proposed, options.compare}, own});
   std::vector<Absent> absent = tables.absent;
   for (const auto& a : absent) report.missing_tables.push_back(a.line());
-  for (auto& a : absent_figures(results, figures)) {
+  for (auto& a : absent_figures(results, figures, !own)) {
     report.missing_figures.push_back(a.line());
     absent.push_back(std::move(a));
   }
@@ -264,7 +296,8 @@ ReportResult write_report(const std::string& path, const ReportOptions& options)
     for (const auto& t : *section) {
       write_table(t, out);
       report.tables.push_back(t);
-      if (t.id.starts_with("results_") || t.id == "seeds" || t.id.starts_with("planning")) {
+      if (t.id.starts_with("results_") || t.id == "seeds" || t.id == "compare" ||
+          t.id.starts_with("planning")) {
         report.results.push_back(t);
       }
     }
@@ -273,6 +306,7 @@ ReportResult write_report(const std::string& path, const ReportOptions& options)
   page.results = &results;
   page.study = &study;
   page.warnings = report.warnings;
+  page.remarks = report.remarks;
   page.tables = &tables;
   page.absent = &missing;
   for (const Figure& f : figures) {

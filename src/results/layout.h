@@ -20,6 +20,8 @@ namespace straq::results {
 // At any level.
 inline constexpr const char* kDatasetFile = "dataset.json";
 inline constexpr const char* kReportFile = "report.json";
+// In the results folder: what `straq run --from` makes again.
+inline constexpr const char* kReproducedFolder = "reproduced";
 // In an experiment's folder.
 inline constexpr const char* kIndexFile = "index.csv";
 inline constexpr const char* kIndexFolder = ".index";

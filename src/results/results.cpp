@@ -11,6 +11,7 @@
 #include "core/files/files.h"
 #include "core/json/json.h"
 #include "results/layout.h"
+#include "results/point_name.h"
 #include "results/results_files.h"
 #include "results/rows/evaluation.h"
 #include "results/rows/index_rows.h"
@@ -116,6 +117,9 @@ void read_run(Run& run) {
     const auto timings = text_of(folder / kTimingsFile, run.problems);
     if (timings) add_timings(*timings, run.steps);
   }
+  if (const auto text = text_of(folder / kEvaluationsFile, run.problems)) {
+    run.validations = read_validations(file(kEvaluationsFile), *text, run.problems);
+  }
   run.replies = read_folder(folder / kRepliesFolder, &read_replies, run.problems);
   run.judged = read_folder(folder / kJudgeFolder, &read_judgements, run.problems);
   run.rated = read_folder(folder / kHumanFolder, &read_judgements, run.problems);
@@ -176,9 +180,16 @@ void read_experiment(const fs::path& folder, const std::string& name, Results& r
   if (!e.runs.empty() || !e.problems.empty()) results.experiments.push_back(std::move(e));
 }
 
-void visit(const fs::path& folder, const std::string& name, int depth, Results& results) {
+// What a results folder holds, experiment by experiment.
+void visit(const fs::path& folder, const std::string& name, int depth, const ReadOptions& options,
+           Results& results) {
   read_dataset(folder / kDatasetFile, results);
-  const auto children = child_folders(folder);
+  auto children = child_folders(folder);
+  std::erase_if(children, [&](const fs::path& child) {
+    const bool again = !options.reproduced && child.filename() == kReproducedFolder;
+    if (again) results.left_out.push_back(child.string());
+    return again;
+  });
   const bool has_runs = std::any_of(children.begin(), children.end(), is_run);
   const bool indexed = present(folder / kIndexFile);
   if (indexed || has_runs) {
@@ -187,7 +198,9 @@ void visit(const fs::path& folder, const std::string& name, int depth, Results& 
   if (depth == 0 || indexed) return;
   for (const fs::path& child : children) {
     const std::string below = child.filename().string();
-    if (!is_run(child)) visit(child, name.empty() ? below : name + "/" + below, depth - 1, results);
+    if (!is_run(child)) {
+      visit(child, name.empty() ? below : name + "/" + below, depth - 1, options, results);
+    }
   }
 }
 
@@ -211,6 +224,10 @@ std::optional<std::string> Run::seed() const {
     if (auto v = parameter(key)) return v;
   }
   return std::nullopt;
+}
+
+std::optional<std::string> Run::given_name() const {
+  return results::given_name(point, parameters);
 }
 
 const metrics::SplitEvaluation* Run::split(const std::string& name) const {
@@ -250,7 +267,7 @@ std::vector<std::string> Results::splits() const {
   return out;
 }
 
-Results read_results(const std::string& path) {
+Results read_results(const std::string& path, const ReadOptions& options) {
   std::error_code ec;
   const fs::path root = fs::weakly_canonical(path, ec);
   if (ec || !is_folder(root)) {
@@ -271,7 +288,7 @@ Results read_results(const std::string& path) {
     e.runs.push_back(std::move(run));
     results.experiments.push_back(std::move(e));
   } else {
-    visit(root, "", kDepth, results);
+    visit(root, "", kDepth, options, results);
   }
   if (results.runs().empty()) {
     std::string message = "there is no run in " + path;
@@ -289,6 +306,7 @@ Results read_results(const std::string& path) {
     for (auto& m : messages) m = results.shortened(std::move(m));
   };
   shorten(results.problems);
+  shorten(results.left_out);
   for (auto& d : results.datasets) d.path = results.shortened(std::move(d.path));
   for (auto& e : results.experiments) {
     shorten(e.problems);

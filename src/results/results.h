@@ -32,6 +32,7 @@ struct Run {
   Provenance known;                                             // its fields that are there
   std::vector<std::pair<std::string, std::string>> settings;    // config.yaml, keys dotted
   std::vector<Step> steps;
+  std::vector<ValidationRow> validations;  // evaluations during training
   std::optional<metrics::Evaluation> evaluation;
   std::optional<Simulation> simulation;  // of a planner that was played in the simulator
   std::vector<ReplyFile> replies;        // responses/, by name
@@ -45,6 +46,8 @@ struct Run {
   std::optional<std::string> parameter(const std::string& key) const;
   // The first of kSeedKeys that is there.
   std::optional<std::string> seed() const;
+  // What the author of a sweep called this point (results/point_name.h).
+  std::optional<std::string> given_name() const;
   const metrics::SplitEvaluation* split(const std::string& name) const;
 };
 
@@ -69,6 +72,8 @@ struct Results {
   std::vector<Experiment> experiments;
   std::vector<DatasetFile> datasets;
   std::vector<std::string> problems;  // of files that belong to no experiment
+  // Folders of runs that were made again (kReproducedFolder), which were not read.
+  std::vector<std::string> left_out;
 
   std::string prefix;  // of paths on this machine, up to the results folder
 
@@ -80,9 +85,14 @@ struct Results {
   std::vector<std::string> splits() const;
 };
 
+struct ReadOptions {
+  // Runs below kReproducedFolder too: they are the same runs again, and would count twice.
+  bool reproduced = false;
+};
+
 // Reads `path`: a results folder, one experiment or one run. Throws Error(input) when it does not
 // exist or holds no run at all; everything else becomes a problem of its run or experiment.
-Results read_results(const std::string& path);
+Results read_results(const std::string& path, const ReadOptions& options = {});
 
 // The rows of predictions/<split>.jsonl, read when they are wanted: they are most of a results
 // folder's bytes. Nothing when the file is absent

@@ -82,9 +82,8 @@ TEST(SensitivityFigure, BarsOfRepliesCountTheRunsThatHaveReplies) {
   EXPECT_NE(f.script.find("($2 > 1 ? $3 : 1/0):4 with yerrorbars"), std::string::npos);
   EXPECT_NE(f.script.find("($13 > 1 ? $9 : 1/0):10 with yerrorbars"), std::string::npos);
   EXPECT_NE(f.script.find("($13 > 1 ? $11 : 1/0):12 with yerrorbars"), std::string::npos);
-  EXPECT_EQ(f.caption.rfind("Figure 5 (paper): Acc, macro-F1 and B on test (n = 16 decisions)", 0),
-            0u)
-      << f.caption;
+  EXPECT_EQ(f.caption.rfind("Acc, macro-F1 and B on test (n = 16 decisions)", 0), 0u) << f.caption;
+  EXPECT_EQ(f.as_paper, "Figure 5");
   EXPECT_NE(f.caption.find("Each point is the mean of 3 seeds"), std::string::npos) << f.caption;
   EXPECT_NE(f.caption.find("(n = 6): each point is the mean of 1 to 3 seeds"), std::string::npos)
       << f.caption;
@@ -115,7 +114,7 @@ TEST(SensitivityFigure, WithoutRepliesOfThePlannerThereAreNoEmptyPanels) {
   ASSERT_EQ(figures.size(), 1u);
   EXPECT_EQ(figures[0].script.find("B-2"), std::string::npos);
   EXPECT_TRUE(has(missing_figures(read, figures),
-                  "Figure 5 (paper), sensitivity to discount (γ), B-2 and R-L: no run of"));
+                  "sensitivity to discount (γ), B-2 and R-L (as the paper's Figure 5): no run of"));
 }
 
 TEST(SensitivityFigure, RepliesToAnotherSplitAreNotDrawn) {
@@ -138,7 +137,7 @@ TEST(SensitivityFigure, OnlyThePapersParametersAreItsFigure5) {
   write_file_atomic(results + "/gamma/index.csv", index);
   const auto figures = sensitivity_figures(results::read_results(results), "learn.lr");
   ASSERT_EQ(figures.size(), 1u);
-  EXPECT_EQ(figures[0].caption.rfind("Acc, macro-F1 and B on test", 0), 0u) << figures[0].caption;
+  EXPECT_EQ(figures[0].as_paper, "");
 }
 
 TEST(MissingFigures, AreNamedAsThePaperCallsThemWithTheReason) {
@@ -150,23 +149,25 @@ TEST(MissingFigures, AreNamedAsThePaperCallsThemWithTheReason) {
   o.gnuplot = root.path("none");
   const auto r = write_report(root.path("results"), o);
   for (const char* begins :
-       {"Figure 3 (paper), loss: no run has a metrics.jsonl",
-        "Figure 3 (paper), TD error: no run has", "Figure 3 (paper), drift of max Q: no run has",
-        "Figure 3 (paper), gradient norm: no run has",
-        "Figure 4 (paper), confusion: no run has an evaluation.json",
-        "Figure 4 (paper), transitions: no run has an evaluation.json",
-        "Figure 5 (paper), sensitivity to discount (γ): there is no sweep over it",
-        "Figure 5 (paper), sensitivity to model size: there is no sweep over it",
+       {"scores during training: no run has an evaluations.jsonl",
+        "training loss (as the paper's Figure 3): no run has a metrics.jsonl",
+        "TD error (as the paper's Figure 3): no run has",
+        "drift of max Q (as the paper's Figure 3): no run has",
+        "gradient norm (as the paper's Figure 3): no run has",
+        "confusion (as the paper's Figure 4): no run has an evaluation.json",
+        "transitions (as the paper's Figure 4): no run has an evaluation.json",
+        "sensitivity to discount (γ) (as the paper's Figure 5): there is no sweep over it",
+        "sensitivity to model size (as the paper's Figure 5): there is no sweep over it",
         "Q against the return: no evaluated run", "strategies by progress: no evaluated run",
         "reliability of each choice: no evaluated run", "learning throughput: no run has a",
         "Q against Q*: no run has a simulation.json"}) {
     EXPECT_TRUE(has(r.missing_figures, begins)) << begins;
   }
-  EXPECT_EQ(r.missing_figures.size(), 13u);
+  EXPECT_EQ(r.missing_figures.size(), 14u);
   for (const char* file : {"report.md", "report.html"}) {
     const std::string text = read_file(root.path("out/") + file);
     EXPECT_NE(text.find("Not in this folder yet"), std::string::npos) << file;
-    EXPECT_NE(text.find("Figure 5 (paper), sensitivity to model size"), std::string::npos) << file;
+    EXPECT_NE(text.find("sensitivity to model size"), std::string::npos) << file;
   }
 }
 
@@ -177,24 +178,26 @@ TEST(MissingFigures, WhatIsDrawnIsNotMissingAndCarriesThePapersNumber) {
   o.out = root.path("out");
   o.gnuplot = root.path("none");
   const auto r = write_report(results::golden::make(root), o);
-  EXPECT_FALSE(has(r.missing_figures, "Figure 3 (paper), loss"));
-  EXPECT_FALSE(has(r.missing_figures, "Figure 4 (paper)"));
-  EXPECT_FALSE(has(r.missing_figures, "Figure 5 (paper), sensitivity to discount (γ): "));
-  EXPECT_TRUE(has(r.missing_figures, "Figure 3 (paper), TD error"));
-  EXPECT_TRUE(has(r.missing_figures, "Figure 5 (paper), sensitivity to model size: there is no"));
+  EXPECT_FALSE(has(r.missing_figures, "training loss"));
+  EXPECT_FALSE(has(r.missing_figures, "confusion"));
+  EXPECT_FALSE(has(r.missing_figures, "sensitivity to discount (γ) (as the paper's Figure 5): "));
+  EXPECT_TRUE(has(r.missing_figures, "TD error"));
+  EXPECT_TRUE(
+      has(r.missing_figures, "sensitivity to model size (as the paper's Figure 5): there is no"));
   const std::string md = read_file(root.path("out/report.md"));
   for (const char* caption :
-       {"Figure 3 (paper): training loss of gamma/g80",
-        "Figure 3 (paper), beside the loss: training of gamma/g80",
-        "Figure 4 (paper): confusion of gamma/g80", "Figure 4 (paper): transitions of gamma/g80",
-        "Figure 5 (paper): Acc, macro-F1 and B on test"}) {
+       {"Training loss of gamma/g80", "Training of gamma/g80", "Confusion of gamma/g80",
+        "Transitions of gamma/g80", "As the paper's Figure 3.", "As the paper's Figure 4.",
+        "As the paper's Figure 5.", "Acc, macro-F1 and B on test"}) {
     EXPECT_NE(md.find(caption), std::string::npos) << caption;
   }
   // The page too; drawing none of the runs' own figures is another reason than having none.
   o.most_run_figures = 0;
   const auto none = write_report(root.path("results"), o);
-  EXPECT_TRUE(has(none.missing_figures,
-                  "Figure 3 (paper), loss: only runs whose own figures are not drawn have it"));
+  EXPECT_TRUE(
+      has(none.missing_figures,
+          "training loss (as the paper's Figure 3): only runs whose own figures are not drawn "
+          "have it"));
 }
 
 TEST(MissingFigures, ASweepThatIsPlannedButNotEvaluatedSaysSo) {
@@ -204,7 +207,7 @@ TEST(MissingFigures, ASweepThatIsPlannedButNotEvaluatedSaysSo) {
                     "point,state,model.shape,seed,reason\na,done,tiny,1,\nb,missing,small,1,\n");
   const results::Results r = results::read_results(root.path("results"));
   EXPECT_TRUE(has(missing_figures(r, {}),
-                  "Figure 5 (paper), sensitivity to model size: fewer than two values of "
+                  "sensitivity to model size (as the paper's Figure 5): fewer than two values of "
                   "model.shape or model.from are evaluated"));
 }
 

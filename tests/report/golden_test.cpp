@@ -329,10 +329,11 @@ TEST_F(Golden, FiguresHaveTheirDataAndThreePicturesEach) {
                          "confusion-gamma-g0.5-1-test", "transition-gamma-g0.5-1-test",
                          "calibration-gamma-g0.5-1-test", "stages-gamma-g0.5-1-test",
                          "reliability-gamma-g0.5-1-test", "sensitivity-gamma-gamma-test",
-                         "sensitivity-shape-sizes-test"}) {
+                         "sensitivity-shape-sizes-test", "sensitivity-planner-planners-test",
+                         "sensitivity-kind-planners-test"}) {
     EXPECT_EQ(ids.count(id), 1u) << id;
   }
-  EXPECT_EQ(ids.size(), 10u);
+  EXPECT_EQ(ids.size(), 12u);
   for (const auto& id : ids) {
     EXPECT_EQ(read_file(out("figures/" + id + ".dat")),
               read_file(expected() + "/figures/" + id + ".dat"))

@@ -310,13 +310,13 @@ TEST(Methods, APlannerOfTheSameSeedAndSettingIsRefusedAndAnObjectivesWeightIsASe
   EXPECT_SAYS(made.problems(), "a/p2: evaluation.json: the choices of straQ*-imit with seed 1");
 }
 
-TEST(Methods, RowsOfOneTitleAreNamedByTheirRuns) {
+TEST(Methods, RowsOfOneTitleAreNamedByWhereTheyAreFrom) {
   TemporaryFolder root;
   for (const char* point : {"p1", "p2", "p3"}) {
     write_planner(root.path("results/") + point + "/run", predictions(2));
   }
   std::filesystem::remove_all(root.path("results/p2/run/predictions"));
-  EXPECT_SAYS(Made(root).notes("table1"), "(no data by dialogue): straQ*-imit of p2/run.");
+  EXPECT_SAYS(Made(root).notes("table1"), "(no data by dialogue): straQ*-imit of p2.");
 }
 
 TEST(Methods, RepliesOfOtherSplitsAreLeftOutByName) {

@@ -204,8 +204,8 @@ TEST(Report, MoreRunsThanFiguresAreNamed) {
   o.gnuplot = root.path("none");
   o.most_run_figures = 1;
   const auto r = write_report(results::golden::make(root), o);
-  ASSERT_EQ(r.warnings.size(), 2u);
-  EXPECT_EQ(r.warnings[0].rfind("The own figures of 4 runs, from gamma/g90-1 on", 0), 0u);
+  ASSERT_EQ(r.remarks.size(), 1u);
+  EXPECT_EQ(r.remarks[0].rfind("The own figures of 4 runs, from gamma/g90-1 on", 0), 0u);
 }
 
 TEST(Report, AnUnwritableFolderIsAnError) {

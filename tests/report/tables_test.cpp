@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "report/rows/method_rows.h"
+#include "report/rows/setting_names.h"
 #include "report/tables/estimate_cells.h"
 #include "results/rows/evaluation.h"
 #include "tests/results/golden.h"
@@ -113,10 +114,10 @@ TEST(Tables, SeedsAreSummarisedApart) {
   TemporaryFolder root;
   const Table t = seeds_table(results::read_results(results::golden::make(root)));
   ASSERT_EQ(t.rows.size(), 1u) << "only gamma 0.9 has two seeds";
-  // 75 and 25: mean 50, sd 35.355, t(1) = 12.706 times 25.
-  EXPECT_EQ(texts(t)[0], (std::vector<std::string>{
-                             "learn.gamma=0.9", "test", "2", "50.00", "35.36", "-267.66–367.66",
-                             "50.00", "35.36", "-267.66–367.66", "0.000", "0.000", "0.00–0.00"}));
+  // 75 and 25: mean 50, sd 35.355; an interval of two would reach from -268 to 368 percent.
+  EXPECT_EQ(texts(t)[0], (std::vector<std::string>{"learn.gamma=0.9", "test", "2", "50.00", "35.36",
+                                                   "75.00; 25.00", "50.00", "35.36", "75.00; 25.00",
+                                                   "0.000", "0.000", "0.000; 0.000"}));
 }
 
 TEST(Tables, PerStrategyRowsAreRecallPrecisionAndF1) {

@@ -12,7 +12,9 @@
 #include "report/figures/figures.h"
 #include "report/figures/gnuplot.h"
 #include "report/figures/gnuplot_script.h"
+#include "report/name_lists.h"
 #include "report/rows/method_rows.h"
+#include "report/rows/setting_names.h"
 #include "report/tables/tables.h"
 
 namespace straq::report {
@@ -20,8 +22,9 @@ namespace {
 
 // One line of a sensitivity figure.
 struct Series {
-  std::string label;
+  std::string setting;                                    // of the other parameters
   std::map<double, std::vector<const results::Run*>> at;  // parameter's value -> seeds
+  std::string label = {};
 };
 
 std::optional<double> as_number(const std::optional<std::string>& text) {
@@ -45,8 +48,24 @@ std::vector<std::string> categories_of(const results::Experiment& experiment,
   return out;
 }
 
-std::vector<Series> series_of(const results::Results& results, const std::string& experiment,
-                              const std::string& split, const std::string& parameter,
+// Legends: a setting of which all points have one name of the user's is called so.
+void name_series(std::vector<Series>& series, const std::string& parameter) {
+  std::vector<std::string> settings;
+  for (const Series& s : series) settings.push_back(s.setting);
+  const auto labels = short_settings(settings, {parameter});
+  for (std::size_t i = 0; i < series.size(); ++i) {
+    std::set<std::string> names;
+    for (const auto& [x, runs] : series[i].at) {
+      for (const results::Run* run : runs) names.insert(run->given_name().value_or(""));
+    }
+    const bool named = names.size() == 1 && !names.begin()->empty();
+    series[i].label = named ? *names.begin() : labels[i];
+  }
+}
+
+std::vector<Series> series_of(const results::Results& results,
+                              const results::Experiment& experiment, const std::string& split,
+                              const std::string& parameter,
                               const std::vector<std::string>& categories) {
   std::vector<Series> out;
   const auto position = [&](const results::Run& run) -> std::optional<double> {
@@ -57,19 +76,21 @@ std::vector<Series> series_of(const results::Results& results, const std::string
   };
   std::vector<std::string> free = results::kSeedKeys;
   free.push_back(parameter);
+  for (const auto& key : following(experiment, parameter)) free.push_back(key);
   for (const Group& g : group_runs(results, split, free)) {
-    if (g.experiment != experiment) continue;
+    if (g.experiment != experiment.name) continue;
     // Without an index each run is a group of its own, named by its point: then all are one line.
     const bool indexed = !g.runs.front()->parameters.empty();
-    const std::string label = indexed ? g.label : "";
+    const std::string setting = indexed ? g.label : "";
     auto at =
-        std::find_if(out.begin(), out.end(), [&](const Series& s) { return s.label == label; });
-    if (at == out.end()) at = out.insert(out.end(), {label, {}});
+        std::find_if(out.begin(), out.end(), [&](const Series& s) { return s.setting == setting; });
+    if (at == out.end()) at = out.insert(out.end(), {setting, {}});
     for (const results::Run* run : g.runs) {
       if (const auto x = position(*run)) at->at[*x].push_back(run);
     }
   }
   std::erase_if(out, [](const Series& s) { return s.at.empty(); });
+  name_series(out, parameter);
   return out;
 }
 
@@ -156,7 +177,13 @@ struct Sweep {
   std::size_t left_out = 0;    // settings that are not
   std::map<const results::Run*, SeedScores> replied;
 
-  std::string name() const { return short_key(parameter); }
+  std::string name() const {
+    std::vector<std::string> keys;
+    if (!experiment.runs.empty()) {
+      for (const auto& [key, value] : experiment.runs.front().parameters) keys.push_back(key);
+    }
+    return short_key_among(parameter, keys);
+  }
   bool replies() const { return !replied.empty(); }
 };
 
@@ -237,7 +264,7 @@ std::string data_line(const Sweep& sweep, double x, const std::vector<const resu
 std::string data_of(const Sweep& sweep, Counted& counted) {
   std::string out;
   for (const auto& s : sweep.series) {
-    out += "# " + one_line(s.label) + "\n# " + data_head(sweep) + "\n";
+    out += "# " + one_line(s.setting) + "\n# " + data_head(sweep) + "\n";
     for (const auto& [x, runs] : s.at) out += data_line(sweep, x, runs, counted);
     out += "\n\n";
   }
@@ -247,8 +274,7 @@ std::string data_of(const Sweep& sweep, Counted& counted) {
 std::string caption_of(const Sweep& sweep, const Counted& counted, bool markov) {
   const auto shown = metrics::shown_strategy_metrics();
   const std::vector<const metrics::Metric*> choices(shown.begin(), shown.end());
-  std::string out = std::string(of_figure5(sweep.parameter) ? "Figure 5 (paper): " : "") +
-                    metrics::titles_of(choices) + " on " + sweep.split +
+  std::string out = metrics::titles_of(choices) + " on " + sweep.split +
                     " (n = " + counted.decisions.words() + " decisions) over " + sweep.parameter +
                     ". " + points_words(counted.seeds, "Each point") + ".";
   if (sweep.replies()) {
@@ -257,9 +283,33 @@ std::string caption_of(const Sweep& sweep, const Counted& counted, bool markov) 
            " are of the replies that follow these planners (n = " + counted.rows.words() +
            "): " + points_words(counted.reply_seeds, "each point") + ".";
   }
+  if (const auto with = following(sweep.experiment, sweep.parameter); !with.empty()) {
+    out += " In step with it: " + listed(with, 6) + ".";
+  }
   if (markov) out += " Dotted line: the Markov-1 baseline.";
   if (sweep.left_out > 0) out += " " + std::to_string(sweep.left_out) + " settings are not drawn.";
   return out;
+}
+
+// What stands below values that are no numbers: the user's names where each has one of its own.
+std::vector<std::string> category_names(const Sweep& sweep) {
+  std::vector<std::set<std::string>> names(sweep.categories.size());
+  for (const auto& s : sweep.series) {
+    for (const auto& [x, runs] : s.at) {
+      for (const results::Run* run : runs) {
+        names[static_cast<std::size_t>(x)].insert(run->given_name().value_or(""));
+      }
+    }
+  }
+  std::vector<std::string> out;
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const bool one = names[i].size() == 1 && !names[i].begin()->empty();
+    out.push_back(one ? *names[i].begin() : short_value(sweep.categories[i]));
+    seen.insert(out.back());
+  }
+  // Two that would read alike: the values as they are.
+  return seen.size() == out.size() ? out : sweep.categories;
 }
 
 // Marks at the values that were tried, and nowhere else.
@@ -271,9 +321,7 @@ std::string ticks_of(const Sweep& sweep) {
     }
     return value_ticks(values);
   }
-  std::vector<std::string> names;
-  for (const auto& c : sweep.categories) names.push_back(short_value(c));
-  return "(" + tick_list(names) + ")";
+  return "(" + tick_list(category_names(sweep)) + ")";
 }
 
 struct Panel {
@@ -313,7 +361,7 @@ std::vector<std::string> plot_parts(const Sweep& sweep, const Panel& panel) {
                     sd + " with yerrorbars linewidth 1.5 pointtype 0 " + color + " notitle");
     parts.push_back(data + mean + " with linespoints linewidth 2 pointsize 0.9 pointtype " +
                     std::to_string(style.mark) + " dashtype " + std::to_string(style.dash) + " " +
-                    color + " title " + gnuplot_quote(short_setting(sweep.series[i].label)));
+                    color + " title " + gnuplot_quote(sweep.series[i].label));
   }
   if (panel.baseline) {
     parts.push_back(number(*panel.baseline) +
@@ -360,6 +408,7 @@ Figure sensitivity_figure(const Sweep& sweep) {
   f.title =
       one_line(sweep.experiment.name + ", " + sweep.split + ": sensitivity to " + sweep.name());
   f.shows = shown_by(sweep);
+  if (of_figure5(sweep.parameter)) f.as_paper = "Figure 5";
   Counted counted;
   f.data = data_of(sweep, counted);
   const auto markov = markov_of(sweep.series, sweep.split);
@@ -371,19 +420,29 @@ Figure sensitivity_figure(const Sweep& sweep) {
 }  // namespace
 
 std::vector<Figure> sensitivity_figures(const results::Results& results,
+                                        const results::Experiment& experiment,
+                                        const std::string& parameter, const ScoredReplies& scored) {
+  std::vector<Figure> out;
+  for (const auto& split : results.splits()) {
+    Sweep sweep{experiment, split, parameter, categories_of(experiment, parameter), {}, 0, {}};
+    sweep.series = series_of(results, experiment, split, parameter, sweep.categories);
+    std::set<double> values;
+    for (const auto& s : sweep.series) {
+      for (const auto& [x, runs] : s.at) values.insert(x);
+    }
+    if (values.size() < 2) continue;
+    keep_drawn(sweep, scored);
+    out.push_back(sensitivity_figure(sweep));
+  }
+  return out;
+}
+
+std::vector<Figure> sensitivity_figures(const results::Results& results,
                                         const std::string& parameter, const ScoredReplies& scored) {
   std::vector<Figure> out;
   for (const auto& experiment : results.experiments) {
-    for (const auto& split : results.splits()) {
-      Sweep sweep{experiment, split, parameter, categories_of(experiment, parameter), {}, 0, {}};
-      sweep.series = series_of(results, experiment.name, split, parameter, sweep.categories);
-      std::set<double> values;
-      for (const auto& s : sweep.series) {
-        for (const auto& [x, runs] : s.at) values.insert(x);
-      }
-      if (values.size() < 2) continue;
-      keep_drawn(sweep, scored);
-      out.push_back(sensitivity_figure(sweep));
+    for (auto& f : sensitivity_figures(results, experiment, parameter, scored)) {
+      out.push_back(std::move(f));
     }
   }
   return out;

@@ -15,6 +15,7 @@ struct HeatMap {
 
 Figure heat_map(Figure f, const HeatMap& h) {
   f.caption = h.caption;
+  f.as_paper = "Figure 4";
   f.data = "# column row share-of-row count\n";
   const std::size_t k = h.counts.size();
   for (std::size_t y = 0; y < k; ++y) {
@@ -50,8 +51,7 @@ std::vector<Figure> strategy_figures(const results::Run& run) {
     h.ticks = strategy_ticks(run, r.support.size());
     const std::string about = " of " + run.name() + " on " + split + " (" + seed_words(run) +
                               ", n = " + std::to_string(r.n) + " decisions";
-    h.caption =
-        "Figure 4 (paper): confusion" + about + "): percent of each gold strategy's decisions.";
+    h.caption = "Confusion" + about + "): percent of each gold strategy's decisions.";
     h.x_label = "predicted strategy";
     h.y_label = "gold strategy";
     h.counts = r.confusion;
@@ -61,7 +61,7 @@ std::vector<Figure> strategy_figures(const results::Run& run) {
     for (const auto& row : r.transition) {
       for (auto c : row) pairs += c;
     }
-    h.caption = "Figure 4 (paper): transitions" + about + ", " + std::to_string(pairs) +
+    h.caption = "Transitions" + about + ", " + std::to_string(pairs) +
                 " pairs): percent of what the planner chooses next after choosing the row's "
                 "strategy.";
     h.x_label = "chosen at the next decision";

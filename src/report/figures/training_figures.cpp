@@ -134,7 +134,8 @@ std::vector<Figure> loss_figures(const results::Run& run) {
   }
   if (stages.empty()) return {};
   Figure f = start_figure(run, "loss", "", "training loss");
-  f.caption = "Figure 3 (paper): training loss of " + run.name() + " (" + seed_words(run) + "): ";
+  f.as_paper = "Figure 3";
+  f.caption = "Training loss of " + run.name() + " (" + seed_words(run) + "): ";
   GnuplotScript script;
   script.panels(std::to_string(stages.size()) + ",1", f.title).set("xlabel 'step'").set(kGrid);
   script.set("key top right");
@@ -182,8 +183,9 @@ std::vector<Figure> training_figures(const results::Run& run) {
                    {"gradient norm", of(&Step::grad_norm), true, 2, "gradient_norm"}},
                   {"|TD error|", "Q", "gradient norm"});
   if (window.empty()) return {};
-  f.caption = "Figure 3 (paper), beside the loss: training of " + run.name() + " (" +
-              seed_words(run) + ", " + std::to_string(steps.size()) +
+  f.as_paper = "Figure 3";
+  f.caption = "Training of " + run.name() + " (" + seed_words(run) + ", " +
+              std::to_string(steps.size()) +
               " steps): TD error, drift of the Q values, gradient norm before clipping; each "
               "step and a centred "
               "mean over " +

@@ -262,12 +262,13 @@ class Page {
     runs();
     paper();
     if (!report_.tables->findings.empty()) {
-      open("findings", "Findings about the paper");
+      open("findings", report_.tables->own ? "Findings" : "Findings about the paper");
       for (const auto& t : report_.tables->findings) out_ += html_table(t);
       close();
     }
     absent();
-    return out_ + kTerms + "</main>\n<script>\n" + kScript + "</script>\n</body>\n</html>\n";
+    return out_ + kTerms + (report_.tables->own ? "" : kPaperTerms) + kTermsEnd +
+           "</main>\n<script>\n" + kScript + "</script>\n</body>\n</html>\n";
   }
 
  private:
@@ -297,7 +298,8 @@ class Page {
     link("results", "Results", true);
     link("training", "Values and training", has_training());
     link("runs", "Runs", true);
-    link("paper", "Paper's tables", !report_.tables->paper.empty());
+    link("paper", report_.tables->own ? "Methods" : "Paper's tables",
+         !report_.tables->paper.empty());
     link("case", "Case study", has_study());
     link("findings", "Findings", !report_.tables->findings.empty());
     link("absent", "Not there yet", !report_.absent->empty());
@@ -306,7 +308,8 @@ class Page {
 
   void overview() {
     open("overview", "Overview");
-    out_ += counts_html(results_) + list_html(report_.warnings, "problems");
+    out_ += counts_html(results_) + list_html(report_.warnings, "problems") +
+            list_html(report_.remarks, "gaps");
     std::vector<std::string> problems = results_.problems;
     for (const auto& e : results_.experiments) {
       for (const auto& p : e.problems) problems.push_back(p);
@@ -325,6 +328,11 @@ class Page {
   static bool of_results(const Table& t) {
     return t.id.rfind("results_", 0) == 0 || t.id == "seeds";
   }
+  // Others of this folder, but those that stand elsewhere: the overview, and of single strategies,
+  // which every run shows by itself.
+  static bool beside_results(const Table& t) {
+    return !of_results(t) && !of_training(t) && t.id != "overview" && t.id != "strategies";
+  }
   static bool of_training(const Table& t) { return t.id == "value" || t.id == "training"; }
 
   bool has_training() const {
@@ -339,7 +347,7 @@ class Page {
       out_ += "<p>No run has been evaluated yet: there is no readable evaluation.json.</p>\n";
     }
     for (const auto& t : tables) {
-      if (of_results(t)) out_ += html_table(t);
+      if (of_results(t) || beside_results(t)) out_ += html_table(t);
     }
     for (const auto& f : report_.figures) {
       if (f.figure->run == nullptr) out_ += figure_html(f);
@@ -371,7 +379,7 @@ class Page {
   void paper() {
     const auto& tables = report_.tables->paper;
     if (!tables.empty()) {
-      open("paper", "The paper's tables");
+      open("paper", report_.tables->own ? "Methods" : "The paper's tables");
       out_ += "<ul class=\"index\">";
       for (const auto& t : tables) {
         out_ += "<li><a href=\"#" + escape_html(slug(t.id)) + "\">" + escape_html(t.title) +

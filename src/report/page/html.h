@@ -28,6 +28,7 @@ struct HtmlFigure {
 struct HtmlReport {
   const results::Results* results = nullptr;
   std::vector<std::string> warnings;  // of the report itself (gnuplot absent, …)
+  std::vector<std::string> remarks;   // what it leaves out on purpose
   const MadeTables* tables = nullptr;
   const CaseStudy* study = nullptr;  // shown as a conversation
   std::vector<HtmlFigure> figures;

@@ -144,25 +144,32 @@ inline constexpr char kScript[] = R"js(
 })();
 )js";
 
+// The list goes on with kPaperTerms where the paper's numbers are shown, and ends with kTermsEnd.
 inline constexpr char kTerms[] = R"html(<section id="terms"><h2>Terms</h2><dl>
 <dt>Acc</dt><dd>Percent of decisions at which the planner chose the human supporter's strategy.
 For one strategy: its recall.</dd>
-<dt>macro-F1</dt><dd>The F1 score averaged over all strategies with equal weight, in percent. The
-paper calls it proficiency Q; it is not a Q value. For one strategy: its F1.</dd>
+<dt>macro-F1</dt><dd>The F1 score averaged over all strategies with equal weight, in percent. For
+one strategy: its F1.</dd>
 <dt>B</dt><dd>Bias: standard deviation of the Bradley-Terry preference for the strategies, 0 when
 wrong choices favour none. It does not look at right choices, so a planner that draws at random has
 a low B: read it together with Acc and macro-F1.</dd>
 <dt>Interval</dt><dd>95 percent percentile bootstrap that draws whole dialogues. Two planners whose
 difference is smaller than such an interval is wide should be compared by a paired test.</dd>
 <dt>≈, bold, underlined</dt><dd>Bold: the best of its block, where a paired test by dialogue upholds
-its lead over the second; underlined: the second, likewise over the third. ≈: the best or what the
-test cannot tell from it. A number without a mark was not tested.</dd>
-<dt>†</dt><dd>A cell of the paper that contradicts itself or that nothing explains; the table's
-notes say why.</dd>
+its lead over the second, and from three training seeds on a test over seeds as well; underlined:
+the second, likewise over the third. ≈: the best or what the tests cannot tell from it; ≈s: what
+seeds alone cannot, ≈d: what dialogues alone cannot. A number without a mark was not tested.</dd>
 <dt>Trivial planners</dt><dd>Majority: the one strategy that would score best on this split. Repeat
 last: the supporter's strategy before. Markov-1: what most often followed the strategy before in the
 train split, and for the test split in valid too.</dd>
-</dl></section>
 )html";
+
+inline constexpr char kPaperTerms[] = R"html(<dt>Q</dt><dd>What the paper calls macro-F1, its
+proficiency; it is not a Q value.</dd>
+<dt>†</dt><dd>A cell of the paper that contradicts itself or that nothing explains; the table's
+notes say why.</dd>
+)html";
+
+inline constexpr char kTermsEnd[] = "</dl></section>\n";
 
 }  // namespace straq::report

@@ -2,6 +2,7 @@
 // known.
 #include <algorithm>
 
+#include "metrics/seeds.h"
 #include "metrics/statistics.h"
 #include "report/tables/estimate_cells.h"
 #include "report/tables/tables.h"
@@ -33,10 +34,12 @@ Spread spread_of(const Group& group, Of&& of) {
   return out;
 }
 
-// The uncertainty of a setting's mean: over seeds where there are several (t interval), else of the
-// dialogues that were played.
+// The uncertainty of a setting's mean: over seeds where there are three or more (t interval), else
+// of the dialogues that were played.
 double half_width(const Group& group, const Spread& shares) {
-  if (shares.values.size() > 1) return metrics::summarise_seeds(shares.values).half_width;
+  if (shares.values.size() >= std::size_t{metrics::kFewestSeeds}) {
+    return metrics::summarise_seeds(shares.values).half_width;
+  }
   const Simulation& s = *group.runs.front()->simulation;
   const auto optimum = s.exact_return("optimum");
   return optimum && *optimum > 0 ? 1.96 * s.value.standard_error / *optimum : 0;
@@ -129,7 +132,7 @@ std::vector<Group> played_groups(const results::Results& results) {
       return g.experiment == run->experiment && g.label == label &&
              same_world(*g.runs.front()->simulation, *run->simulation);
     });
-    if (at == out.end()) at = out.insert(out.end(), {run->experiment, label, {}});
+    if (at == out.end()) at = out.insert(out.end(), {run->experiment, label, {}, {}});
     at->runs.push_back(run);
   }
   return out;
@@ -163,7 +166,8 @@ std::vector<Table> planning_tables(const results::Results& results) {
                     std::move(reader));
       t.notes = {
           "Return: expected sum of a dialogue's rewards, by advantages against Q*; 95 %: over "
-          "seeds (t) where there are several, else over the dialogues played.",
+          "seeds (t) where there are three or more, else over the dialogues played (of the first "
+          "seed).",
           "best reader: acts on the exact belief that the words give. MAE, ρ: learned Q against Q* "
           "of the run's own discount, mean absolute error (of planners that learn from the world's "
           "rewards) and Spearman's rank correlation, over the test split's decisions and over all "

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "metrics/seeds.h"
 
 namespace straq::report {
 namespace {
@@ -95,6 +96,47 @@ std::vector<std::size_t> comparable(const std::vector<Contender>& rows,
   return largest->second;
 }
 
+// What the tests say of a row's lead over another: nothing of seeds where they are too few.
+struct Lead {
+  bool dialogues = false;
+  std::optional<bool> seeds;
+  bool stands() const { return dialogues && seeds.value_or(true); }
+  // The mark of a lead that does not stand.
+  Emphasis noise() const {
+    if (dialogues) return Emphasis::noise_seeds;
+    return seeds.value_or(false) ? Emphasis::noise_dialogues : Emphasis::noise;
+  }
+};
+
+// The leads of order[leader] over each row after it, both kinds of p after Holm's correction over
+// those rows; nothing when one of them cannot be tested.
+std::optional<std::vector<Lead>> leads_of(const std::vector<Contender>& rows,
+                                          const std::vector<std::size_t>& order, std::size_t leader,
+                                          const metrics::Metric& metric) {
+  constexpr double kLevel = 0.05;
+  const Contender& best = rows[order[leader]];
+  std::vector<double> p, seeds_p;
+  std::vector<std::size_t> with_seeds;
+  std::vector<Lead> out(order.size() - leader - 1);
+  for (std::size_t j = 0; j < out.size(); ++j) {
+    const Contender& other = rows[order[leader + 1 + j]];
+    const auto d = compare(*best.data, *other.data, metric, false);
+    if (!d) return std::nullopt;
+    p.push_back(d->p);
+    if (best.by_seed == nullptr || other.by_seed == nullptr) continue;
+    if (const auto over_seeds = metrics::seeds_p(*best.by_seed, *other.by_seed)) {
+      seeds_p.push_back(*over_seeds);
+      with_seeds.push_back(j);
+    }
+  }
+  const auto adjusted = metrics::holm(p), adjusted_seeds = metrics::holm(seeds_p);
+  for (std::size_t j = 0; j < out.size(); ++j) out[j].dialogues = adjusted[j] < kLevel;
+  for (std::size_t k = 0; k < with_seeds.size(); ++k) {
+    out[with_seeds[k]].seeds = adjusted_seeds[k] < kLevel;
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<metrics::PairedDifference> compare_all(const Comparable& a, const Comparable& b,
@@ -133,7 +175,6 @@ std::optional<metrics::PairedDifference> compare(const Comparable& a, const Comp
 
 Ranking rank(const std::vector<Contender>& rows, const metrics::Metric& metric) {
   rankable_metric(metric.key);
-  constexpr double kLevel = 0.05;
   Ranking out;
   out.emphasis.assign(rows.size(), Emphasis::none);
   out.left_out.assign(rows.size(), "");
@@ -147,29 +188,21 @@ Ranking rank(const std::vector<Contender>& rows, const metrics::Metric& metric) 
   });
   order = comparable(rows, order, metric.sums, out);
   if (order.size() < 2) return out;
-  // p after Holm of `leader` against each row after it; nothing when one of them cannot be tested.
-  const auto against_rest = [&](std::size_t leader) -> std::optional<std::vector<double>> {
-    std::vector<double> p;
-    for (std::size_t j = leader + 1; j < order.size(); ++j) {
-      const auto d = compare(*rows[order[leader]].data, *rows[order[j]].data, metric, false);
-      if (!d) return std::nullopt;
-      p.push_back(d->p);
-    }
-    return metrics::holm(p);
-  };
-  const auto first = against_rest(0);
+  const auto first = leads_of(rows, order, 0, metric);
   if (!first) return out;
   out.tested = true;
-  if ((*first)[0] < kLevel) {
+  for (const Lead& lead : *first) out.over_seeds = out.over_seeds || lead.seeds.has_value();
+  if (first->front().stands()) {
     out.emphasis[order[0]] = Emphasis::best;
     if (order.size() < 3) return out;
-    const auto second = against_rest(1);
-    if (second && (*second)[0] < kLevel) out.emphasis[order[1]] = Emphasis::second;
+    const auto second = leads_of(rows, order, 1, metric);
+    if (second && second->front().stands()) out.emphasis[order[1]] = Emphasis::second;
     return out;
   }
-  out.emphasis[order[0]] = Emphasis::noise;
+  out.emphasis[order[0]] = first->front().noise();
   for (std::size_t j = 1; j < order.size(); ++j) {
-    if ((*first)[j - 1] >= kLevel) out.emphasis[order[j]] = Emphasis::noise;
+    const Lead& lead = (*first)[j - 1];
+    if (!lead.stands()) out.emphasis[order[j]] = lead.noise();
   }
   return out;
 }

@@ -23,6 +23,10 @@ struct Comparable {
   int sum_seeds = 0;
   std::map<std::string, metrics::MeanSums> rewards;  // of scores
   std::set<metrics::SumsOf> uneven;                  // of which the seeds have other dialogues
+  // The same by seed.
+  std::map<std::string, metrics::CountsOf> counts_of_seed;
+  std::map<std::string, std::map<std::string, metrics::ResponseSums>> sums_of_seed;
+  std::map<std::string, std::map<std::string, metrics::MeanSums>> rewards_of_seed;
 };
 
 // Paired difference of two sides on their shared dialogues for a metric that is tested; nothing
@@ -39,12 +43,15 @@ struct Contender {
   std::optional<double> value;  // of the metric; nothing: it has none and is not ranked
   bool swept = false;           // a setting of a sweep, which gives way where there are too many
   bool unread = false;          // its choices were not read: too many runs
+  // The metric by seed, for the test over seeds; null: there is none.
+  const std::map<std::string, double>* by_seed = nullptr;
 };
 
 // Comparison of the rows of one block by one metric: who is best, and what the tests say of it. The
-// best is emphasised only where its lead over the second stands after Holm's correction, else all
-// that it cannot be told apart from are marked. B is never ranked: a planner that draws at random
-// has the lowest.
+// best is emphasised only where its lead over the second stands after Holm's correction, over
+// dialogues and, where both have three seeds or more, over seeds too; else all that it cannot be
+// told apart from are marked, with which of the two tests says so. B is never ranked: a planner
+// that draws at random has the lowest.
 //
 // Only rows with sums on the same dialogues can be compared: those that most of them share, and of
 // equally many those with the best value. A row that cannot be compared stays without a mark and
@@ -57,6 +64,7 @@ struct Ranking {
   std::vector<Emphasis> emphasis;     // one a row
   std::vector<std::string> left_out;  // one a row: why no test took it; empty: tested, or no value
   bool tested = false;                // false: no test was possible, nothing is emphasised
+  bool over_seeds = false;            // some rows were tested over seeds too
 };
 Ranking rank(const std::vector<Contender>& rows, const metrics::Metric& metric);
 

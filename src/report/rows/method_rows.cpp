@@ -10,6 +10,7 @@
 #include "metrics/baselines.h"
 #include "report/name_lists.h"
 #include "report/rows/reply_scores.h"
+#include "report/rows/setting_names.h"
 #include "report/rows/strategy_intervals.h"
 #include "results/results_files.h"
 #include "results/reward_facts.h"
@@ -160,13 +161,6 @@ class Gatherer {
     std::string seed;
     int strategies;
   };
-  // One seed's choices by dialogue.
-  struct Counted {
-    std::size_t row;
-    std::string seed;
-    metrics::CountsOf counts;
-  };
-
   Place place_of(const results::Run& run, const results::MethodInfo& info) const {
     Place p;
     p.corpus =
@@ -176,6 +170,8 @@ class Gatherer {
     p.setting = setting_of(run);
     // Without an index nothing says that two runs differ in their seed only.
     p.group = run.parameters.empty() ? "point " + run.point : p.setting;
+    // Points of two names are two settings, also where parameters of the method alone differ.
+    if (const auto name = run.given_name()) p.group += "\n" + *name;
     return p;
   }
 
@@ -184,6 +180,8 @@ class Gatherer {
     const auto [it, fresh] = index_.emplace(key, out_.rows.size());
     if (fresh) {
       MethodRow r;
+      r.experiment = run.experiment;
+      r.name = run.given_name().value_or("");
       r.corpus = p.corpus;
       r.responder = p.responder;
       r.method = p.method;
@@ -215,6 +213,7 @@ class Gatherer {
   void note(MethodRow& row, const results::Run& run, const std::string& seed) {
     row.seeds.insert(seed);
     const std::string name = run.name();
+    row.run_of.emplace(seed, name);
     if (std::find(row.runs.begin(), row.runs.end(), name) == row.runs.end()) {
       row.runs.push_back(name);
     }
@@ -256,7 +255,8 @@ class Gatherer {
     const bool first = row.count_seeds++ == 0;
     if (!merge(counts, first, row.counts)) row.uneven.insert(metrics::SumsOf::choices);
     if (first) row.decisions = rows;
-    counted_.push_back({at, seed, std::move(counts)});
+    row.counts_of_seed[seed] = std::move(counts);
+    counted_.emplace_back(at, seed);
   }
 
   void values(MethodRow& row, const std::string& seed, const metrics::ValueReport& v) {
@@ -265,6 +265,7 @@ class Gatherer {
     }
   }
 
+  void note_baselines(const results::Run& run);
   void value_intervals(MethodRow& row, const std::string& seed,
                        const std::vector<metrics::Prediction>& rows);
   void replies(MethodRow& row, const std::string& seed, const ReplyScores& scores);
@@ -276,7 +277,7 @@ class Gatherer {
       index_;
   std::map<std::tuple<std::size_t, std::string, std::string>, std::string> claimed_;
   std::vector<Pending> pending_;
-  std::vector<Counted> counted_;
+  std::vector<std::pair<std::size_t, std::string>> counted_;  // rows and seeds, as they were read
   const ScoredReplies& scores_;
 };
 
@@ -339,6 +340,7 @@ void Gatherer::replies(MethodRow& row, const std::string& seed, const ReplyScore
   }
   if (!merge(scores.sums, row.sum_seeds++ == 0, row.sums))
     row.uneven.insert(metrics::SumsOf::replies);
+  row.sums_of_seed[seed] = scores.sums;
 }
 
 void Gatherer::judged(std::size_t at, const std::string& seed, const results::JudgeFile& file) {
@@ -360,6 +362,7 @@ void Gatherer::judged(std::size_t at, const std::string& seed, const results::Ju
   if (!merge(by_dialogue, row.metrics.count(reward.key) == 0, row.rewards)) {
     row.uneven.insert(reward.sums);
   }
+  row.rewards_of_seed[seed] = by_dialogue;
   row.metrics[reward.key].add(seed, all.mean(), interval_of_mean(by_dialogue, options_.replicates),
                               static_cast<std::int64_t>(all.n), reward.scale());
 }
@@ -383,6 +386,7 @@ void Gatherer::run(const results::Run& run) {
   const auto add_planner = [&](std::size_t at, const std::string& s) {
     MethodRow& r = out_.rows[at];
     r.labels = labels;
+    r.planner = true;
     r.imitation = reward.imitation;
     if (r.method == lower(reward.method)) r.own_title = reward.title;
     strategies(r, s, e->strategy, e->intervals);
@@ -438,8 +442,12 @@ void Gatherer::run(const results::Run& run) {
       add_planner(at, seed);
     }
   }
-  for (const auto& [split, list] :
-       run.evaluation ? run.evaluation->baselines : decltype(run.evaluation->baselines)()) {
+  note_baselines(run);
+}
+
+void Gatherer::note_baselines(const results::Run& run) {
+  if (!run.evaluation) return;
+  for (const auto& [split, list] : run.evaluation->baselines) {
     if (split != kSplit) continue;
     out_.baselines.emplace(corpus_of(run.parameter("data.name").value_or("")), list);
   }
@@ -486,7 +494,7 @@ void Gatherer::intervals_of_strategies() {
   auto shown = out_.with_strategies("esconv");
   if (shown.size() > kMostRanked) shown.resize(kMostRanked);
   std::size_t done = 0;
-  for (const auto& [at, seed, counts] : counted_) {
+  for (const auto& [at, seed] : counted_) {
     MethodRow& row = out_.rows[at];
     if (std::find(shown.begin(), shown.end(), &row) == shown.end()) continue;
     metrics::BootstrapOptions b;
@@ -494,7 +502,7 @@ void Gatherer::intervals_of_strategies() {
                        ? std::min(options_.replicates, options_.fewer_replicates)
                        : options_.replicates;
     std::vector<metrics::CountMatrix> list;
-    for (const auto& [dialogue, c] : counts) list.push_back(c);
+    for (const auto& [dialogue, c] : row.counts_of_seed.at(seed)) list.push_back(c);
     const auto found = intervals_by_strategy(list, b);
     row.strategy_replicates.insert(b.replicates);
     for (std::size_t s = 0; s < std::min(found.size(), row.by_strategy.size()); ++s) {
@@ -504,6 +512,34 @@ void Gatherer::intervals_of_strategies() {
         if (!i) continue;
         row.by_strategy[s][m.key].intervals[seed] = {m.scale() * i->low, m.scale() * i->high};
       }
+    }
+  }
+}
+
+// Settings as labels that can be told apart, and rows of one corpus that would still read alike by
+// where they are from: their experiment, else their first run.
+void name_rows(std::vector<MethodRow>& rows) {
+  std::map<std::string, std::vector<MethodRow*>> by_experiment;
+  for (auto& r : rows) {
+    if (r.name.empty()) by_experiment[r.experiment].push_back(&r);
+  }
+  for (auto& [experiment, list] : by_experiment) {
+    std::vector<std::string> settings;
+    for (const MethodRow* r : list) settings.push_back(r->setting);
+    const auto labels = short_settings(settings);
+    for (std::size_t i = 0; i < list.size(); ++i) list[i]->label = labels[i];
+  }
+  std::map<std::pair<std::string, std::string>, std::vector<MethodRow*>> alike;
+  for (auto& r : rows) {
+    if (!r.runs.empty()) alike[{r.corpus, r.full_title()}].push_back(&r);
+  }
+  for (auto& [title, list] : alike) {
+    if (list.size() < 2) continue;
+    std::map<std::string, int> times;
+    for (const MethodRow* r : list) ++times[r->experiment];
+    for (MethodRow* r : list) {
+      const bool alone = times[r->experiment] == 1;
+      r->place = " of " + (alone ? r->experiment : r->runs.front());
     }
   }
 }
@@ -538,36 +574,15 @@ Estimate Measured::estimate() const {
   return e;
 }
 
-std::string short_key(const std::string& key) {
-  const std::size_t dot = key.rfind('.');
-  return dot == std::string::npos ? key : key.substr(dot + 1);
-}
-
-std::string short_value(const std::string& value) {
-  const std::size_t slash = value.rfind('/');
-  const std::string name = slash == std::string::npos ? value : value.substr(slash + 1);
-  const std::size_t ending = name.rfind(".yaml");
-  return ending == std::string::npos ? name : name.substr(0, ending);
-}
-
-std::string short_setting(const std::string& setting) {
-  std::string out;
-  for (std::size_t at = 0; at < setting.size();) {
-    const std::size_t end = std::min(setting.find(", ", at), setting.size());
-    const std::string part = setting.substr(at, end - at);
-    const std::size_t equals = part.find('=');
-    if (!out.empty()) out += ", ";
-    out += equals == std::string::npos
-               ? part
-               : short_key(part.substr(0, equals)) + "=" + short_value(part.substr(equals + 1));
-    at = end + 2;
-  }
-  return out;
+std::string MethodRow::method_words() const {
+  return own_title.empty() ? method_title(method) : own_title;
 }
 
 std::string MethodRow::title() const {
-  return (own_title.empty() ? method_title(method) : own_title) +
-         (setting.empty() ? "" : ", " + short_setting(setting));
+  if (planner && !name.empty()) return name + place;
+  std::string of = name.empty() ? label : name;
+  if (of.empty()) of = short_setting(setting);
+  return method_words() + (of.empty() ? "" : ", " + of) + place;
 }
 
 std::string MethodRow::full_title() const {
@@ -589,8 +604,11 @@ Ranking rank(const MethodRows& rows, const metrics::Metric& metric) {
   std::vector<Contender> contenders;
   for (const MethodRow* r : rows) {
     const auto it = r->metrics.find(metric.key);
-    Contender c{r, std::nullopt, !r->setting.empty(), r->unread};
-    if (it != r->metrics.end()) c.value = it->second.estimate().value;
+    Contender c{r, std::nullopt, !r->setting.empty(), r->unread, nullptr};
+    if (it != r->metrics.end()) {
+      c.value = it->second.estimate().value;
+      c.by_seed = &it->second.by_seed;
+    }
     contenders.push_back(c);
   }
   return rank(contenders, metric);
@@ -635,6 +653,7 @@ Methods gather_methods(const results::Results& results, const ScoredReplies& sco
   Methods out;
   Gatherer gatherer(scores, options, out);
   for (const results::Run* run : results.runs()) gatherer.run(*run);
+  name_rows(out.rows);
   gatherer.read_predictions();
   gatherer.intervals_of_strategies();
   // A row that nothing stands behind: all it had was refused.

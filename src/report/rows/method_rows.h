@@ -28,21 +28,18 @@ struct Measured {
   Estimate estimate() const;
 };
 
-// "model.shape" as headings say it: "shape".
-std::string short_key(const std::string& key);
-// A path's last part without its ending: model shapes are files. Other values as they are.
-std::string short_value(const std::string& value);
-// "model.shape=configs/shapes/tiny.yaml, learn.lr=0.1" as rows and legends say it: "shape=tiny,
-// lr=0.1". The table of results has the whole keys.
-std::string short_setting(const std::string& setting);
-
 // A row is one side of the tests too.
 struct MethodRow : Comparable {
-  std::string corpus, responder, method;
+  std::string experiment, corpus, responder, method;
   std::string setting;            // parameters but the seed; empty when the method has one setting
+  std::string name;               // the user's, of the sweep's point
+  std::string label;              // the setting, short and unlike those of its experiment
+  std::string place;              // where it is from, for rows that would read alike: " of mi"
+  bool planner = false;           // its choices are those of its runs' own planner
   std::vector<std::string> runs;  // names, so that every cell can be traced
   std::set<std::string> seeds;
-  std::map<std::string, Measured> metrics;  // by the key of metrics/metric.h
+  std::map<std::string, std::string> run_of;  // by seed: its (first) run's name
+  std::map<std::string, Measured> metrics;    // by the key of metrics/metric.h
   // By strategy (its index in `labels`), then by metric.
   std::vector<std::map<std::string, Measured>> by_strategy;
   std::vector<metrics::StrategyLabel> labels;
@@ -65,7 +62,10 @@ struct MethodRow : Comparable {
   std::vector<metrics::Prediction> decisions;  // of the first seed, for McNemar
 
   std::string key() const { return responder.empty() ? method : responder + "/" + method; }
-  // As tables name the method: "straQ*-imit", with its setting where it has one.
+  // What the method itself is called: "straQ*-imit".
+  std::string method_words() const;
+  // As tables name the row: by the user's name for a planner's point, else "straQ*-imit", with its
+  // setting where it has one.
   std::string title() const;
   // With the responder: "straQ*-imit (SFT)".
   std::string full_title() const;

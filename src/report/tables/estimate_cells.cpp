@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <vector>
 
 #include "core/json/json.h"
@@ -20,6 +21,10 @@ const char* word_of(Emphasis e) {
       return "second";
     case Emphasis::noise:
       return "noise";
+    case Emphasis::noise_seeds:
+      return "noise_seeds";
+    case Emphasis::noise_dialogues:
+      return "noise_dialogues";
     case Emphasis::none:
       break;
   }
@@ -35,6 +40,27 @@ bool is_estimate(const Cell& c) {
 }
 bool is_interval(const Cell& c) {
   return c.value.is_array() && c.value.size() == 2;
+}
+
+// What is appended to a cell's text.
+const char* sign_of(Emphasis e) {
+  return e == Emphasis::noise             ? " ≈"
+         : e == Emphasis::noise_seeds     ? " ≈s"
+         : e == Emphasis::noise_dialogues ? " ≈d"
+                                          : "";
+}
+
+// Whether ± says it: both ends are about as far from the number, which lies between them.
+bool symmetric(double value, const metrics::Interval& i, int decimals) {
+  double below = value - i.low, above = i.high - value;
+  // A mean over seeds may miss an end that it lies on by a rounding.
+  const double rounding = 1e-9 * std::max(1.0, std::abs(value));
+  if (below < -rounding || above < -rounding) return false;
+  below = std::max(below, 0.0);
+  above = std::max(above, 0.0);
+  constexpr double kUneven = 1.25;
+  return std::max(below, above) <= kUneven * std::min(below, above) ||
+         Cell::real(below, decimals).text == Cell::real(above, decimals).text;
 }
 
 Cell part_of(const Cell& cell, const char* part) {
@@ -54,7 +80,11 @@ Cell estimate_cell(const Estimate& e, int decimals) {
   ordered_json v;
   v["value"] = e.value;
   if (e.interval) {
-    c.text += " ±" + Cell::real((e.interval->high - e.interval->low) / 2, decimals).text;
+    const auto& [low, high] = *e.interval;
+    c.text +=
+        symmetric(e.value, *e.interval, decimals)
+            ? " ±" + Cell::real((high - low) / 2, decimals).text
+            : " [" + Cell::real(low, decimals).text + ", " + Cell::real(high, decimals).text + "]";
     v["low"] = e.interval->low;
     v["high"] = e.interval->high;
   }
@@ -68,15 +98,25 @@ Cell estimate_cell(const Estimate& e, int decimals) {
   return c;
 }
 
+Cell values_cell(const std::vector<double>& values, int decimals) {
+  std::string text;
+  for (const double x : values) text += (text.empty() ? "" : "; ") + Cell::real(x, decimals).text;
+  if (text.empty()) return Cell::missing();
+  Cell c(text);
+  c.numeric = true;
+  return c;
+}
+
 void emphasise(Cell& cell, Emphasis emphasis) {
   if (without_value(cell) || !is_estimate(cell) || emphasis == Emphasis::none) return;
   cell.value["mark"] = word_of(emphasis);
-  if (emphasis == Emphasis::noise) cell.text += " ≈";
+  cell.text += sign_of(emphasis);
 }
 
 Emphasis emphasis_of(const Cell& cell) {
   if (!is_estimate(cell) || !cell.value.contains("mark")) return Emphasis::none;
-  for (const Emphasis e : {Emphasis::best, Emphasis::second, Emphasis::noise}) {
+  for (const Emphasis e : {Emphasis::best, Emphasis::second, Emphasis::noise, Emphasis::noise_seeds,
+                           Emphasis::noise_dialogues}) {
     if (cell.value["mark"] == word_of(e)) return e;
   }
   return Emphasis::none;

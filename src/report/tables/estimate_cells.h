@@ -13,11 +13,16 @@
 
 namespace straq::report {
 
-// "30.12 ±1.20 (sd 0.40)"; ± is half the interval's width. The JSON value: {"value", "low", "high",
-// "n", "seeds", "seed_sd", "mark"}, absent parts left out.
+// "30.12 ±1.20 (sd 0.40)"; ± is half the interval's width. An interval whose ends are not about as
+// far from the number, or that does not hold it, is shown as it is: "0.507 [0.461, 0.596]". The
+// JSON value: {"value", "low", "high", "n", "seeds", "seed_sd", "mark"}, absent parts left out.
 Cell estimate_cell(const Estimate& estimate, int decimals);
 
-// Sets the mark of an estimate's cell; `noise` appends the sign ≈ to its text.
+// Numbers that are too few for an interval, one by one: "36.01; 53.96".
+Cell values_cell(const std::vector<double>& values, int decimals);
+
+// Sets the mark of an estimate's cell; noise appends the sign ≈ to its text, "≈s" or "≈d" where
+// seeds or dialogues alone do not uphold the lead.
 void emphasise(Cell& cell, Emphasis emphasis);
 Emphasis emphasis_of(const Cell& cell);
 

@@ -7,7 +7,9 @@
 
 #include "metrics/baselines.h"
 #include "metrics/paired.h"
+#include "metrics/seeds.h"
 #include "report/rows/method_rows.h"
+#include "report/rows/setting_names.h"
 #include "report/tables/estimate_cells.h"
 #include "report/tables/findings.h"
 
@@ -44,12 +46,9 @@ std::string rest_of(const results::Run& run) {
 }
 
 std::string setting_without_split(const results::Run& run) {
-  std::string out;
-  for (const auto& [key, value] : run.parameters) {
-    if (key == kSplitKey || results::is_seed(key)) continue;
-    out += (out.empty() ? "" : ", ") + key + "=" + value;
-  }
-  return short_setting(out);
+  std::vector<std::string> ignored = results::kSeedKeys;
+  ignored.push_back(kSplitKey);
+  return short_setting(setting_without(run, ignored));
 }
 
 std::vector<Pair> pairs_of(const results::Results& results) {
@@ -113,10 +112,10 @@ Cell difference(const metrics::SeedSummary& d, int decimals) {
   Estimate e;
   e.value = d.mean;
   e.seeds = d.n;
-  if (d.n > 1) {
+  if (d.n >= metrics::kFewestSeeds) {
     e.interval = metrics::Interval{d.mean - d.half_width, d.mean + d.half_width};
-    e.seed_sd = d.sd;
   }
+  if (d.n > 1) e.seed_sd = d.sd;
   Cell c = estimate_cell(e, decimals);
   if (d.mean >= 0) c.text.insert(0, "+");
   return c;

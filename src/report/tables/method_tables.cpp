@@ -121,6 +121,11 @@ const char* const kTestedNote =
     "second, likewise over the third; ≈: the best or within noise of it. B is never ranked: a "
     "planner that draws at random has a low one. Rows that no test could take have no mark and are "
     "named below.";
+const char* const kSeedMarksNote =
+    "Between rows of three seeds or more the lead must stand over seeds as well (t test of the "
+    "seeds' numbers, paired where they are the same seeds, Holm as before). ≈s: dialogues uphold "
+    "it, seeds do not; ≈d: seeds uphold it, dialogues do not. Marks of rows with fewer seeds rest "
+    "on dialogues alone.";
 
 // Marks what stands out, block by block and metric by metric, in the rows' cells. What was tested
 // and what was not goes to the table's notes.
@@ -144,6 +149,7 @@ class Marks {
         const Ranking ranking = rank(members, metric);
         untested_.add(titles, metric.title, ranking);
         tested_ = tested_ || ranking.tested;
+        over_seeds_ = over_seeds_ || ranking.over_seeds;
         for (std::size_t i = 0; i < block.size(); ++i) {
           emphasise(cells[block[i]][first_metric + m], ranking.emphasis[i]);
         }
@@ -153,6 +159,7 @@ class Marks {
 
   void add_notes(Table& t) const {
     if (tested_) t.notes.push_back(kTestedNote);
+    if (over_seeds_) t.notes.push_back(kSeedMarksNote);
     untested_.write(t);
     const bool apart = std::any_of(blocks_.begin(), blocks_.end(), [&](const auto& a) {
       return std::any_of(blocks_.begin(), blocks_.end(), [&](const auto& b) {
@@ -170,9 +177,18 @@ class Marks {
   const MethodRows& rows_;
   std::vector<std::string> names_;
   std::vector<std::vector<std::size_t>> blocks_;
-  bool tested_ = false;
+  bool tested_ = false, over_seeds_ = false;
   Untested untested_;
 };
+
+// What the methods of rows are that the user named.
+void add_names_note(Table& t, const MethodRows& rows) {
+  std::vector<std::string> names;
+  for (const MethodRow* r : rows) {
+    if (r->planner && !r->name.empty()) names.push_back(r->title() + " is " + r->method_words());
+  }
+  if (!names.empty()) t.notes.push_back("Names of points of sweeps: " + listed(names) + ".");
+}
 
 Table make_table(const MethodTable& shape, MethodRows rows, const ReferenceTable& reference,
                  const std::string& rank_by) {
@@ -209,6 +225,7 @@ Table make_table(const MethodTable& shape, MethodRows rows, const ReferenceTable
            (responder.empty() ? "" : " (" + responder_title(responder) + ")");
   };
   place_rows(t, reference, place);
+  add_names_note(t, rows);
   marks.add_notes(t);
   add_fewer_seeds_note(t, rows);
   return t;

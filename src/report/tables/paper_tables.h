@@ -7,6 +7,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/tables/table.h"
@@ -32,6 +33,8 @@ struct PaperTableOptions {
   std::string rank_by;   // sorts Table 1 by a metric instead of the paper's order; not "bias"
   std::string proposed;  // the method that the others are tested against; empty: straq_imit, else
                          // straq_distill, else the first that has decisions
+  // Sides that are compared beside (report/compare/comparison.h).
+  std::vector<std::pair<std::string, std::string>> compare = {};
 };
 
 // Table 1, and the tests behind it: paired randomisation with Holm's correction, McNemar, seeds.

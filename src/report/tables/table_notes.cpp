@@ -151,7 +151,8 @@ void add_interval_notes(Table& table, const MethodRows& rows) {
   table.notes.push_back(
       "±: half the 95 % interval of the bootstrap over dialogues (mean over seeds" +
       replicates_of(rows, &MethodRow::replicates) +
-      "); the ends are in the CSV. sd: over training seeds, which the interval "
+      "), [its ends] where they are not about as far from the number; both are in the CSV. sd: "
+      "over training seeds, which the interval "
       "does not contain. n: decisions of a seed, or replies where there are no "
       "choices; \"decisions / replies\" where both are there and differ.");
 }
@@ -162,8 +163,9 @@ void add_strategy_interval_notes(Table& table, const MethodRows& rows) {
   if (!replicates.empty()) replicates = "; of Acc, F1 and B" + replicates.substr(1);
   table.notes.push_back(
       "±: half the 95 % interval of the bootstrap over dialogues (mean over seeds" + replicates +
-      "); the ends are in the CSV. sd: over training seeds, which the interval does not contain. "
-      "n: the strategy's decisions.");
+      "), [its ends] where they are not about as far from the number; both are in the CSV. sd: "
+      "over "
+      "training seeds, which the interval does not contain. n: the strategy's decisions.");
   table.notes.push_back(
       "A draw without a decision of the strategy has neither its recall nor its F1, and one in "
       "which a preference rests on a guard (a strategy that is never taken for another, or "

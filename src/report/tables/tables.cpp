@@ -7,8 +7,12 @@
 
 #include "metrics/baselines.h"
 #include "metrics/metric.h"
+#include "metrics/seeds.h"
 #include "metrics/statistics.h"
 #include "report/name_lists.h"
+#include "report/rows/estimate.h"
+#include "report/rows/setting_names.h"
+#include "report/tables/estimate_cells.h"
 #include "results/reward_facts.h"
 
 namespace straq::report {
@@ -220,18 +224,16 @@ std::vector<Group> group_runs(const results::Results& results, const std::string
   std::vector<Group> out;
   for (const results::Run* run : results.runs()) {
     if (run->split(split) == nullptr) continue;
-    std::string label;
-    for (const auto& [key, value] : run->parameters) {
-      if (std::find(ignored.begin(), ignored.end(), key) != ignored.end()) continue;
-      label += (label.empty() ? "" : ", ") + key + "=" + value;
-    }
+    const std::string label = setting_without(*run, ignored);
     // Without an index nothing says that two runs differ in their seed only.
     const bool known = !run->parameters.empty();
     const std::string name = known ? label : run->point;
     auto at = std::find_if(out.begin(), out.end(), [&](const Group& g) {
       return g.experiment == run->experiment && g.label == name;
     });
-    if (at == out.end()) at = out.insert(out.end(), {run->experiment, name, {}});
+    const std::string given = run->given_name().value_or("");
+    if (at == out.end()) at = out.insert(out.end(), {run->experiment, name, given, {}});
+    if (at->name != given) at->name.clear();
     at->runs.push_back(run);
   }
   return out;
@@ -250,8 +252,9 @@ Table seeds_table(const results::Results& results) {
   for (const std::string& split : results.splits()) {
     for (const Group& g : group_runs(results, split, results::kSeedKeys)) {
       if (g.runs.size() < 2) continue;
-      std::string name = g.label.empty() ? g.experiment : g.label;
-      if (several_experiments(results) && !g.label.empty()) name = g.experiment + " " + name;
+      const std::string& setting = g.name.empty() ? g.label : g.name;
+      std::string name = setting.empty() ? g.experiment : setting;
+      if (several_experiments(results) && !setting.empty()) name = g.experiment + " " + name;
       std::vector<Cell> row = {name, split, Cell(g.runs.size())};
       for (const auto* m : metrics::shown_strategy_metrics()) {
         std::vector<double> values;
@@ -261,15 +264,20 @@ Table seeds_table(const results::Results& results) {
         const auto s = metrics::summarise_seeds(values);
         row.push_back(Cell::real(s.mean, m->decimals));
         row.push_back(Cell::real(s.sd, m->decimals));
-        row.push_back(interval(Interval{s.mean - s.half_width, s.mean + s.half_width}, 1));
+        row.push_back(s.n < metrics::kFewestSeeds
+                          ? values_cell(values, m->decimals)
+                          : interval(clipped({s.mean - s.half_width, s.mean + s.half_width},
+                                             possible_range(*m)),
+                                     1));
       }
       t.add(std::move(row));
     }
   }
   if (t.rows.empty()) return t;
   t.notes.push_back(
-      "Seeds only: sample standard deviation and t interval of the mean; sampling of "
-      "dialogues is in the results tables.");
+      "Seeds only: sample standard deviation and t interval of the mean, cut where the metric "
+      "ends; "
+      "below three seeds the values themselves. Sampling of dialogues is in the results tables.");
   return t;
 }
 

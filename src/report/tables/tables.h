@@ -60,6 +60,7 @@ Table training_table(const results::Results& results);
 struct Group {
   std::string experiment;
   std::string label;  // "learn.gamma=0.85", or the point's name when it has no parameters
+  std::string name;   // the user's, where all of its runs are of a point that has one
   std::vector<const results::Run*> runs;
 };
 std::vector<Group> group_runs(const results::Results& results, const std::string& split,

@@ -3,7 +3,9 @@
 #include <map>
 
 #include "core/error.h"
+#include "metrics/seeds.h"
 #include "metrics/statistics.h"
+#include "report/compare/comparison.h"
 #include "report/tables/estimate_cells.h"
 #include "report/tables/method_blocks.h"
 #include "report/tables/table_notes.h"
@@ -11,15 +13,26 @@
 namespace straq::report {
 namespace {
 
-// The method itself before a setting of a sweep over it: never the best of them.
+// The wanted method, else straQ*: the method itself before a setting of a sweep over it, never the
+// best of them.
 const MethodRow* proposed_of(const MethodRows& block, const std::string& wanted) {
-  for (const std::string& method :
-       {wanted, std::string("straq_imit"), std::string("straq_distill")}) {
+  const auto of_method = [&](const std::string& method) -> const MethodRow* {
     for (const bool plain : {true, false}) {
       for (const MethodRow* r : block) {
-        if (!method.empty() && r->method == method && (!plain || r->setting.empty())) return r;
+        if (r->method == method && (!plain || r->setting.empty())) return r;
       }
     }
+    return nullptr;
+  };
+  if (!wanted.empty()) {
+    if (const MethodRow* r = of_method(wanted)) return r;
+    // By a name of the user's, or a title.
+    for (const MethodRow* r : block) {
+      if (is_called(*r, wanted)) return r;
+    }
+  }
+  for (const char* method : {"straq_imit", "straq_distill"}) {
+    if (const MethodRow* r = of_method(method)) return r;
   }
   return block.front();
 }
@@ -43,13 +56,27 @@ Cell mcnemar_cell(const MethodRow& a, const MethodRow& b) {
   return Cell::missing();
 }
 
-Cell seeds_cell(const metrics::SeedSummary& differences, int decimals) {
-  if (differences.n < 2) return Cell::missing();
+// Mean and t interval of the differences by shared seed; below three the differences themselves.
+Cell seeds_cell(const std::map<std::string, double>& a, const std::map<std::string, double>& b,
+                int decimals) {
+  std::vector<double> differences;
+  for (const auto& [seed, value] : a) {
+    if (const auto it = b.find(seed); it != b.end()) differences.push_back(value - it->second);
+  }
+  if (differences.size() < 2) return Cell::missing();
+  const auto summary = metrics::summarise_seeds(differences);
+  if (summary.n < metrics::kFewestSeeds) return values_cell(differences, decimals);
   Estimate e;
-  e.value = differences.mean;
-  e.seeds = differences.n;
-  e.interval = {e.value - differences.half_width, e.value + differences.half_width};
+  e.value = summary.mean;
+  e.seeds = summary.n;
+  e.interval = {e.value - summary.half_width, e.value + summary.half_width};
   return estimate_cell(e, decimals);
+}
+
+// Of the t test over seeds, where both have enough of them.
+Cell seeds_p_cell(const std::map<std::string, double>& a, const std::map<std::string, double>& b) {
+  const auto p = metrics::seeds_p(a, b);
+  return p ? p_cell(*p) : Cell::missing();
 }
 
 // One block's rows against its proposed method.
@@ -99,9 +126,9 @@ class BlockTests {
   std::vector<Cell> line(const metrics::Metric& metric, const MethodRow& other,
                          const metrics::PairedDifference& d) const {
     const std::string key = metric.key;
-    const auto seeds =
-        metrics::compare_seeds(proposed_.metrics.at(key).by_seed, other.metrics.at(key).by_seed)
-            .differences;
+    const auto& by_seed = proposed_.metrics.at(key).by_seed;
+    const auto& others_seeds = other.metrics.at(key).by_seed;
+    const auto shared = metrics::compare_seeds(by_seed, others_seeds).differences.n;
     return {proposed_.title(),
             other.title(),
             responder_title(proposed_.responder),
@@ -112,8 +139,9 @@ class BlockTests {
             p_cell(d.p_holm),
             Cell(static_cast<long long>(d.clusters)),
             key == "acc" ? mcnemar_cell(proposed_, other) : Cell::missing(),
-            seeds_cell(seeds, metric.decimals),
-            Cell(static_cast<long long>(seeds.n))};
+            seeds_cell(by_seed, others_seeds, metric.decimals),
+            Cell(static_cast<long long>(shared)),
+            seeds_p_cell(by_seed, others_seeds)};
   }
 
   const MethodRow& proposed_;
@@ -131,9 +159,13 @@ Table tests_table(const MethodTable& shape, const MethodRows& rows, const std::s
   Table t;
   t.id = shape.id;
   t.title = shape.title;
-  t.columns = {"Proposed",   "Against",     "Responder", "Metric",    "Difference",
-               "95 %",       "p",           "p Holm",    "Dialogues", "McNemar p (by decision)",
-               "Over seeds", "Shared seeds"};
+  t.columns = {"Proposed",    "Against",
+               "Responder",   "Metric",
+               "Difference",  "95 %",
+               "p",           "p Holm",
+               "Dialogues",   "McNemar p (by decision)",
+               "Over seeds",  "Shared seeds",
+               "p over seeds"};
   Untested untested;
   const auto names = names_of(rows);
   for (auto block : blocks_of(rows)) {
@@ -164,8 +196,9 @@ Table tests_table(const MethodTable& shape, const MethodRows& rows, const std::s
   t.notes.push_back(
       "McNemar's test takes decisions of one dialogue for independent ones, so its p is too small "
       "(anti-conservative), and it looks at the first seed only; it decides nothing here. Over "
-      "seeds: mean difference by shared "
-      "training seed and half its t interval, apart from the sampling of dialogues.");
+      "seeds: mean difference by shared training seed and half its t interval, apart from the "
+      "sampling of dialogues; of two seeds both differences. p over seeds: t test of the seeds' "
+      "numbers, paired where both have the same seeds, from three seeds on.");
   untested.write(t);
   return t;
 }
