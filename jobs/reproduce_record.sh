@@ -43,7 +43,7 @@ bash jobs/build.sh --preset "$preset" straq
   bash data_tools/fetch_model.sh --to "$STRAQ_MODELS" smollm2-135m-instruct
 
 straq="build/$preset/straq"
-ranks=$(($(cores) + 1))
+ranks=$(($(cores) + 2))  # a coordinator, a preprocessor and a learner a core
 say "reading the corpus with the frozen layers, and a first readout, on $ranks ranks"
 "$straq" run --ranks "$ranks" configs/record.yaml ${arguments[@]+"${arguments[@]}"}
 say "the readouts to compare"
