@@ -5,6 +5,7 @@
 #include <fstream>
 #include <map>
 
+#include "core/error.h"
 #include "core/files/files.h"
 #include "core/files/text_file.h"
 #include "core/json/json.h"
