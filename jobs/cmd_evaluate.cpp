@@ -1,10 +1,14 @@
-// straq evaluate: a finished run's planner on its splits, again; or played in the simulator.
+// straq evaluate: a finished run's planner or responder on its splits, again; or a planner played
+// in the simulator.
+#include <filesystem>
 #include <memory>
 
 #include "core/error.h"
 #include "launch_ranks.h"
 #include "mpi_job.h"
 #include "report/tables/tables.h"
+#include "results/rows/reply_loss.h"
+#include "results/run_folder.h"
 #include "train/play_planner.h"
 #include "train/point_runner.h"
 
@@ -32,6 +36,41 @@ Table played_table(const std::vector<std::pair<std::string, results::Simulation>
       "Return: expected sum of rewards, by advantages (docs/planning.md); rank of Q: "
       "Spearman's, learned Q against Q*, over all states that can be reached."};
   return t;
+}
+
+Table loss_table(const std::vector<std::pair<std::string, results::ReplyLosses>>& runs) {
+  Table t{"reply_loss",
+          "Responders: how well they predict the corpus's replies",
+          {"run", "split", "decisions", "NLL of replies", "perplexity", "NLL of strategy lines"},
+          {},
+          {}};
+  for (const auto& [run, losses] : runs) {
+    for (const auto& [split, loss] : losses.splits) {
+      t.add({run, split, Cell(loss.decisions), Cell::real(loss.reply.nll, 4),
+             Cell::real(loss.reply.perplexity(), 2),
+             loss.strategy ? Cell::real(loss.strategy->nll, 4) : Cell::missing()});
+    }
+  }
+  t.notes = {"NLL: mean negative log-likelihood of a token, in nats (docs/replies.md)."};
+  return t;
+}
+
+// Tables of what has been evaluated: of planners as the report has them.
+std::vector<Table> tables_of(const std::vector<std::string>& runs) {
+  std::vector<Table> tables;
+  std::vector<std::pair<std::string, results::ReplyLosses>> responders;
+  for (const auto& run : runs) {
+    const std::string losses = results::RunFolder(run).reply_loss();
+    if (std::filesystem::exists(losses)) {
+      responders.emplace_back(run, results::read_reply_losses(losses));
+      continue;
+    }
+    for (auto& t : report::results_tables(results::read_results(run))) {
+      tables.push_back(std::move(t));
+    }
+  }
+  if (!responders.empty()) tables.push_back(loss_table(responders));
+  return tables;
 }
 
 }  // namespace
@@ -72,13 +111,7 @@ Command make_evaluate(CLI::App& app, Common& common) {
               train::LearnerGroup learners(world.comm(), comm::find_node_place(world.comm(), true));
               for (const auto& run : o->runs) train::evaluate_run(run, o->splits, learners);
               return on_rank_zero(world, [&] {
-                std::vector<Table> tables;
-                for (const auto& run : o->runs) {
-                  for (auto& t : report::results_tables(results::read_results(run))) {
-                    tables.push_back(std::move(t));
-                  }
-                }
-                print_tables(common, tables);
+                print_tables(common, tables_of(o->runs));
                 return 0;
               });
             });

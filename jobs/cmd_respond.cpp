@@ -9,6 +9,7 @@
 #include "comm/stop.h"
 #include "core/files/files.h"
 #include "core/hash.h"
+#include "core/json/json.h"
 #include "core/log.h"
 #include "core/processors.h"
 #include "language/recording.h"
@@ -20,6 +21,7 @@
 #include "results/rows/provenance.h"
 #include "results/run_folder.h"
 #include "train/learner_group.h"
+#include "train/responder_files.h"
 
 namespace straq::jobs {
 namespace {
@@ -127,6 +129,30 @@ nlohmann::ordered_json about_of(const language::Source& source, const RespondSet
   return out;
 }
 
+// A finetuned model can do what it was taught, in the words that it was taught in.
+void tell_other_prompts(const NamedSource& responder, const respond::RespondConfig& job) {
+  if (!responder.source.local) return;
+  const std::string path = responder.source.local->model + "/" + train::kResponderCard;
+  if (!fs::exists(path)) return;
+  const auto card = read_json_file(path, "copy the responder's whole folder again");
+  const auto told = [&](const std::string& what, const std::string& hint) {
+    log::warn("respond", "responder {}: {}\n  hint: {}", responder.name, what, hint);
+  };
+  const std::string method = card.value("method", "");
+  if (std::find(job.methods.begin(), job.methods.end(), method) == job.methods.end()) {
+    told("it was finetuned for the method " + method + ", which is none of methods",
+         "add it to methods");
+  }
+  if (method == "direct" && job.reply.choose != respond::Choosing::text) {
+    told("it was finetuned to write strategy and reply, and strategies are chosen by scores",
+         "set reply.choose: text");
+  }
+  const nlohmann::json now = config::to_json(config::dump(job.reply.context));
+  if (card.contains("context") && card["context"] != now) {
+    told("it was finetuned with another reply.context", "set reply.context to that of " + path);
+  }
+}
+
 Table written_table(const std::vector<respond::RespondJob::Written>& files) {
   Table table{"replies", "Replies", {"file", "rows", "failed", "with unread parts"}, {}, {}};
   for (const auto& f : files) {
@@ -183,7 +209,10 @@ class RespondRun {
     const std::string record =
         responder.source.record.empty() ? experiment + "/record" : responder.source.record;
     std::unique_ptr<language::Source> source;
-    comm::agreed(world_.comm(), [&] { source = open_recorded(responder.source, record); });
+    comm::agreed(world_.comm(), [&] {
+      source = open_recorded(responder.source, record);
+      if (world_.rank() == 0) tell_other_prompts(responder, settings_.job);
+    });
     const bool done =
         collect_ || ask_on_all(world_, [&] {
           ProgressLine line("respond");

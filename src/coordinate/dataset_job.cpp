@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "core/files/files.h"
+#include "experiment/comb_builder.h"
 
 namespace straq::coordinate {
 namespace {
@@ -18,8 +19,7 @@ std::vector<std::string> training_texts(const experiment::ExperimentConfig& conf
     fail_input("tokenizer.train: the data has no split \"train\" to train on",
                "name data.train, or an existing tokenizer in tokenizer.path");
   }
-  const auto pieces = prompt::Template::load(config.prompt.template_path);
-  std::vector<std::string> texts = prompt::fixed_texts(config.prompt, pieces, splits.strategies);
+  std::vector<std::string> texts = experiment::fixed_texts(config, splits.strategies);
   for (const auto& episode : train->episodes) {
     texts.push_back(episode.situation);
     for (const auto& turn : episode.turns) texts.push_back(turn.text);
@@ -33,6 +33,10 @@ std::string dataset_signature(const experiment::ExperimentConfig& config) {
   return config::to_yaml(config::dump(config.data)) +
          config::to_yaml(config::dump(config.tokenizer)) +
          config::to_yaml(config::dump(config.prompt)) +
+         // A responder's prompts are written in the chat template of the model that it starts from.
+         (config.responder.trains()
+              ? config::to_yaml(config::dump(config.responder)) + config.model.from
+              : std::string()) +
          config::to_yaml(config::dump(config.shards));
 }
 
@@ -44,8 +48,7 @@ DatasetJob::DatasetJob(const experiment::ExperimentConfig& config)
       config.tokenizer.train ? training_texts(config, splits_) : std::vector<std::string>{},
       config.shards.folder + "/tokenizers");
   tokenizer_ = text::open_tokenizer(tokenizer_path_);
-  prompts_ =
-      std::make_unique<prompt::PromptBuilder>(config.prompt, splits_.strategies, *tokenizer_);
+  prompts_ = experiment::make_comb_builder(config, splits_.strategies, *tokenizer_);
 
   shard::SplitSizes sizes;
   std::int64_t decisions = 0;
@@ -103,7 +106,7 @@ ShardMaker::ShardMaker(const experiment::ExperimentConfig& config,
     : storage_(config.shards.storage()),
       strategies_(dialogue::load_strategies(config.data)),
       tokenizer_(text::open_tokenizer(tokenizer_path)),
-      prompts_(std::make_unique<prompt::PromptBuilder>(config.prompt, strategies_, *tokenizer_)),
+      prompts_(experiment::make_comb_builder(config, strategies_, *tokenizer_)),
       manifest_(shard::Manifest::read(folder)),
       folder_(folder) {
   if (manifest_.key != key || manifest_.parts.tokenizer != tokenizer_->fingerprint() ||

@@ -11,7 +11,7 @@
 
 #include "dialogue/data_config.h"
 #include "experiment/experiment.h"
-#include "prompt/builder.h"
+#include "prompt/comb_builder.h"
 #include "shard/manifest.h"
 
 namespace straq::coordinate {
@@ -50,7 +50,7 @@ class DatasetJob {
   dialogue::Splits splits_;
   std::string tokenizer_path_;
   std::unique_ptr<text::Tokenizer> tokenizer_;
-  std::unique_ptr<prompt::PromptBuilder> prompts_;
+  std::unique_ptr<prompt::CombBuilder> prompts_;
   shard::Manifest manifest_;
   std::string folder_;
   std::chrono::steady_clock::time_point written_{};  // when the manifest was
@@ -71,7 +71,7 @@ class ShardMaker {
   shard::Storage storage_;
   dialogue::StrategySet strategies_;
   std::unique_ptr<text::Tokenizer> tokenizer_;
-  std::unique_ptr<prompt::PromptBuilder> prompts_;
+  std::unique_ptr<prompt::CombBuilder> prompts_;
   shard::Manifest manifest_;
   std::string folder_;
 };

@@ -33,17 +33,20 @@ void ExperimentConfig::fields(config::Fields& f) {
   f("prompt", prompt);
   f("shards", shards);
   f("model", model);
+  f("responder", responder);
   f("q", q);
   f("pretrain", pretrain);
   f("learn", learn);
   f("checkpoint", checkpoint);
   f("evaluate", evaluate);
   f("best", best);
-  f("gen", gen);
   f("roles", roles);
   f("sweep", sweep);
   f("watchdog", watchdog);
   if (!f.reading()) return;
+  // Every recorded config of earlier versions has it; whoever writes it now is told (settings.h).
+  config::Value former;
+  f.raw(kFormerSection, former);
   if (name.empty() || name.find_first_of("/\\ \t") != std::string::npos || name.front() == '.') {
     fail_input(f.where("name") + ": \"" + name + "\" is no folder name",
                "use letters, digits, '-' and '_'; the results land in results/<name>");
@@ -66,6 +69,21 @@ void ExperimentConfig::fields(config::Fields& f) {
                    ": planners are played in the simulator that made their "
                    "corpus, and simulate.config is not set",
                "set simulate.config, or evaluate.play: 0");
+  }
+  if (responder.trains()) {
+    if (pretrains) {
+      fail_input(f.where("pretrain") + ": a responder is trained in one stage, learn",
+                 "leave the section out (pretrain: !replace {})");
+    }
+    if (evaluate.play > 0) {
+      fail_input(f.where("evaluate.play") + ": a responder plans nothing that could be played",
+                 "set evaluate.play: 0");
+    }
+    if (q.readout == planner::Readout::state_head) {
+      fail_input(f.where("q.readout") + ": a responder has no head on its states",
+                 "leave q.readout out");
+    }
+    learn.objective = {.bellman = 0, .ce = 0, .lm = 1};
   }
   if (!learn.objective.any()) {
     fail_input(f.where("learn") + ": every part of learn.objective is 0",

@@ -16,6 +16,7 @@
 #include "model/llama.h"
 #include "planner/readout.h"
 #include "prompt/prompt_config.h"
+#include "respond/reply_combs.h"
 #include "shard/manifest.h"
 #include "text/tokenizer_config.h"
 
@@ -104,19 +105,6 @@ struct BestConfig {
   static std::vector<std::pair<std::string, bool>> metrics_to_choose();
 };
 
-// How replies are written from a planned strategy. The commands that write them come with a later
-// version; the keys are here so that a config is complete and their values are checked.
-enum class Decoding { greedy, sample };
-struct GenerationConfig {
-  Decoding decoding = Decoding::greedy;
-  int max_new_tokens = 64;
-  void fields(config::Fields& f) {
-    f.choice("decoding", decoding,
-             {{"greedy", Decoding::greedy}, {"sample", Decoding::sample, false}});
-    f("max_new_tokens", max_new_tokens, config::between(1, 1e6));
-  }
-};
-
 // What makes the points of a sweep; experiment/sweep.h says how.
 struct SweepConfig {
   config::Value grid = config::Value::make_map();     // "learn.gamma": [0, 0.5, 0.85]
@@ -140,6 +128,10 @@ struct SimulateSection {
   }
 };
 
+// A section of earlier versions that did nothing (how replies are written, before there was
+// `straq respond`).
+inline constexpr const char* kFormerSection = "gen";
+
 struct ExperimentConfig {
   std::string name;
   std::string results = "results";
@@ -151,13 +143,15 @@ struct ExperimentConfig {
   prompt::PromptConfig prompt;
   shard::ShardConfig shards;
   ModelConfig model;
+  // With a method a responder is trained in place of a planner: learn.objective is then lm, on what
+  // the responder should have answered, and of `prompt` the window alone counts.
+  respond::ResponderConfig responder;
   planner::QConfig q;
   learn::StageConfig pretrain;  // a stage before Q-learning; epochs 0 = none
   learn::LearnConfig learn;
   learn::CheckpointConfig checkpoint;
   EvaluateConfig evaluate;
   BestConfig best;
-  GenerationConfig gen;
   comm::RoleConfig roles;
   SweepConfig sweep;
   comm::WatchdogConfig watchdog;

@@ -132,6 +132,10 @@ model::TrainedPart trained_part(const ExperimentConfig& config, const model::Lla
   model::TrainedPart part{layers == learn::FreezeConfig::kAll ? shape.layers : layers,
                           config.model.lora};
   part.check(shape);
+  if (part.lowest() == shape.layers && config.responder.trains()) {
+    fail_input("learn.freeze.layers freezes every layer, so no responder can be trained",
+               "freeze fewer layers");
+  }
   if (part.lowest() == shape.layers && learns_text(config)) {
     fail_input("learn.freeze.layers freezes every layer, so nothing can learn from text",
                "freeze fewer layers, or set the objectives' lm to 0");

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 // change no number.
 constexpr std::array kSections{"name",     "results", "threads", "roles",      "watchdog",
                                "simulate", "data",    "prompt",  "checkpoint", "evaluate",
-                               "best",     "gen",     "sweep",   "shards",     "tokenizer"};
+                               "best",     "sweep",   "shards",  "tokenizer",  "responder"};
 constexpr std::array kKeys{"model.shape",     "model.from",          "model.device",
                            "model.recompute", "learn.micro_tokens",  "learn.collectives",
                            "learn.zero1",     "learn.max_bad_steps", "learn.freeze.store"};

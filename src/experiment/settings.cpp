@@ -59,6 +59,9 @@ bool pretrains(const Facts& f) {
 bool bellman(const Facts& f) {
   return f.config.learn.objective.bellman > 0;
 }
+bool writes(const Facts& f) {
+  return f.config.responder.trains();
+}
 bool alone(const Facts& f) {
   return f.context.world == 1;
 }
@@ -100,8 +103,24 @@ Verdict learn_epochs(const Facts& f, const std::string&) {
   return Reason{"learn.steps goes first", "set learn.steps: 0"};
 }
 Verdict bellman_weight(const Facts& f, const std::string& key) {
+  if (writes(f)) return {};  // planner_only tells
   if (f.config.learn.planner != learn::PlannerKind::ce || f.text(key) == "0") return {};
   return Reason{"learn.planner: ce trains with cross-entropy instead", "set learn.planner: q"};
+}
+// What a planner has and a responder has not.
+Verdict planner_only(const Facts& f, const std::string& key) {
+  if (!writes(f) || key == "prompt.window") return {};
+  return Reason{"a responder is trained: " + (key.rfind("prompt.", 0) == 0
+                                                  ? std::string("responder.wordings and "
+                                                                "responder.context say what it "
+                                                                "is shown")
+                                                  : "that is a planner's"),
+                "leave it out, or set responder.method: none"};
+}
+Verdict responder_only(const Facts& f, const std::string&) {
+  if (writes(f)) return {};
+  return Reason{"responder.method is none: a planner is trained",
+                "set responder.method: direct or straq"};
 }
 // A key of learn.reward that belongs to some reward, not to the section.
 bool is_of_reward(const std::string& key) {
@@ -109,6 +128,7 @@ bool is_of_reward(const std::string& key) {
 }
 Verdict bellman_only(const Facts& f, const std::string& key) {
   if (bellman(f)) return {};
+  if (writes(f)) return planner_only(f, key);
   const std::string returns =
       key == "learn.gamma" || key == "learn.reward.kind" || is_of_reward(key)
           ? " (but for the returns that predictions report)"
@@ -265,9 +285,6 @@ Verdict simulates_only(const Facts& f, const std::string&) {
   if (!f.config.simulate.config.empty()) return {};
   return Reason{"simulate.config is not set, so no corpus is made", "set simulate.config"};
 }
-Verdict nothing_yet(const Facts&, const std::string&) {
-  return Reason{"nothing writes replies in this version", "leave it out"};
-}
 
 // With the sections that rewards have beside learn.reward.
 std::vector<Rule> with_rewards(std::vector<Rule> table) {
@@ -278,9 +295,21 @@ std::vector<Rule> with_rewards(std::vector<Rule> table) {
   return table;
 }
 
+// With what the other of planner and responder has.
+std::vector<Rule> with_responders(std::vector<Rule> table) {
+  for (const char* key : {"prompt.", "q.", "learn.objective.", "learn.planner", "learn.positions",
+                          "evaluate.replicates", "evaluate.play", "best.metric", "best.mode"}) {
+    table.push_back({key, planner_only});
+  }
+  for (const char* key : {"responder.wordings", "responder.context."}) {
+    table.push_back({key, responder_only});
+  }
+  return table;
+}
+
 // A key may have several rules; the first that finds it idle gives the reason.
 const std::vector<Rule>& rules() {
-  static const std::vector<Rule> table = with_rewards({
+  static const std::vector<Rule> table = with_responders(with_rewards({
       {"simulate.folder", simulates_only},
       {"data.train", official_only},
       {"data.valid", official_only},
@@ -355,9 +384,8 @@ const std::vector<Rule>& rules() {
       {"evaluate.split", during_training_only},
       {"best.metric", during_training_only},
       {"best.mode", during_training_only},
-      {"gen.", nothing_yet},
       {"roles.", roles},
-  });
+  }));
   return table;
 }
 
@@ -373,7 +401,7 @@ void collect(const Value& v, const std::string& path, const SettingsContext& con
              WrittenKeys& out) {
   if (v.kind == Value::Kind::map) {
     for (const auto& [key, value] : v.map) {
-      if (path.empty() && key == "sweep") continue;
+      if (path.empty() && (key == "sweep" || key == kFormerSection)) continue;
       collect(value, path.empty() ? key : path + "." + key, context, out);
     }
     return;
@@ -393,6 +421,25 @@ void add_idle_seed(const Value& root, std::vector<IdleSetting>& out) {
   if (seed->file.rfind("--set ", 0) != 0 && seed->file != seeds->file) return;
   out.push_back(
       {"seed", seed->where(), "sweep.seeds goes first", "set sweep.seeds, or leave it out"});
+}
+
+// A section that earlier versions wrote into every recorded config: only who writes it by hand
+// means something by it.
+void add_former_section(const Value& root, const SettingsContext& context,
+                        std::vector<IdleSetting>& out) {
+  const Value* section = root.find(kFormerSection);
+  if (section == nullptr) return;
+  WrittenKeys written;
+  collect(*section, kFormerSection, context, written);
+  for (const auto& [key, value] : written) {
+    if (!value.by_hand) continue;
+    out.push_back({.key = key,
+                   .where = value.where,
+                   .why = "`straq respond` writes replies, and its reply.sampling says how",
+                   .needs = "take it out; set reply.sampling in the config of `straq respond`",
+                   .mistake = true});
+    return;
+  }
 }
 
 }  // namespace
@@ -433,6 +480,7 @@ std::vector<IdleSetting> idle_settings(const Value& root, const SettingsContext&
     out.push_back(std::move(setting));
   }
   add_idle_seed(root, out);
+  add_former_section(root, context, out);
   return out;
 }
 
@@ -472,18 +520,13 @@ std::vector<std::string> always_effective() {
       "tokenizer.train.kind",
       "tokenizer.train.vocab_size",
       "tokenizer.train.specials",
-      "prompt.",  // each changes what the model reads
+      "responder.method",
       "shards.",
       "model.from",
       "model.device",
       "model.precision",
       "model.recompute",
-      "q.prior",
-      "q.readout",  // also where it trains with cross-entropy: predictions hold its values
       "pretrain.steps",
-      "learn.planner",
-      "learn.objective.ce",
-      "learn.objective.lm",
       "learn.steps",
       "learn.freeze.layers",
       "learn.lr",
@@ -496,14 +539,12 @@ std::vector<std::string> always_effective() {
       "learn.clip",
       "learn.batch",
       "learn.micro_tokens",
-      "learn.positions",  // one choice is built, and the reader refuses the others
       "learn.replay.",
       "learn.max_bad_steps",
       "checkpoint.every_steps",
       "checkpoint.every_minutes",
       "evaluate.splits",
       "evaluate.every_steps",
-      "evaluate.play",
       "best.use",
       "best.patience",  // refused without evaluations during training
       "sweep.",

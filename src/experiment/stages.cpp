@@ -33,7 +33,10 @@ std::vector<Stage> stages_of(const ExperimentConfig& config, const BatchCount& b
   };
   if (has_steps(config.pretrain)) add("pretrain", config.pretrain, false);
   const bool bellman = config.learn.objective.bellman > 0;
-  add(bellman ? "q" : "ce", config.learn, bellman && config.learn.target.every > 0);
+  add(config.responder.trains() ? "reply"
+      : bellman                 ? "q"
+                                : "ce",
+      config.learn, bellman && config.learn.target.every > 0);
   return stages;
 }
 
@@ -41,6 +44,7 @@ bool needs_decisions(const ExperimentConfig& config) {
   const auto needs = [](const learn::StageConfig& stage) {
     return has_steps(stage) && learn::learns_decisions(stage.objective);
   };
+  if (config.responder.trains()) return has_steps(config.learn);
   return needs(config.pretrain) || needs(config.learn);
 }
 
@@ -48,6 +52,7 @@ bool learns_text(const ExperimentConfig& config) {
   const auto learns = [](const learn::StageConfig& stage) {
     return has_steps(stage) && stage.objective.lm > 0;
   };
+  if (config.responder.trains()) return false;
   return learns(config.pretrain) || learns(config.learn);
 }
 

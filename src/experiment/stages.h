@@ -28,8 +28,8 @@ std::vector<Stage> stages_of(const ExperimentConfig& config, const BatchCount& b
 // use. Text is enough for a run that pretrains on it and asks the planner as it is then
 // (learn.epochs 0), as long as the splits to be evaluated have decisions.
 bool needs_decisions(const ExperimentConfig& config);
-// Whether some stage that has steps learns from text: else dialogues without decisions are of no
-// use.
+// Whether some stage that has steps learns from the dialogues' text: else dialogues without
+// decisions are of no use.
 bool learns_text(const ExperimentConfig& config);
 // The splits that must be there before a point can start.
 std::vector<std::string> splits_to_train(const ExperimentConfig& config);

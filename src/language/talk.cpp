@@ -79,6 +79,11 @@ std::span<const Reply> Inquiry::ask_all(std::vector<Request> requests) {
   return answers;
 }
 
+std::vector<Request> requests_of(const Talk& talk, const std::vector<Reply>& answers) {
+  std::string error;
+  return run_once(talk, answers, error);
+}
+
 std::int64_t run_talks(Source& source, const std::vector<Talk>& talks, const TalkCalls& calls) {
   std::vector<std::vector<Reply>> answers(talks.size());
   std::vector<std::size_t> open(talks.size());

@@ -49,6 +49,9 @@ class Inquiry {
 // times, and what it stores it stores anew each time.
 using Talk = std::function<void(Inquiry&)>;
 
+// The requests that a talk waits for when it has these answers; none: it is over.
+std::vector<Request> requests_of(const Talk& talk, const std::vector<Reply>& answers = {});
+
 struct TalkEnd {
   std::string error;  // of the request that failed; empty: the talk went to its end
   TalkUsage usage;

@@ -20,6 +20,7 @@ using planner::item_operations;
 using planner::item_tokens;
 using planner::ItemCost;
 using planner::micro_batches;
+using planner::predicted_tokens;
 using planner::text_tokens;
 
 // What becomes of dialogues without decisions, which have nothing to give but their text.

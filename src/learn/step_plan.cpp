@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "learn/reply_rows.h"
 #include "planner/ask.h"
 #include "planner/balance.h"
 
@@ -41,6 +42,32 @@ void add_text(const std::vector<model::CombSelection>& states, PassPlan& plan) {
   }
   plan.text_rows = at::tensor(rows, at::kLong);
   plan.text_next = at::tensor(next, at::kLong);
+}
+
+void pin(PassPlan& plan) {
+  each_tensor(plan, [](at::Tensor& t) {
+    if (t.defined()) t = t.pin_memory();
+  });
+}
+
+// Of responders' combs: nothing is asked, the targets alone are predicted.
+PassPlan plan_replies(const std::vector<prompt::Comb>& combs, const Batch& micro,
+                      const PlanOptions& options) {
+  PassPlan plan;
+  std::vector<model::CombSelection> states;
+  for (const auto& item : micro) {
+    states.push_back(select(combs[static_cast<std::size_t>(item.comb)], item.first, item.last));
+  }
+  plan.states = options.pack(states);
+  const TargetRows targets = target_rows(plan.states, states);
+  const at::Tensor none = at::empty({0}, at::kLong);
+  plan.states.readout_rows = none;
+  plan.gold = plan.row = plan.next_row = plan.action = plan.next_action = none;
+  plan.reward = plan.continues = none.to(at::kDouble);
+  plan.text_rows = at::tensor(targets.row, at::kLong);
+  plan.text_next = at::tensor(targets.token, at::kLong);
+  if (options.pinned) pin(plan);
+  return plan;
 }
 
 PassPlan plan_pass(const std::vector<prompt::Comb>& combs, const Batch& micro, std::int64_t epoch,
@@ -107,11 +134,7 @@ PassPlan plan_pass(const std::vector<prompt::Comb>& combs, const Batch& micro, s
   plan.next_action = index(next_action);
   plan.reward = at::tensor(reward, at::kDouble);
   plan.continues = at::tensor(continues, at::kDouble);
-  if (options.pinned) {
-    each_tensor(plan, [](at::Tensor& t) {
-      if (t.defined()) t = t.pin_memory();
-    });
-  }
+  if (options.pinned) pin(plan);
   return plan;
 }
 
@@ -130,19 +153,22 @@ StepPlan plan_step(const std::vector<prompt::Comb>& combs, const Batch& batch, s
                    const TransitionSource& transitions, const PlanOptions& options) {
   StepPlan plan;
   plan.epoch = epoch;
+  bool replies = false;  // the combs of a data set are all a responder's, or none
   std::vector<Transition> made;
   for (const auto& item : batch) {
-    for (auto d = item.first; d < item.last; ++d) transitions(item.comb, d, epoch, made);
-    plan.decisions += item.count();
-    if (carries_text(item)) {
-      plan.text_tokens +=
-          static_cast<double>(text_tokens(combs[static_cast<std::size_t>(item.comb)]));
+    const auto& comb = combs[static_cast<std::size_t>(item.comb)];
+    replies = replies || comb.learns_replies();
+    for (auto d = item.first; !replies && d < item.last; ++d) {
+      transitions(item.comb, d, epoch, made);
     }
+    plan.decisions += item.count();
+    plan.text_tokens += static_cast<double>(predicted_tokens(comb, item));
   }
   plan.transitions = static_cast<double>(made.size());
   const Batch share = planner::share_of(batch, combs, options.rank, options.size, options.cost);
   for (const Batch& micro : micro_batches(share, combs, options.micro_tokens)) {
-    plan.passes.push_back(plan_pass(combs, micro, epoch, transitions, options));
+    plan.passes.push_back(replies ? plan_replies(combs, micro, options)
+                                  : plan_pass(combs, micro, epoch, transitions, options));
   }
   return plan;
 }

@@ -107,7 +107,7 @@ LocalModel::LocalModel(const LocalConfig& config) : config_(config) {
 
 std::vector<text::TokenId> LocalModel::prompt_of(const language::Request& request) const {
   if (!request.messages.empty()) {
-    return text::encode_pieces(*tokenizer_, render_chat(format_, request.messages, /*reply=*/true));
+    return text::encode_chat(*tokenizer_, format_, request.messages);
   }
   std::vector<text::TokenId> out;
   if (tokenizer_->adds_bos()) {

@@ -82,19 +82,30 @@ Card Card::read(const std::string& folder) {
   return config::read<Card>(root);
 }
 
-Companions Companions::gather(Card card, const std::string& tokenizer) {
-  Companions out;
-  const auto opened = text::open_tokenizer(tokenizer);
+NamedFiles tokenizer_files(const std::string& tokenizer) {
+  NamedFiles out;
   if (is_gguf_file(tokenizer)) {
     // Its weights stay behind.
     for (auto& file : text::tokenizer_files_of_gguf(GgufFile(tokenizer))) {
-      out.tokenizer.emplace_back(std::move(file.name), std::move(file.bytes));
+      out.emplace_back(std::move(file.name), std::move(file.bytes));
     }
   } else {
     for (const auto& copy : text::copies_of_tokenizer(tokenizer)) {
-      out.tokenizer.emplace_back(copy.name, read_file(copy.path));
+      out.emplace_back(copy.name, read_file(copy.path));
     }
   }
+  return out;
+}
+
+void write_tokenizer(const std::string& folder, const NamedFiles& files) {
+  for (const auto& name : text::names_of_copies()) fs::remove(fs::path(folder) / name);
+  for (const auto& [name, bytes] : files) write_file_atomic(folder + "/" + name, bytes);
+}
+
+Companions Companions::gather(Card card, const std::string& tokenizer) {
+  Companions out;
+  const auto opened = text::open_tokenizer(tokenizer);
+  out.tokenizer = tokenizer_files(tokenizer);
   const std::string& source = card.prompt.template_path;
   card.pieces = prompt::Template::load(source);
   const auto strategies = dialogue::StrategySet::of(card.strategies, "the strategies");
@@ -108,8 +119,7 @@ Companions Companions::gather(Card card, const std::string& tokenizer) {
 }
 
 void Companions::write(const std::string& folder) const {
-  for (const auto& name : text::names_of_copies()) fs::remove(fs::path(folder) / name);
-  for (const auto& [name, bytes] : tokenizer) write_file_atomic(folder + "/" + name, bytes);
+  write_tokenizer(folder, tokenizer);
   card.write(folder);
 }
 

@@ -40,11 +40,18 @@ struct Card {
   static Card read(const std::string& folder);
 };
 
+using NamedFiles = std::vector<std::pair<std::string, std::string>>;  // names and bytes
+// What a folder must hold for the tokenizer at `tokenizer` to be opened there. Throws Error(input)
+// as open_tokenizer does.
+NamedFiles tokenizer_files(const std::string& tokenizer);
+// Files of another tokenizer are removed.
+void write_tokenizer(const std::string& folder, const NamedFiles& files);
+
 // A planner's folder without the weights, in memory: gathered before training, so that nothing that
 // is edited or removed meanwhile changes or costs the planner.
 struct Companions {
   Card card;
-  std::vector<std::pair<std::string, std::string>> tokenizer;  // file names and bytes
+  NamedFiles tokenizer;
 
   // Reads the template that card.prompt names and the tokenizer at `tokenizer`, and completes
   // `card`: pieces, the decision on BOS, option ids and fingerprints. The rest is the caller's.

@@ -18,6 +18,15 @@ std::int64_t text_tokens(const prompt::Comb& comb) {
   return std::max<std::int64_t>(0, tokens - first_predicted(comb));
 }
 
+std::int64_t predicted_tokens(const prompt::Comb& comb, const BatchItem& item) {
+  if (!comb.learns_replies()) return carries_text(item) ? text_tokens(comb) : 0;
+  std::int64_t n = 0;
+  for (auto d = item.first; d < item.last; ++d) {
+    n += comb.probes[static_cast<std::size_t>(d)].target;
+  }
+  return n;
+}
+
 std::int64_t item_operations(const prompt::Comb& comb, const BatchItem& item,
                              const ItemCost& cost) {
   std::vector<double> reach(comb.trunks.size(), 0);
@@ -33,8 +42,10 @@ std::int64_t item_operations(const prompt::Comb& comb, const BatchItem& item,
     rows += n;
     pairs += n * (attach + n / 2);
   }
-  // Without decisions there is nothing but the text, whatever is asked for.
-  if ((cost.text > 0 && carries_text(item)) || item.count() == 0) {
+  if (comb.learns_replies()) {
+    text = static_cast<double>(predicted_tokens(comb, item));
+  } else if ((cost.text > 0 && carries_text(item)) || item.count() == 0) {
+    // Without decisions there is nothing but the text, whatever is asked for.
     reach.front() = static_cast<double>(comb.trunks.front().tokens.size());
     text = static_cast<double>(text_tokens(comb));
   }

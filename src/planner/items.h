@@ -26,9 +26,12 @@ bool carries_text(const BatchItem& item);
 // predicts, and the number of those that it predicts.
 std::int64_t first_predicted(const prompt::Comb& comb);
 std::int64_t text_tokens(const prompt::Comb& comb);
+// The tokens that the language-model objective predicts of an item: the targets of its decisions
+// where replies are learned, else the dialogue's text where the item carries it.
+std::int64_t predicted_tokens(const prompt::Comb& comb, const BatchItem& item);
 
 // Operations by which items are weighed: of a row in the linear layers, of a pair of a row and a
-// key that it sees, and of a text token that the language model predicts; relative to each other.
+// key that it sees, and of a token that the language model predicts; relative to each other.
 struct ItemCost {
   double row = 1, pair = 0, text = 0;  // text 0: there is no language-model objective
 };

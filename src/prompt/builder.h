@@ -20,12 +20,13 @@
 #include "dialogue/dialogue.h"
 #include "dialogue/strategy.h"
 #include "prompt/comb.h"
+#include "prompt/comb_builder.h"
 #include "prompt/render.h"
 #include "text/tokenizer.h"
 
 namespace straq::prompt {
 
-class PromptBuilder {
+class PromptBuilder : public CombBuilder {
  public:
   // Loads the config's template and encodes what every dialogue shares. Keeps references to the
   // tokenizer and the strategies. Throws Error(input) for a bad template, for more strategies than
@@ -43,7 +44,7 @@ class PromptBuilder {
   // and leave the segment's own tokens as they are, encode(segment + option) = encode(segment) +
   // [id], and the ids must differ. Throws Error(input) naming the tokenizer, the option and what
   // came out.
-  const std::vector<TokenId>& option_ids() const { return option_ids_; }
+  const std::vector<TokenId>& option_ids() const override { return option_ids_; }
 
   // The whole dialogue as a comb: trunks[0] is every turn, also those after the last decision, cut
   // at the window (for the language-model objective); a decision whose state and probe do not fit
@@ -52,7 +53,7 @@ class PromptBuilder {
   // instruction, options, question, situation, and the turns from the last seeker turn on (the
   // query). Throws Error(input) naming the decision when these alone exceed the window. An episode
   // without decisions gives a comb without probes.
-  Comb build_comb(const dialogue::Episode& episode) const;
+  Comb build_comb(const dialogue::Episode& episode) const override;
 
   // The prompt of the state before turn `turn` (0 … turns.size()), by itself: what build_comb gives
   // as trunk[0, attach) + probe for the decision at that turn. Same errors.
@@ -66,7 +67,8 @@ class PromptBuilder {
   OptionOrder order_of(const dialogue::Episode& episode) const;
 
   // Renderer::fingerprint().
-  const std::string& fingerprint() const { return text_.fingerprint(); }
+  const std::string& fingerprint() const override { return text_.fingerprint(); }
+  int window() const override { return text_.config().window; }
   const PromptConfig& config() const { return text_.config(); }
   int strategy_count() const { return text_.strategies().size(); }
   // Tokens before the situation, the same in every dialogue: Trunk::header.

@@ -9,6 +9,10 @@
 // position ids are attach, attach+1, …. Q is read at the probe's last token, whose logits predict
 // the option token. Exactness is the contract: a comb gives the Q values, loss and gradients of one
 // separate prompt (trunk[0, attach) + probe) per decision.
+//
+// In the comb of a responder a probe is a reply's branch: the rest of the prompt, which ends with
+// what the responder is asked, and the target. trunk[0, attach) + probe is the sequence that the
+// loss on its last `target` tokens is of.
 #pragma once
 
 #include <algorithm>
@@ -34,6 +38,9 @@ struct Probe {
   std::int32_t trunk = 0;       // index into Comb::trunks
   std::int32_t attach = 0;      // number of trunk tokens that the probe sees
   std::vector<TokenId> tokens;  // never empty
+  // Of a reply's branch (a responder's comb): how many of the last tokens are learned, which the
+  // tokens before predict, and how many of these are the reply itself. 0: the probe only asks.
+  std::int32_t target = 0, reply = 0;
 };
 
 // In place of a rating or an intensity: whoever made the comb did not look for it (a shard of an
@@ -74,6 +81,8 @@ struct Comb {
   std::int32_t final_state = kNotCarried;
 
   std::int64_t token_count() const;  // all trunk and probe tokens
+  // Whether it is a responder's: its probes are branches with targets.
+  bool learns_replies() const { return !probes.empty() && probes.front().target > 0; }
   // How many of the probe's first tokens its trunk goes on with where the probe is attached. Such a
   // token sees the same tokens at the same positions in the trunk and in the probe, so it need not
   // be computed twice: the template "compact" asks with the words that the supporter's line begins

@@ -4,8 +4,9 @@
 //   results/<experiment>/                 index.csv, .index/<hash>.json
 //   results/<experiment>/<point>/         the run folder (results/run_folder.h)
 //     config.yaml provenance.json metrics.jsonl timings.jsonl evaluations.jsonl evaluation.json
-//     simulation.json predictions/<split>.jsonl planner/ checkpoints/ lock/<generation>.json DONE |
-//     FAILED responses/<name>.jsonl judge/<name>.jsonl human/<name>.jsonl, <name>.json beside them
+//     reply_loss.json simulation.json predictions/<split>.jsonl planner/ responder/ checkpoints/
+//     lock/<generation>.json DONE | FAILED responses/<name>.jsonl judge/<name>.jsonl
+//     human/<name>.jsonl, <name>.json beside them
 //   at any level                          dataset.json, report.json
 //
 // An experiment's name may have several parts: results/<group>/<experiment>.
@@ -32,12 +33,14 @@ inline constexpr const char* kMetricsFile = "metrics.jsonl";
 inline constexpr const char* kTimingsFile = "timings.jsonl";
 inline constexpr const char* kEvaluationsFile = "evaluations.jsonl";
 inline constexpr const char* kEvaluationFile = "evaluation.json";
+inline constexpr const char* kReplyLossFile = "reply_loss.json";
 inline constexpr const char* kSimulationFile = "simulation.json";
 inline constexpr const char* kPredictionsFolder = "predictions";
 inline constexpr const char* kRepliesFolder = "responses";
 inline constexpr const char* kJudgeFolder = "judge";
 inline constexpr const char* kHumanFolder = "human";
 inline constexpr const char* kPlannerFolder = "planner";
+inline constexpr const char* kResponderFolder = "responder";
 inline constexpr const char* kCheckpointsFolder = "checkpoints";
 inline constexpr const char* kLockFolder = "lock";
 inline constexpr const char* kDoneFile = "DONE";
@@ -59,6 +62,7 @@ enum class FileKind {
   timings,
   evaluations,
   evaluation,
+  reply_loss,
   simulation,
   predictions,
   replies,
@@ -69,6 +73,7 @@ enum class FileKind {
   ratings,
   ratings_about,
   planner,
+  responder,
   checkpoint,
   lock,
   done,

@@ -90,7 +90,12 @@ void read_run(Run& run) {
   const bool trains = !present(folder / kRepliesFolder) && !present(folder / kJudgeFolder) &&
                       !present(folder / kHumanFolder);
   if (trains || present(folder / kMetricsFile)) {
-    for (const char* name : {kMetricsFile, kPredictionsFolder, kEvaluationFile}) need(name);
+    need(kMetricsFile);
+    if (present(folder / kResponderFolder)) {
+      need(kReplyLossFile);
+    } else {
+      for (const char* name : {kPredictionsFolder, kEvaluationFile}) need(name);
+    }
   }
 
   if (const auto text = text_of(file(kConfigFile), run.problems)) {

@@ -28,8 +28,11 @@ std::optional<FailureNote> RunFolder::failure() const {
 
 void RunFolder::begin(const config::Value& config, std::int64_t step) const {
   make_folders(path_);
-  for (const std::string& folder : {path_, planner()}) remove_left_temporaries(folder);
-  for (const char* name : {kDoneFile, kFailedFile, kEvaluationFile, kSimulationFile}) {
+  for (const std::string& folder : {path_, planner(), responder()}) {
+    remove_left_temporaries(folder);
+  }
+  for (const char* name :
+       {kDoneFile, kFailedFile, kEvaluationFile, kReplyLossFile, kSimulationFile}) {
     fs::remove(file(name));
   }
   fs::remove_all(file(kPredictionsFolder));

@@ -28,7 +28,9 @@ class RunFolder {
   std::string evaluations() const { return file(kEvaluationsFile); }
   std::string evaluation() const { return file(kEvaluationFile); }
   std::string simulation() const { return file(kSimulationFile); }
+  std::string reply_loss() const { return file(kReplyLossFile); }
   std::string planner() const { return file(kPlannerFolder); }
+  std::string responder() const { return file(kResponderFolder); }
   std::string checkpoints() const { return file(kCheckpointsFolder); }
   std::string predictions(const std::string& split) const {
     return file(std::string(kPredictionsFolder) + "/" + split + kRows);

@@ -36,6 +36,7 @@ constexpr int kMostBits = 31;           // strategies of a turn
 // What the values of an array that may be absent lie in: the first one, and the end.
 std::pair<std::int64_t, std::int64_t> range_of(std::string_view name) {
   if (name == "decision/strategies") return {0, std::int64_t{1} << kMostBits};
+  if (name == "decision/target" || name == "decision/reply") return {1, std::int64_t{1} << 31};
   if (name == "dialogue/final_trunk" || name == "dialogue/final_attach") {
     return {-1, std::int64_t{1} << 31};
   }
@@ -55,6 +56,35 @@ void add_final_states(const std::vector<prompt::Comb>& combs, Columns& c) {
   if (combs.empty()) return;
   c.final_trunk = std::move(trunk);
   c.final_attach = std::move(attach);
+}
+
+// Of a responder's branches: the tokens that are learned, and how many of them are the reply.
+void add_targets(const std::vector<prompt::Comb>& combs, Columns& c) {
+  std::vector<std::int32_t> target, reply;
+  for (const auto& comb : combs) {
+    for (std::size_t i = 0; comb.learns_replies() && i < comb.decisions.size(); ++i) {
+      target.push_back(comb.probes[i].target);
+      reply.push_back(comb.probes[i].reply);
+    }
+  }
+  if (target.empty()) return;
+  c.decision_target = std::move(target);
+  c.decision_reply = std::move(reply);
+}
+
+// A target lies in its branch, behind a token that can predict its first, and ends with the reply.
+void check_targets(const Columns& c) {
+  if (c.decision_target.has_value() != c.decision_reply.has_value()) {
+    throw Unreadable{"only one of the datasets decision/target and decision/reply is there"};
+  }
+  for (std::size_t i = 0; c.decision_target && i < c.decision_target->size(); ++i) {
+    const std::int64_t target = (*c.decision_target)[i], reply = (*c.decision_reply)[i];
+    const std::int64_t tokens = c.probe_offset[i + 1] - c.probe_offset[i];
+    if (target > tokens || target >= tokens + c.decision_attach[i] || reply > target) {
+      throw Unreadable{"dataset decision/target or decision/reply exceeds branch " +
+                       std::to_string(i)};
+    }
+  }
 }
 
 // Of every dialogue all options; shards whose options are in the strategies' order have none.
@@ -192,6 +222,7 @@ Columns to_columns(const std::vector<prompt::Comb>& combs) {
   add_outcomes(combs, c);
   add_final_states(combs, c);
   add_option_orders(combs, c);
+  add_targets(combs, c);
   return c;
 }
 
@@ -213,7 +244,10 @@ void check_columns(const Columns& c, const ShardHeader& header) {
     throw Unreadable{"the datasets under decision/ differ in length"};
   }
   check_outcomes(c, dialogues, decisions);
-  const auto options = static_cast<std::int64_t>(header.option_ids.size());
+  // A responder chooses by no token: its shards have no options, and strategies all the same.
+  const auto options = header.option_ids.empty()
+                           ? std::int64_t{kMostBits}
+                           : static_cast<std::int64_t>(header.option_ids.size());
   check_values("trunk/token", c.trunk_token, 0, header.vocab_size);
   check_values("probe/token", c.probe_token, 0, header.vocab_size);
   check_values("option_ids", header.option_ids, 0, header.vocab_size);
@@ -248,6 +282,7 @@ void check_columns(const Columns& c, const ShardHeader& header) {
     }
   }
   check_final_states(c);
+  check_targets(c);
   check_option_order(c, header.option_ids.size());
   for (std::size_t t = 0; t < trunks; ++t) {
     if (c.trunk_header[t] < 0 || c.trunk_header[t] > c.trunk_offset[t + 1] - c.trunk_offset[t]) {
@@ -275,6 +310,10 @@ std::vector<prompt::Comb> to_combs(const Columns& c) {
       const auto p = static_cast<std::size_t>(i);
       comb.probes.push_back({c.decision_trunk[p], c.decision_attach[p],
                              slice(c.probe_token, c.probe_offset[p], c.probe_offset[p + 1])});
+      if (c.decision_target) {
+        comb.probes.back().target = (*c.decision_target)[p];
+        comb.probes.back().reply = (*c.decision_reply)[p];
+      }
       prompt::CombDecision decision;
       decision.turn = c.decision_turn[p];
       decision.gold = c.decision_gold[p];

@@ -20,10 +20,10 @@ struct Columns {
       decision_previous;
   std::vector<std::uint8_t> decision_terminal;
   std::vector<std::int32_t> probe_token;
-  // Outcomes and final states, which a shard may lack. A judge's score or a reward that is not
-  // there is NaN, a final state that is not there -1.
+  // Outcomes, final states and what is learned of branches, which a shard may lack. A judge's score
+  // or a reward that is not there is NaN, a final state that is not there -1.
   std::optional<std::vector<std::int32_t>> initial_intensity, final_intensity, decision_rating,
-      decision_strategies, final_trunk, final_attach, option_order;
+      decision_strategies, final_trunk, final_attach, option_order, decision_target, decision_reply;
   std::optional<std::vector<double>> decision_judge, decision_reward;
 
   // Calls f(name, array) for every array in the order of docs/formats.md.
@@ -55,6 +55,8 @@ struct Columns {
     f("dialogue/final_attach", c.final_attach);
     f("dialogue/option_order", c.option_order);
     f("decision/reward", c.decision_reward);
+    f("decision/target", c.decision_target);
+    f("decision/reply", c.decision_reply);
   }
 };
 

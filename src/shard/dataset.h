@@ -16,7 +16,7 @@ namespace straq::shard {
 struct DatasetNeeds {
   std::string key;        // ShardKey::hex()
   std::string tokenizer;  // Tokenizer::fingerprint()
-  std::string prompt;     // PromptBuilder::fingerprint()
+  std::string prompt;     // CombBuilder::fingerprint()
 };
 
 struct DatasetView {

@@ -45,7 +45,7 @@ std::string ShardKey::hex() const {
 }
 
 ShardKey make_key(const dialogue::DataConfig& data, const dialogue::Splits& splits,
-                  const prompt::PromptBuilder& prompts, const text::Tokenizer& tokenizer,
+                  const prompt::CombBuilder& prompts, const text::Tokenizer& tokenizer,
                   std::int64_t dialogues_per_shard) {
   ShardKey key;
   Sha256 source;
@@ -78,7 +78,7 @@ ShardKey make_key(const dialogue::DataConfig& data, const dialogue::Splits& spli
   key.source = source.hex();
   key.tokenizer = tokenizer.fingerprint();
   key.prompt = prompts.fingerprint();
-  key.window = prompts.config().window;
+  key.window = prompts.window();
   key.data = rules.dump();
   key.dialogues_per_shard = dialogues_per_shard;
   return key;
@@ -243,7 +243,7 @@ Manifest Manifest::read(const std::string& folder) {
   return m;
 }
 
-Manifest plan_manifest(std::string corpus, ShardKey key, const prompt::PromptBuilder& prompts,
+Manifest plan_manifest(std::string corpus, ShardKey key, const prompt::CombBuilder& prompts,
                        const dialogue::StrategySet& strategies, std::int64_t vocab_size,
                        const SplitSizes& splits) {
   Manifest m;
@@ -295,7 +295,7 @@ std::vector<MissingItem> missing_items(Manifest& manifest, const std::string& fo
 
 ShardRecord preprocess_item(const Manifest& manifest, const WorkItem& item,
                             std::span<const dialogue::Episode> episodes,
-                            const prompt::PromptBuilder& prompts, const std::string& folder,
+                            const prompt::CombBuilder& prompts, const std::string& folder,
                             const Storage& storage) {
   if (item.count != static_cast<std::int64_t>(episodes.size())) {
     fail_runtime("work item " + item.file() + " is for " + std::to_string(item.count) +

@@ -18,8 +18,9 @@
 #include "config/fields.h"
 #include "dialogue/data_config.h"
 #include "dialogue/dialogue.h"
-#include "prompt/builder.h"
+#include "prompt/comb_builder.h"
 #include "shard/shard.h"
+#include "text/tokenizer.h"
 
 namespace straq::shard {
 
@@ -74,7 +75,7 @@ struct OutcomeFile {
 struct ShardKey {
   std::string source;     // SHA-256 over the corpus files
   std::string tokenizer;  // Tokenizer::fingerprint()
-  std::string prompt;     // PromptBuilder::fingerprint(): template, layout, options, strategies
+  std::string prompt;     // CombBuilder::fingerprint(): template, layout, options, strategies
   std::int64_t window = 0;
   std::string data;  // how episodes and splits come from the source: merge label, split rule, limit
   std::int64_t dialogues_per_shard = 0;
@@ -100,7 +101,7 @@ struct ShardKey {
 // part of it; the files' bytes and stems (ids are made of them), and everything that decides on
 // labels, turns and splits, are.
 ShardKey make_key(const dialogue::DataConfig& data, const dialogue::Splits& splits,
-                  const prompt::PromptBuilder& prompts, const text::Tokenizer& tokenizer,
+                  const prompt::CombBuilder& prompts, const text::Tokenizer& tokenizer,
                   std::int64_t dialogues_per_shard);
 
 // Number of dialogues of each split, in the order in which they are worked on.
@@ -153,7 +154,7 @@ struct Manifest {
 };
 
 // The manifest of a data set before any shard is made.
-Manifest plan_manifest(std::string corpus, ShardKey key, const prompt::PromptBuilder& prompts,
+Manifest plan_manifest(std::string corpus, ShardKey key, const prompt::CombBuilder& prompts,
                        const dialogue::StrategySet& strategies, std::int64_t vocab_size,
                        const SplitSizes& splits);
 
@@ -179,7 +180,7 @@ std::vector<MissingItem> missing_items(Manifest& manifest, const std::string& fo
 // not depend on the rank or on what else was made. Throws Error as build_comb and write_shard do.
 ShardRecord preprocess_item(const Manifest& manifest, const WorkItem& item,
                             std::span<const dialogue::Episode> episodes,
-                            const prompt::PromptBuilder& prompts, const std::string& folder,
+                            const prompt::CombBuilder& prompts, const std::string& folder,
                             const Storage& storage = {});
 
 }  // namespace straq::shard

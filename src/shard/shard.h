@@ -43,7 +43,7 @@ struct ShardHeader {
   std::string key;        // ShardKey::hex(), which covers the next three and more
   std::string source;     // SHA-256 of the corpus files
   std::string tokenizer;  // Tokenizer::fingerprint()
-  std::string prompt;     // PromptBuilder::fingerprint()
+  std::string prompt;     // CombBuilder::fingerprint()
   std::int64_t window = 0;
   std::int64_t vocab_size = 0;
   std::vector<std::int32_t> option_ids;

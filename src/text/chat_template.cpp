@@ -200,4 +200,32 @@ std::vector<TokenId> encode_pieces(const Tokenizer& tokenizer,
   return out;
 }
 
+std::vector<TokenId> encode_chat(const Tokenizer& tokenizer, const ChatFormat& format,
+                                 const std::vector<ChatMessage>& messages) {
+  return encode_pieces(tokenizer, render_chat(format, messages, /*reply=*/true));
+}
+
+std::string end_of_turn(ChatFamily family) {
+  switch (family) {
+    case ChatFamily::llama2:
+      return "</s>";
+    case ChatFamily::llama3:
+      return "<|eot_id|>";
+    case ChatFamily::chatml:
+      return "<|im_end|>";
+    default:
+      return {};
+  }
+}
+
+TokenId end_of_reply(const Tokenizer& tokenizer, const ChatFormat& format) {
+  if (const auto end = end_of_turn(format.family); !end.empty()) {
+    if (const auto id = tokenizer.special(end)) return *id;
+  }
+  if (const auto id = tokenizer.eos()) return *id;
+  fail_input("tokenizer " + tokenizer.fingerprint() + " has no token that could end a reply",
+             "use the tokenizer of a model that chats, or name eos_token in its "
+             "tokenizer_config.json");
+}
+
 }  // namespace straq::text

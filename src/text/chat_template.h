@@ -64,4 +64,16 @@ inline std::vector<ChatPiece> render_chat(ChatFamily family,
 std::vector<TokenId> encode_pieces(const Tokenizer& tokenizer,
                                    const std::vector<ChatPiece>& pieces);
 
+// Ids of a chat that ends where the assistant starts to write: what a model of local weights is
+// asked, and so what a responder is trained on. Throws as render_chat and encode_pieces do.
+std::vector<TokenId> encode_chat(const Tokenizer& tokenizer, const ChatFormat& format,
+                                 const std::vector<ChatMessage>& messages);
+
+// The special token that ends a message of the assistant in a family's chats, beside the model's
+// own end of text; empty for `none`.
+std::string end_of_turn(ChatFamily family);
+// The token with which the assistant ends a reply: that of its family's chats, else the end of a
+// text. Throws Error(input) naming the tokenizer where there is neither.
+TokenId end_of_reply(const Tokenizer& tokenizer, const ChatFormat& format);
+
 }  // namespace straq::text

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/error.h"
 #include "core/files/files.h"
@@ -14,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::optional<ChatFormat> of_gguf(const std::string& path) {
+std::optional<ModelChat> of_gguf(const std::string& path) {
   const GgufFile file(path);
   const auto jinja = file.text("tokenizer.chat_template");
   if (!jinja) return std::nullopt;
@@ -24,7 +25,8 @@ std::optional<ChatFormat> of_gguf(const std::string& path) {
   if (id && *id >= 0 && *id < static_cast<std::int64_t>(tokens.size())) {
     bos = std::string(tokens[static_cast<std::size_t>(*id)]);
   }
-  return recognise_chat_template(*jinja, bos, path + ": tokenizer.chat_template");
+  return ModelChat{std::string(*jinja),
+                   recognise_chat_template(*jinja, bos, path + ": tokenizer.chat_template")};
 }
 
 // "chat_template" of a tokenizer_config.json: a text, or a list of named ones.
@@ -46,10 +48,10 @@ std::string jinja_of(const nlohmann::ordered_json& config, const std::string& wh
 
 }  // namespace
 
-std::optional<ChatFormat> chat_format_of_model(const std::string& path) {
+std::optional<ModelChat> chat_of_model(const std::string& path) {
   if (fs::is_regular_file(path)) return of_gguf(path);
   const std::string config_path = (fs::path(path) / "tokenizer_config.json").string();
-  const std::string jinja_path = (fs::path(path) / "chat_template.jinja").string();
+  const std::string jinja_path = (fs::path(path) / kChatTemplateFile).string();
   std::string jinja, where = jinja_path, bos;
   if (fs::exists(config_path)) {
     const auto config = parse_json(read_file(config_path), config_path);
@@ -63,20 +65,13 @@ std::optional<ChatFormat> chat_format_of_model(const std::string& path) {
     where = jinja_path;
   }
   if (jinja.empty()) return std::nullopt;
-  return recognise_chat_template(jinja, bos, where);
+  auto format = recognise_chat_template(jinja, bos, where);
+  return ModelChat{std::move(jinja), std::move(format)};
 }
 
-std::string end_of_turn(ChatFamily family) {
-  switch (family) {
-    case ChatFamily::llama2:
-      return "</s>";
-    case ChatFamily::llama3:
-      return "<|eot_id|>";
-    case ChatFamily::chatml:
-      return "<|im_end|>";
-    default:
-      return {};
-  }
+std::optional<ChatFormat> chat_format_of_model(const std::string& path) {
+  auto chat = chat_of_model(path);
+  return chat ? std::optional(std::move(chat->format)) : std::nullopt;
 }
 
 }  // namespace straq::text

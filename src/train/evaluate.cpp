@@ -275,8 +275,7 @@ planner::Companions gather_companions(const experiment::ExperimentConfig& config
   return out;
 }
 
-void save_planner(const model::Llama& model, const planner::Companions& companions,
-                  const std::string& folder, const std::string& base) {
+void save_weights(const model::Llama& model, const std::string& folder, const std::string& base) {
   model::SaveOptions options;
   options.metadata["format"] = "pt";
   model::save_huggingface(model, folder, options);
@@ -286,6 +285,11 @@ void save_planner(const model::Llama& model, const planner::Companions& companio
   } else {
     std::filesystem::remove_all(adapter);  // of an earlier run in this folder
   }
+}
+
+void save_planner(const model::Llama& model, const planner::Companions& companions,
+                  const std::string& folder, const std::string& base) {
+  save_weights(model, folder, base);
   companions.write(folder);
 }
 

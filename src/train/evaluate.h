@@ -55,9 +55,11 @@ std::vector<double> shift_of(const planner::QConfig& q, const shard::DatasetView
 planner::Companions gather_companions(const experiment::ExperimentConfig& config,
                                       const shard::DatasetView& data, const std::string& tokenizer,
                                       const RunInputs& inputs);
+// Weights as a Hugging Face folder. Where an adapter was trained its products are in them, and the
+// folder's `adapter` holds it alone, for the model `base`.
+void save_weights(const model::Llama& model, const std::string& folder, const std::string& base);
 // The trained planner: a Hugging Face folder with its companions beside it, which is all that is
-// needed to ask it again (planner::Planner::open). Where an adapter was trained its products are in
-// the weights, and the folder's `adapter` holds it alone, for the model `base`.
+// needed to ask it again (planner::Planner::open).
 void save_planner(const model::Llama& model, const planner::Companions& companions,
                   const std::string& folder, const std::string& base = {});
 

@@ -31,7 +31,9 @@
 #include "results/run_lock.h"
 #include "shard/dataset.h"
 #include "train/evaluate.h"
+#include "train/evaluate_replies.h"
 #include "train/play_planner.h"
+#include "train/responder_files.h"
 #include "train/shared_outcome.h"
 #include "train/torch_failure.h"
 #include "train/trainer.h"
@@ -90,6 +92,8 @@ class PointRun {
 
  private:
   bool leader() const { return group_->rank() == 0; }
+  // A responder is trained, no planner.
+  bool writes() const { return config_.responder.trains(); }
 
   // `trained` stands for: go ahead.
   Outcome take_folder() {
@@ -221,18 +225,23 @@ class PointRun {
     if (leader()) {
       identity_.inputs =
           experiment::run_inputs(config_, dataset_.manifest.parts, dataset_.manifest.vocab_size);
-      companions_ = gather_companions(config_, dataset_, task_.tokenizer, identity_.inputs);
+      if (writes()) {
+        responder_ = gather_responder(config_, dataset_, task_.tokenizer, identity_.inputs);
+      } else {
+        companions_ = gather_companions(config_, dataset_, task_.tokenizer, identity_.inputs);
+      }
     }
     learner_.reset(new learn::Learner(std::move(start.network), train, ids, config_.q.readout,
                                       config_.learn, *group_, std::move(start.master)));
-    learner_->use_shift(shift_of(config_.q, dataset_));
+    if (!writes()) learner_->use_shift(shift_of(config_.q, dataset_));
     const auto silent = std::count_if(train.begin(), train.end(),
                                       [](const auto& comb) { return comb.decisions.empty(); });
     if (leader() && silent > 0 && !experiment::learns_text(config_)) {
-      log::warn("learn",
-                "{}: {} of {} train dialogues have no strategies and are left out: no stage learns "
-                "from text (pretrain.objective.lm or learn.objective.lm)",
-                task_.name, silent, train.size());
+      log::warn("learn", "{}: {} of {} train dialogues have no strategies and are left out: {}",
+                task_.name, silent, train.size(),
+                writes() ? "a responder learns from decisions"
+                         : "no stage learns from text (pretrain.objective.lm or "
+                           "learn.objective.lm)");
     }
     if (leader()) {
       const auto trained = learner_->online().parameters().size();
@@ -323,11 +332,20 @@ class PointRun {
     });
     together(*group_, [&] {
       comm::fault_point("writing the planner");
-      if (leader())
+      if (!leader()) return;
+      if (writes()) {
+        save_responder(learner_->online(), responder_, folder_.responder(), config_.model.from);
+      } else {
         save_planner(learner_->online(), companions_, folder_.planner(), config_.model.from);
+      }
     });
-    evaluate_splits(learner_->reading(), all, config_, config_.evaluate.splits, folder_, *group_,
-                    pack_of_);
+    if (writes()) {
+      evaluate_replies(learner_->reading(), all, config_.evaluate.splits, folder_, *group_,
+                       pack_of_);
+    } else {
+      evaluate_splits(learner_->reading(), all, config_, config_.evaluate.splits, folder_, *group_,
+                      pack_of_);
+    }
     together(*group_, [&] {
       comm::fault_point("playing the planner");
       if (leader() && config_.evaluate.play > 0) play();
@@ -375,9 +393,11 @@ class PointRun {
     if (!continued_anyway_.empty()) provenance.continued_anyway = continued_anyway_;
     provenance.started = started_;
     if (finished) provenance.finished = utc_now();
-    const learn::RewardFacts reward = config_.learn.reward->facts();
-    provenance.reward =
-        results::RewardFacts{reward.kind, reward.method, reward.title, reward.imitation};
+    if (!writes()) {
+      const learn::RewardFacts reward = config_.learn.reward->facts();
+      provenance.reward =
+          results::RewardFacts{reward.kind, reward.method, reward.title, reward.imitation};
+    }
     provenance.point = task_.name;
     provenance.seed = config_.seed;
     provenance.steps = total_steps_;
@@ -408,6 +428,7 @@ class PointRun {
   std::map<const std::vector<prompt::Comb>*, std::shared_ptr<learn::SplitStates>> split_states_;
   planner::PackOfSplit pack_of_;          // of what a split's states are kept; empty: nothing is
   planner::Companions companions_;        // the leader's
+  ResponderFiles responder_;              // the leader's, of a responder
   std::optional<results::RunLock> lock_;  // the leader's
   bool foreign_ = false;                  // the folder is another run's
   bool chooses_micro_tokens_ = false;
@@ -422,15 +443,19 @@ namespace {
 // The key of the data set that the run of a folder was made from. Throws Error(input) where the
 // folder's planner is another run's: its values would be taken for this one's.
 std::string shards_key(const results::RunFolder& folder) {
-  const std::string path = folder.provenance(), planner = folder.planner();
+  const bool writes = std::filesystem::exists(folder.responder());
+  const std::string path = folder.provenance(),
+                    planner = writes ? folder.responder() : folder.planner();
   const char* hint = "name the folder of a run that was trained";
   const auto provenance = results::ProvenanceFile::read(path);
   if (!provenance) fail_input(path + " is missing", hint);
-  const auto asked = read_json_file(planner + "/planner.json", hint);
+  const auto asked =
+      read_json_file(planner + "/" + (writes ? kResponderCard : planner::kCardName), hint);
   // Versions before noted no inputs.
   const auto& inputs = provenance->known.inputs_sha256;
   if (inputs && asked.contains("inputs_sha256") && asked["inputs_sha256"] != *inputs) {
-    fail_input(planner + " is the planner of another run than " + path + " speaks of",
+    fail_input(planner + (writes ? " is the responder" : " is the planner") +
+                   " of another run than " + path + " speaks of",
                "copy the run's whole folder again, or train it again");
   }
   if (!provenance->known.shards || provenance->known.shards->key.empty()) {
@@ -518,8 +543,8 @@ void evaluate_run(const std::string& run_folder, const std::vector<std::string>&
     at::set_num_threads(compute_threads(config.threads, learners.node().sharers));
     const std::string key = shards_key(folder);
     data = shard::open_dataset(shard::shard_folder(config.shards.folder, key), {key, {}, {}});
-    config.model.from = folder.planner();
-    config.model.keep_layers = 0;  // the planner has what was kept
+    config.model.from = config.responder.trains() ? folder.responder() : folder.planner();
+    config.model.keep_layers = 0;  // the folder has what was kept
     if (learners.rank() == 0) lock.emplace(folder.path());
   });
   comm::Collectives* group = nullptr;
@@ -534,10 +559,16 @@ void evaluate_run(const std::string& run_folder, const std::vector<std::string>&
   // One planner, whatever each has read.
   if (group->size() > 1) group->broadcast(network->parameters().flat(), 0);
   comm::enter_phase("evaluating", comm::Patience::phase);
+  const auto& chosen = splits.empty() ? config.evaluate.splits : splits;
+  if (config.responder.trains()) {
+    evaluate_replies({*network, option_ids, config.q.readout, config.learn.micro_tokens, {}}, data,
+                     chosen, folder, *group);
+    return;
+  }
   std::vector<double> shift;
   together(*group, [&] { shift = shift_of(config.q, data); });
   evaluate_splits({*network, option_ids, config.q.readout, config.learn.micro_tokens, shift}, data,
-                  config, splits.empty() ? config.evaluate.splits : splits, folder, *group);
+                  config, chosen, folder, *group);
 }
 
 }  // namespace straq::train

@@ -14,6 +14,7 @@
 #include "metrics/metric.h"
 #include "results/rows/steps.h"
 #include "train/evaluate.h"
+#include "train/evaluate_replies.h"
 #include "train/shared_outcome.h"
 #include "train/torch_failure.h"
 
@@ -29,7 +30,8 @@ std::int64_t evaluate_every(const experiment::EvaluateConfig& config, std::int64
 }
 
 results::MetricsRow metrics_row(std::int64_t step, std::int64_t epoch,
-                                const experiment::Stage& stage, const learn::StepMetrics& m) {
+                                const experiment::Stage& stage, const learn::StepMetrics& m,
+                                bool replies) {
   results::MetricsRow row;
   row.step = step;
   row.stage = stage.name;
@@ -48,7 +50,7 @@ results::MetricsRow metrics_row(std::int64_t step, std::int64_t epoch,
   if (o.lm > 0 && m.text_tokens > 0) row.lm_loss = m.lm_loss;
   if (m.cql_loss != 0) row.cql_loss = m.cql_loss;
   if (m.kl_loss != 0) row.kl_loss = m.kl_loss;
-  if (m.decisions > 0) row.max_q = m.max_q;
+  if (m.decisions > 0 && !replies) row.max_q = m.max_q;
   row.grad_norm = m.grad_norm;  // null when it was not finite
   row.lr = m.lr;
   row.decisions = static_cast<double>(m.decisions);
@@ -90,9 +92,14 @@ Trainer::Trainer(const Context& context) : context_(context) {
     learn::require_outcomes(config.learn.reward.chosen(), train, "train");
     learn::require_final_states(config.learn, train);
   }
-  reward_ = learn::fitted(config.learn.reward.chosen(), train);
-  transitions_ = learn::transitions_of(train, config.learn,
-                                       static_cast<int>(context_.data.option_ids().size()), seed);
+  if (config.responder.trains()) {
+    reward_ = config.learn.reward->clone();  // nothing is rewarded
+    transitions_ = [](std::int32_t, std::int32_t, std::int64_t, std::vector<learn::Transition>&) {};
+  } else {
+    reward_ = learn::fitted(config.learn.reward.chosen(), train);
+    transitions_ = learn::transitions_of(train, config.learn,
+                                         static_cast<int>(context_.data.option_ids().size()), seed);
+  }
   if (leader()) {
     const results::RunFolder folder = context_.folder;
     // A checkpoint relies on the numbers up to its step, which a rerun does not make again.
@@ -277,7 +284,8 @@ void Trainer::take_step(const experiment::Stage& stage, learn::PlanStream& plans
   ++progress_.stage_step;
   progress_.bad_steps = m.skipped || out_of_bounds(stage, m) ? progress_.bad_steps + 1 : 0;
   leader_writes([&] {
-    metrics_->write(line_of(metrics_row(progress_.step, plan.epoch, stage, m)));
+    metrics_->write(line_of(
+        metrics_row(progress_.step, plan.epoch, stage, m, context_.config.responder.trains())));
     timings_->write(line_of(timings_row(progress_.step, planned, context_.learner.seconds())));
     const double t = monotonic_seconds();
     if (t - last_log_ > 5 || progress_.step == status_.stage_end) {
@@ -298,11 +306,29 @@ bool Trainer::out_of_bounds(const experiment::Stage& stage, const learn::StepMet
 
 void Trainer::evaluate(const experiment::Stage& stage) {
   const auto& config = context_.config;
-  const ValidationScores scores = validate(context_.learner.reading(), context_.data,
-                                           config.evaluate.split, context_.group, context_.pack_of);
+  const bool replies = config.responder.trains();
+  const auto& split = config.evaluate.split;
+  results::ValidationRow row;
+  row.step = progress_.step;
+  row.stage = stage.name;
+  row.split = split;
+  std::string words;
+  if (replies) {
+    row.replies = reply_loss(context_.learner.reading(), context_.data, split, context_.group,
+                             context_.pack_of);
+    row.decisions = row.replies->decisions;
+    words = results::words_of(*row.replies);
+  } else {
+    const ValidationScores scores = validate(context_.learner.reading(), context_.data, split,
+                                             context_.group, context_.pack_of);
+    row.scores = scores;
+    row.decisions = scores.decisions;
+    words = metrics::words_of(scores);
+  }
   progress_.evaluated_step = progress_.step;
   // The leader's number decides for all, whatever a node's arithmetic makes of the last bit.
-  const at::Tensor value = at::tensor({scores.*config.best.by().score}, at::kDouble);
+  const at::Tensor value = at::tensor(
+      {replies ? row.replies->target.nll : row.scores.*config.best.by().score}, at::kDouble);
   context_.group.broadcast(value, 0);
   const auto v = value.item<double>();
   // An earlier stage's planner is no planner of this experiment yet.
@@ -310,7 +336,8 @@ void Trainer::evaluate(const experiment::Stage& stage) {
   bool best = false;
   if (counts) {
     best = progress_.best_step < 0 ||
-           (config.best.lower_is_better() ? v < progress_.best_value : v > progress_.best_value);
+           (replies || config.best.lower_is_better() ? v < progress_.best_value
+                                                     : v > progress_.best_value);
     if (best) {
       progress_.best_step = progress_.step;
       progress_.best_value = v;
@@ -319,10 +346,10 @@ void Trainer::evaluate(const experiment::Stage& stage) {
   }
   leader_writes([&] {
     comm::fault_point("writing an evaluation");
-    evaluations_->write(line_of(results::ValidationRow{
-        progress_.step, stage.name, config.evaluate.split, scores.decisions, scores, best}));
-    log::info("evaluate", "{} step {}, {}: {}{}", context_.name, progress_.step,
-              config.evaluate.split, metrics::words_of(scores), best ? ", the best so far" : "");
+    row.best = best;
+    evaluations_->write(line_of(row));
+    log::info("evaluate", "{} step {}, {}: {}{}", context_.name, progress_.step, split, words,
+              best ? ", the best so far" : "");
   });
   if (best) save_best();
 }

@@ -68,6 +68,31 @@ inline std::vector<prompt::Comb> random_combs(int count, std::uint64_t seed) {
   return combs;
 }
 
+// Dialogues of a responder: branches of 2 to 12 tokens, some of which the trunk goes on with, with
+// targets of which the reply is a part. A dialogue's last branch is a target alone.
+inline std::vector<prompt::Comb> reply_combs(int count, std::uint64_t seed) {
+  auto combs = random_combs(count, seed);
+  for (std::size_t c = 0; c < combs.size(); ++c) {
+    CounterRng rng(seed, "replies", c);
+    auto& comb = combs[c];
+    comb.final_state = 0;
+    for (std::size_t p = 0; p < comb.probes.size(); ++p) {
+      auto& branch = comb.probes[p];
+      const auto& trunk = comb.trunks[static_cast<std::size_t>(branch.trunk)].tokens;
+      branch.tokens = random_tokens(rng, 2 + rng.below(11));
+      for (std::size_t i = 0; i < p % 3 && branch.attach + i < trunk.size(); ++i) {
+        branch.tokens[i % branch.tokens.size()] =
+            trunk[static_cast<std::size_t>(branch.attach) + i];
+      }
+      const auto n = static_cast<std::uint64_t>(branch.tokens.size());
+      branch.target = 1 + static_cast<std::int32_t>(rng.below(n));
+      branch.reply = 1 + static_cast<std::int32_t>(rng.below(branch.target));
+    }
+    comb.probes.back().target = static_cast<std::int32_t>(comb.probes.back().tokens.size());
+  }
+  return combs;
+}
+
 // The same, every `each`-th dialogue (from the second on) without strategies: its text alone.
 inline std::vector<prompt::Comb> partly_labelled(int count, std::uint64_t seed, int each = 2) {
   auto combs = random_combs(count, seed);

@@ -241,7 +241,9 @@ std::string find_weights(const std::string& path) {
   std::error_code ec;
   if (!fs::exists(path, ec)) fail_input("\"" + path + "\" does not exist", kinds);
   if (!fs::is_directory(path, ec)) return path;
-  for (const auto& folder : {fs::path(path), fs::path(path) / results::kPlannerFolder}) {
+  const fs::path place(path);
+  for (const auto& folder :
+       {place, place / results::kPlannerFolder, place / results::kResponderFolder}) {
     if (fs::exists(folder / "config.json", ec)) return folder.string();
   }
   refuse_folder_without_config(path);

@@ -116,7 +116,10 @@ void ValidationRow::fields(JsonFields& f) {
   f("stage", stage);
   f("split", split);
   f("decisions", decisions);
-  for (const auto& m : metrics::strategy_metrics()) f(m.key, scores.*m.score);
+  f("replies", replies);
+  if (f.reading() || !replies) {
+    for (const auto& m : metrics::strategy_metrics()) f(m.key, scores.*m.score);
+  }
   f("best", best);
 }
 

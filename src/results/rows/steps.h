@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "metrics/strategy_metrics.h"
+#include "results/rows/reply_loss.h"
 
 namespace straq {
 class JsonFields;
@@ -45,8 +46,9 @@ struct ValidationRow {
   std::int64_t step = 0;
   std::string stage, split;
   std::int64_t decisions = 0;
-  metrics::StrategyScores scores;
-  bool best = false;  // the last stage has not scored better before
+  metrics::StrategyScores scores;         // of a planner
+  bool best = false;                      // the last stage has not scored better before
+  std::optional<ReplyLoss> replies = {};  // of a responder, in place of scores
   void fields(JsonFields& f);
 };
 
