@@ -405,11 +405,62 @@ at::Tensor Learner::expert_options(const PassPlan& pass) const {
   return labels.gather(1, pass.gold.unsqueeze(1)).squeeze(1);
 }
 
+at::Tensor Learner::decisions_loss(const PassPlan& pass, const at::Tensor& at_readouts,
+                                   const NextStates& target_next, const StepPlan& step,
+                                   std::vector<at::Tensor>& parts) const {
+  const auto& objective = stage_.objective;
+  const bool bellman = objective.bellman > 0;
+  const auto of_decisions = [&](const at::Tensor& x) {
+    return pass.own.defined() ? x.index_select(0, pass.own) : x;
+  };
+  at::Tensor loss;
+  auto add = [&](const at::Tensor& part) { loss = loss.defined() ? loss + part : part; };
+  const at::Tensor at_probes = of_decisions(at_readouts);
+  const Read said = read(*online_, at_readouts, pass.labels);
+  const at::Tensor values = of_decisions(said.values);
+  const at::Tensor base =
+      asks_base_of_states() ? base_values(pass.states, pass.labels) : at::Tensor();
+  const at::Tensor q_read = above(said, base), q = of_decisions(q_read);
+  if (bellman && pass.transitions() > 0) {
+    NextStates next = target_next;
+    if (backs_up_state() && pass.next_online.defined()) {
+      next.value = said.state.detach().index_select(0, pass.next_online);
+    } else if (base.defined() && pass.next_online.defined() && !next.base.defined()) {
+      next.base = log_policy(base).index_select(0, pass.next_online);
+    }
+    add(td_loss(pass, q_read, q, next, at_probes, parts) * (objective.bellman / step.transitions));
+  }
+  if (bellman && config_.cql.alpha > 0) {
+    // Of what the planner chooses by, which is not Q where Q is measured above the base.
+    const at::Tensor cql =
+        at::cross_entropy_loss(values / config_.cql.temp, pass.gold, {}, at::Reduction::Sum);
+    parts[Sums::cql] = cql;
+    add(cql * (objective.bellman * config_.cql.alpha / step.decisions));
+  }
+  if (bellman && config_.kl_to_base > 0) {
+    const at::Tensor policy = log_policy(values);
+    parts[Sums::kl] = (policy.exp() * (policy - log_policy(of_decisions(base)))).sum();
+    add(parts[Sums::kl] * (objective.bellman * config_.kl_to_base / step.decisions));
+  }
+  if (objective.ce > 0) {
+    // Auto-regressive: the option token is predicted against the whole vocabulary. A head has
+    // nothing but the options.
+    const at::Tensor ce = readout_ == planner::Readout::state_head
+                              ? at::cross_entropy_loss(values, pass.gold, {}, at::Reduction::Sum)
+                              : online_->cross_entropy_sum(
+                                    at_probes, option_ids_.index_select(0, expert_options(pass)));
+    parts[Sums::ce] = ce;
+    add(ce * (objective.ce / step.decisions));
+  }
+  c10::NoGradGuard no_grad;
+  parts[Sums::max_q] = q.amax(1).sum();
+  return loss;
+}
+
 void Learner::accumulate(const PassPlan& pass, const NextStates& target_next, const StepPlan& step,
                          Sums& sums, bool last) {
   const auto& objective = stage_.objective;
   const double forward_start = monotonic_seconds();
-  const bool bellman = objective.bellman > 0;
   if (target_next.q.defined() || target_next.value.defined())
     sums.tokens += static_cast<double>(pass.next_states.rows);
   sums.tokens += static_cast<double>(pass.states.rows);
@@ -419,62 +470,19 @@ void Learner::accumulate(const PassPlan& pass, const NextStates& target_next, co
   if (texts > 0) rows = at::cat({rows, pass.text_rows});
   const at::Tensor hidden = online_->hidden(pass.states, rows);
   const auto readouts = pass.states.readout_rows.numel();
-  const at::Tensor at_readouts = hidden.narrow(0, 0, readouts);
-  const auto of_decisions = [&](const at::Tensor& x) {
-    return pass.own.defined() ? x.index_select(0, pass.own) : x;
-  };
-  at::Tensor loss;
-  auto add = [&](const at::Tensor& part) { loss = loss.defined() ? loss + part : part; };
   std::vector<at::Tensor> parts(Sums::count, at::zeros({}, sums.values.options()));
   // A pass may hold nothing but text. What is divided by all decisions, or all transitions, of the
   // global batch is added by every pass that has some.
+  at::Tensor loss;
   if (pass.probes > 0) {
-    const at::Tensor at_probes = of_decisions(at_readouts);
-    const Read said = read(*online_, at_readouts, pass.labels);
-    const at::Tensor values = of_decisions(said.values);
-    const at::Tensor base =
-        asks_base_of_states() ? base_values(pass.states, pass.labels) : at::Tensor();
-    const at::Tensor q_read = above(said, base), q = of_decisions(q_read);
-    if (bellman && pass.transitions() > 0) {
-      NextStates next = target_next;
-      if (backs_up_state() && pass.next_online.defined()) {
-        next.value = said.state.detach().index_select(0, pass.next_online);
-      } else if (base.defined() && pass.next_online.defined() && !next.base.defined()) {
-        next.base = log_policy(base).index_select(0, pass.next_online);
-      }
-      add(td_loss(pass, q_read, q, next, at_probes, parts) *
-          (objective.bellman / step.transitions));
-    }
-    if (bellman && config_.cql.alpha > 0) {
-      // Of what the planner chooses by, which is not Q where Q is measured above the base.
-      const at::Tensor cql =
-          at::cross_entropy_loss(values / config_.cql.temp, pass.gold, {}, at::Reduction::Sum);
-      parts[Sums::cql] = cql;
-      add(cql * (objective.bellman * config_.cql.alpha / step.decisions));
-    }
-    if (bellman && config_.kl_to_base > 0) {
-      const at::Tensor policy = log_policy(values);
-      parts[Sums::kl] = (policy.exp() * (policy - log_policy(of_decisions(base)))).sum();
-      add(parts[Sums::kl] * (objective.bellman * config_.kl_to_base / step.decisions));
-    }
-    if (objective.ce > 0) {
-      // Auto-regressive: the option token is predicted against the whole vocabulary. A head has
-      // nothing but the options.
-      const at::Tensor ce = readout_ == planner::Readout::state_head
-                                ? at::cross_entropy_loss(values, pass.gold, {}, at::Reduction::Sum)
-                                : online_->cross_entropy_sum(
-                                      at_probes, option_ids_.index_select(0, expert_options(pass)));
-      parts[Sums::ce] = ce;
-      add(ce * (objective.ce / step.decisions));
-    }
-    c10::NoGradGuard no_grad;
-    parts[Sums::max_q] = q.amax(1).sum();
+    loss = decisions_loss(pass, hidden.narrow(0, 0, readouts), target_next, step, parts);
   }
   if (texts > 0) {
     const at::Tensor lm =
         online_->cross_entropy_sum(hidden.narrow(0, readouts, texts), pass.text_next);
     parts[Sums::lm] = lm;
-    add(lm * (objective.lm / step.text_tokens));
+    const at::Tensor part = lm * (objective.lm / step.text_tokens);
+    loss = loss.defined() ? loss + part : part;
   }
   {
     c10::NoGradGuard no_grad;

@@ -177,6 +177,11 @@ class Learner {
   at::Tensor distributions(const PassPlan& pass, const at::Tensor& at_probes) const;
   // The option that the corpus's strategy is at each decision, [probes] int64.
   at::Tensor expert_options(const PassPlan& pass) const;
+  // What a pass's decisions add to the loss, with weights; undefined where nothing does. Parts go
+  // into `parts`.
+  at::Tensor decisions_loss(const PassPlan& pass, const at::Tensor& at_readouts,
+                            const NextStates& target_next, const StepPlan& step,
+                            std::vector<at::Tensor>& parts) const;
   // `pass` lies on the device.
   void accumulate(const PassPlan& pass, const NextStates& target_next, const StepPlan& step,
                   Sums& sums, bool last);
