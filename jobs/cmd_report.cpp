@@ -4,13 +4,17 @@
 
 #include "command.h"
 #include "core/log.h"
+#include "experiment/provenance.h"
+#include "report/compare/explain.h"
 #include "report/report.h"
 
 namespace straq::jobs {
 
 int report_and_print(const Common& common, const std::string& results,
                      const report::ReportOptions& options) {
-  const auto result = report::write_report(results, options);
+  report::ReportOptions with_program = options;
+  with_program.program = "straq " + experiment::program_version();
+  const auto result = report::write_report(results, with_program);
   for (const auto& w : result.warnings) log::warn("report", "{}", w);
   for (const auto& r : result.remarks) log::info("report", "{}", r);
   if (common.json()) {
@@ -66,13 +70,54 @@ Command make_report(CLI::App& app, Common& common) {
          "dialogues and seeds (repeatable)")
       ->type_name("A B")
       ->allow_extra_args(false);
+  sub->add_option("--columns", options->latex.columns,
+                  "metrics of the .tex, in this order: acc,macro_f1,bias (also n, seeds)")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  sub->add_option("--methods", options->methods,
+                  "rows of the .tex, in this order: methods, names of points, titles, majority, "
+                  "repeat_last, markov1")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  sub->add_option_function<std::string>(
+      "--interval",
+      [options](const std::string& word) {
+        options->latex.interval = report::latex_interval(word);
+      },
+      "intervals in the .tex: none, pm (±, the default) or range");
+  sub->add_flag("--paper-numbers", options->latex.paper, "the paper's own numbers in the .tex too");
+  sub->add_option("--style", options->style,
+                  "a file of gnuplot that every figure loads (beside OUT/style.gp, which is loaded "
+                  "last and never written)");
   sub->add_option("--case", options->case_dialogue,
                   "dialogue of the case study (default: the one that most methods replied to)");
   sub->add_flag("--reproduced", options->reproduced,
                 "also show runs that `straq run --from` made again (reproduced/)");
   sub->add_option("--gnuplot", options->gnuplot, "the gnuplot program")->capture_default_str();
-  sub->footer("Example:\n  straq report results/ --out report/");
-  return {sub, [path, options, &common] { return report_and_print(common, *path, *options); }};
+  auto explained = std::make_shared<std::vector<std::string>>();
+  sub->add_option(
+         "--explain", *explained,
+         "print where a cell comes from, TABLE METHOD METRIC, and write nothing: --explain "
+         "table1 straq_imit acc")
+      ->expected(3)
+      ->type_name("TABLE METHOD METRIC");
+  sub->footer(
+      "Examples:\n"
+      "  straq report results/ --out report/\n"
+      "  straq report results/mi --paper none --compare bellman imitation_ce\n"
+      "  straq report results/mi --columns acc,macro_f1 --methods bellman,imitation_ce,markov1 "
+      "--interval range\n"
+      "  straq report results/mi --explain table1_mi bellman acc");
+  return {sub, [path, options, explained, &common] {
+            if (!explained->empty()) {
+              const auto& words = *explained;
+              print_tables(
+                  common,
+                  {report::explain(*path, {words[0], words[1], words[2], options->reproduced})});
+              return 0;
+            }
+            return report_and_print(common, *path, *options);
+          }};
 }
 
 }  // namespace straq::jobs

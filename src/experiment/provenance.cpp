@@ -41,6 +41,10 @@ void remember_command_line(int argc, char** argv) {
   command_line().assign(argv, argv + argc);
 }
 
+std::string program_version() {
+  return std::string(STRAQ_VERSION) + " (" + STRAQ_REVISION + ")";
+}
+
 std::string reproduce_command(const comm::Layout& layout, const std::string& folder) {
   const std::string launcher =
       layout.single() ? "" : "mpirun -n " + std::to_string(layout.world) + " ";

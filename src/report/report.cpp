@@ -12,11 +12,14 @@
 #include "core/error.h"
 #include "core/files/files.h"
 #include "core/tables/markup.h"
+#include "metrics/baselines.h"
 #include "report/compare/comparison.h"
 #include "report/contents.h"
 #include "report/figures/figure_style.h"
 #include "report/figures/figures.h"
 #include "report/figures/gnuplot.h"
+#include "report/figures/pdf_date.h"
+#include "report/latex/latex.h"
 #include "report/name_lists.h"
 #include "report/own_report.h"
 #include "report/page/html.h"
@@ -25,8 +28,8 @@
 #include "report/rows/reply_scores.h"
 #include "report/tables/case_study.h"
 #include "report/tables/estimate_cells.h"
-#include "report/tables/latex.h"
 #include "results/layout.h"
+#include "results/read_files.h"
 #include "results/results.h"
 #include "results/results_files.h"
 #include "results/rows/report_manifest.h"
@@ -60,11 +63,11 @@ class Output {
   void note(const std::string& name) { written_.insert(name); }
 
   // Removes what an earlier report wrote here and this one did not, then records this one.
-  void finish() {
+  void finish(const std::string& version, const results::ReadFiles& read) {
     for (const auto& name : earlier_) {
       if (written_.count(name) == 0) remove_own(fs::path(folder_), name);
     }
-    write_file_atomic(path(results::kReportFile), report_manifest(written_));
+    write_file_atomic(path(results::kReportFile), report_manifest(written_, version, read));
   }
 
  private:
@@ -72,11 +75,11 @@ class Output {
   std::set<std::string> written_, earlier_;
 };
 
-void write_table(const Table& t, Output& out) {
+void write_table(const Table& t, const LatexOptions& latex, Output& out) {
   const std::string name = "tables/" + slug(t.id);
   out.write(name + ".csv", flatten_cells(t).to_csv());
   out.write(name + ".md", to_markdown(t));
-  out.write(name + ".tex", to_latex(t, slug(t.id)));
+  out.write(name + ".tex", to_latex(t, slug(t.id), latex));
 }
 
 // Draws with as many gnuplot processes as there are cores (four at most): each figure is a process
@@ -109,6 +112,10 @@ std::vector<std::string> run_all(const std::vector<Figure>& figures, const std::
 
 void draw(std::vector<Figure>& figures, const ReportOptions& options, Output& out,
           std::vector<std::string>& warnings) {
+  if (!options.style.empty()) {
+    // A copy: the scripts must find it wherever the report goes.
+    out.write(kStyleFile, read_file(options.style));
+  }
   const auto remove_pictures = [&](const Figure& f) {
     for (const char* ending : kPictures) {
       std::error_code ec;
@@ -138,6 +145,7 @@ void draw(std::vector<Figure>& figures, const ReportOptions& options, Output& ou
     }
     for (const char* ending : kPictures) {
       const std::string name = "figures/" + f.id + ending;
+      if (std::string(ending).ends_with(".pdf")) forget_pdf_date(out.path(name));
       std::error_code ec;
       if (!fs::is_regular_file(out.path(name), ec)) continue;
       out.note(name);
@@ -195,9 +203,11 @@ class MarkdownReport {
 
 std::string markdown(const results::Results& results, const ReportResult& report,
                      const MadeTables& tables, const std::vector<Figure>& figures,
-                     const std::vector<AbsentGroup>& absent) {
+                     const std::vector<AbsentGroup>& absent, const std::string& made_of) {
   MarkdownReport out;
   out.paragraph("# straQ* report: " + escape_markdown(results.name, MarkdownPlace::within));
+  out.paragraph("Results folder: " +
+                escape_markdown(results.name + made_of, MarkdownPlace::within));
   out.list(report.warnings);
   out.list(report.remarks);
   out.list(results.problems);
@@ -227,6 +237,27 @@ PaperReference paper_of(const ReportOptions& options) {
   return fs::exists(usual, ec) ? read_paper_reference(usual) : built_in_paper_reference();
 }
 
+// The rows that --methods names, in its order, as tables show them.
+std::vector<std::pair<std::string, std::string>> latex_rows_of(
+    const Methods& methods, const std::vector<std::string>& words) {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const auto& word : words) {
+    const std::size_t before = out.size();
+    for (const auto& r : methods.rows) {
+      if (is_called(r, word)) out.emplace_back(r.title(), responder_title(r.responder));
+    }
+    for (const auto b : metrics::kBaselines) {
+      const std::string title = metrics::title_of(b);
+      if (word == metrics::to_word(b) || word == title) out.emplace_back("[" + title + "]", "");
+    }
+    if (out.size() > before) continue;
+    fail_input("--methods: there is no method \"" + word + "\" here",
+               "there is: " + listed(side_names(methods), 40) +
+                   "; and the trivial planners majority, repeat_last, markov1");
+  }
+  return out;
+}
+
 // Names that the user gave must be of something, or a table without it would look as if it were.
 void check_names(const Methods& methods, const ReportOptions& options) {
   for (const auto& [a, b] : options.compare) {
@@ -242,17 +273,38 @@ void check_names(const Methods& methods, const ReportOptions& options) {
              "there is: " + listed(side_names(methods), 40));
 }
 
+// What can be checked before anything is read.
+void check_words(const ReportOptions& options, std::vector<std::string>& warnings) {
+  if (!options.rank_by.empty()) {
+    const std::string key = rankable_metric(options.rank_by).key;
+    if (key != options.rank_by) {
+      warnings.push_back("ranked by " + key + ": it was called " + options.rank_by +
+                         " before, a word that will go");
+    }
+  }
+  check_latex_columns(options.latex.columns);
+  if (!options.style.empty()) read_file(options.style);
+}
+
+void write_tables(const MadeTables& tables, const LatexOptions& latex, Output& out,
+                  ReportResult& report) {
+  for (const auto* section : {&tables.folder, &tables.paper, &tables.findings}) {
+    for (const auto& t : *section) {
+      write_table(t, latex, out);
+      report.tables.push_back(t);
+      if (t.id.starts_with("results_") || t.id == "seeds" || t.id == "compare" ||
+          t.id.starts_with("planning")) {
+        report.results.push_back(t);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 ReportResult write_report(const std::string& path, const ReportOptions& options) {
   ReportResult report;
-  if (!options.rank_by.empty()) {
-    const std::string key = rankable_metric(options.rank_by).key;
-    if (key != options.rank_by) {
-      report.warnings.push_back("ranked by " + key + ": it was called " + options.rank_by +
-                                " before, a word that will go");
-    }
-  }
+  check_words(options, report.warnings);
   const results::Results results = results::read_results(path, {options.reproduced});
   for (const auto& again : results.left_out) {
     report.remarks.push_back(again +
@@ -267,12 +319,15 @@ ReportResult write_report(const std::string& path, const ReportOptions& options)
   report.runs = static_cast<int>(results.runs().size());
   // Reads and resamples while the figures are drawn: neither waits for the other's work.
   const ScoredReplies scored = score_replies(results);
+  auto hashing = std::async(std::launch::async, [&] { return results::files_read(results); });
   auto gathering = std::async(std::launch::async, [&] { return gather_methods(results, scored); });
   // Nothing is written for a name that is none.
   std::optional<Methods> gathered;
-  if (!options.proposed.empty() || !options.compare.empty()) {
+  LatexOptions latex = options.latex;
+  if (!options.proposed.empty() || !options.compare.empty() || !options.methods.empty()) {
     gathered = gathering.get();
     check_names(*gathered, options);
+    latex.rows = latex_rows_of(*gathered, options.methods);
   }
   Output out(folder);
   std::vector<Figure> figures =
@@ -292,17 +347,14 @@ ReportResult write_report(const std::string& path, const ReportOptions& options)
     absent.push_back(std::move(a));
   }
   const auto missing = grouped(absent);
-  for (const auto* section : {&tables.folder, &tables.paper, &tables.findings}) {
-    for (const auto& t : *section) {
-      write_table(t, out);
-      report.tables.push_back(t);
-      if (t.id.starts_with("results_") || t.id == "seeds" || t.id == "compare" ||
-          t.id.starts_with("planning")) {
-        report.results.push_back(t);
-      }
-    }
-  }
+  write_tables(tables, latex, out, report);
+  const results::ReadFiles read = hashing.get();
+  report.inputs_sha256 = read.sha256;
+  const std::string made_of = ". Made by " + options.program + " of " +
+                              std::to_string(read.names.size()) + " files, SHA-256 " + read.sha256 +
+                              ".";
   HtmlReport page;
+  page.made_of = made_of;
   page.results = &results;
   page.study = &study;
   page.warnings = report.warnings;
@@ -314,9 +366,9 @@ ReportResult write_report(const std::string& path, const ReportOptions& options)
         {&f, f.drawn ? read_file(out.path("figures/" + f.id + ".svg")) : std::string()});
     report.figures += f.drawn;
   }
-  out.write("report.md", markdown(results, report, tables, figures, missing));
+  out.write("report.md", markdown(results, report, tables, figures, missing, made_of));
   out.write("report.html", render_html(page));
-  out.finish();
+  out.finish(options.program, read);
   report.html = out.path("report.html");
   return report;
 }

@@ -3,9 +3,11 @@
 // long after the run as the files exist.
 //
 //   OUT/report.html   everything in one file       OUT/tables/<id>.{csv,md,tex}
-//   OUT/report.md     the same as Markdown         OUT/figures/<id>.{svg,png,pdf,dat,gp}
+//   OUT/report.md     the same as Markdown         OUT/figures/<id>.{svg,png,pdf,dat,gp},
+//                                                  <id>-column.pdf, style.gp
 //   OUT/report.json   the names of all files above, so that the next report removes what it no
 //                     longer writes
+//   OUT/style.gp      the user's, loaded by every figure's script; never written by a report
 #pragma once
 
 #include <string>
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "core/tables/table.h"
+#include "report/latex/latex.h"
 
 namespace straq::report {
 
@@ -29,8 +32,12 @@ struct ReportOptions {
   std::string proposed;  // the method that the tests compare the others with
   // Pairs of settings or runs that are compared (report/compare/comparison.h).
   std::vector<std::pair<std::string, std::string>> compare;
-  std::string case_dialogue;  // of the case study; empty: chosen by coverage
-  bool reproduced = false;    // runs that were made again are rows of their own
+  std::string case_dialogue;         // of the case study; empty: chosen by coverage
+  LatexOptions latex;                // of the .tex; its rows are filled from `methods`
+  std::vector<std::string> methods;  // rows of the .tex of methods, in order; empty: all
+  std::string style;  // a file of gnuplot that all figures load; empty: only OUT/style.gp
+  std::string program = "straq";  // with its version, as the report names what made it
+  bool reproduced = false;        // runs that were made again are rows of their own
 };
 
 struct ReportResult {
@@ -40,6 +47,7 @@ struct ReportResult {
   std::vector<std::string> remarks;                          // what is left out on purpose
   std::vector<std::string> missing_tables, missing_figures;  // by name, with the reason
   std::string html;                                          // path of report.html
+  std::string inputs_sha256;                                 // of all files that were read
   int runs = 0;
   int figures = 0;  // drawn
 };

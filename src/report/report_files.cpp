@@ -30,10 +30,13 @@ bool is_own(std::string_view name, std::string_view folder,
 
 }  // namespace
 
-std::string report_manifest(const std::set<std::string>& files) {
+std::string report_manifest(const std::set<std::string>& files, const std::string& version,
+                            const results::ReadFiles& read) {
   nlohmann::ordered_json j;
   j["format"] = 1;
   j["program"] = kProgram;
+  j["version"] = version;
+  j["read"] = {{"files", read.names.size()}, {"sha256", read.sha256}};
   j["files"] = files;
   return dump_json(j, 1) + "\n";
 }
@@ -45,8 +48,8 @@ std::set<std::string> earlier_report(const std::string& folder) {
   for (const auto& file : (*json)["files"]) {
     if (!file.is_string()) continue;
     const auto& name = file.get_ref<const std::string&>();
-    if (name == "report.md" || name == "report.html" || is_own(name, "tables/", kTableEndings) ||
-        is_own(name, "figures/", kFigureEndings)) {
+    if (name == "report.md" || name == "report.html" || name == kStyleFile ||
+        is_own(name, "tables/", kTableEndings) || is_own(name, "figures/", kFigureEndings)) {
       out.insert(name);
     }
   }

@@ -7,13 +7,20 @@
 #include <set>
 #include <string>
 
+#include "results/read_files.h"
+
 namespace straq::report {
 
+// The copy of a user's style file (--style).
+inline constexpr const char* kStyleFile = "figures/style.gp";
+
 // The text of a report.json.
-std::string report_manifest(const std::set<std::string>& files);
+// `version`: of the program; `read`: what the report is made of.
+std::string report_manifest(const std::set<std::string>& files, const std::string& version,
+                            const results::ReadFiles& read);
 
 // The names that the folder's report.json holds and that this program writes: report.md,
-// report.html, tables/<id>.csv|md|tex, figures/<id>.dat|gp|svg|png|pdf, with an id as
+// report.html, kStyleFile, tables/<id>.csv|md|tex, figures/<id>.dat|gp|svg|png|pdf, with an id as
 // report/figures/figures.h's slug makes it. Empty where there is none, or where it is not this
 // program's.
 std::set<std::string> earlier_report(const std::string& folder);

@@ -9,10 +9,10 @@
 #include <set>
 
 #include "core/json/json.h"
+#include "report/latex/latex.h"
 #include "report/page/html.h"
 #include "report/report.h"
 #include "report/tables/estimate_cells.h"
-#include "report/tables/latex.h"
 #include "tests/results/golden.h"
 
 namespace straq::report {
@@ -128,9 +128,12 @@ TEST(PaperCells, ThePapersNumberIsSmallBesideOursAndAColumnForPrograms) {
   EXPECT_NE(md.find("| Method | Acc [paper] |"), std::string::npos) << md;
   EXPECT_NE(md.find("| a | 30.12 ±2.00 [25.110†] |"), std::string::npos) << md;
   EXPECT_NE(md.find("| b | missing [1.3K] |"), std::string::npos) << md;
-  const std::string tex = to_latex(t, "t");
+  LatexOptions with_paper;
+  with_paper.paper = true;
+  const std::string tex = to_latex(t, "t", with_paper);
   EXPECT_NE(tex.find("30.12 $\\pm$2.00 {\\scriptsize {[}25.110$\\dagger${]}}"), std::string::npos)
       << tex;
+  EXPECT_EQ(to_latex(t, "t").find("25.110"), std::string::npos) << "on request alone";
   const std::string html = html_table(t);
   EXPECT_NE(html.find("<td class=\"number estimate\" data-v=\"30.125\">30.12&nbsp;±2.00 "
                       "<small>25.110†</small></td>"),

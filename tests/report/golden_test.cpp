@@ -10,12 +10,14 @@
 #include <sstream>
 
 #include "core/files/files.h"
+#include "report/compare/explain.h"
 #include "report/figures/figure_style.h"
 #include "report/figures/gnuplot.h"
 #include "report/report.h"
 #include "report/rows/method_rows.h"
 #include "report/tables/estimate_cells.h"
 #include "report/tables/paper_tables.h"
+#include "results/read_files.h"
 #include "results/rows/evaluation.h"
 #include "results/rows/predictions.h"
 #include "tests/testing.h"
@@ -403,25 +405,38 @@ TEST(GoldenSize, FiveHundredPointsAreReportedCompletely) {
   EXPECT_NE(read_file(r.html).find("run-sweep-p499"), std::string::npos) << "a page for every run";
 }
 
-// Every table in one document, as a paper would input them.
-TEST_F(Golden, LatexTablesCompile) {
+// The number behind a word: 8 of "\\fontsize{8}{9}".
+double number_after(const std::string& text, const std::string& word, std::size_t from = 0) {
+  const std::size_t at = text.find(word, from);
+  return at == std::string::npos ? -1 : std::strtod(text.c_str() + at + word.size(), nullptr);
+}
+
+// Every table in one article of two columns, as a paper would input them.
+TEST_F(Golden, LatexTablesGoIntoAnArticleOfTwoColumns) {
   std::string document =
-      "\\documentclass{article}\n\\usepackage[T1]{fontenc}\n\\usepackage[utf8]{inputenc}\n"
-      "\\usepackage{booktabs,graphicx}\n\\begin{document}\n";
+      "\\documentclass[twocolumn]{article}\n\\usepackage[T1]{fontenc}\n"
+      "\\usepackage[utf8]{inputenc}\n\\usepackage{booktabs,array}\n\\begin{document}\n";
   std::size_t tables = 0;
   for (const auto& name : files_in(out("tables"))) {
     if (!name.ends_with(".tex")) continue;
     ++tables;
     const std::string tex = read_file(out("tables/" + name));
-    for (const char* part : {"\\begin{table}", "\\toprule", "\\midrule", "\\bottomrule",
-                             "\\end{tabular}", "\\caption{", "\\label{tab:", "\\end{table}"}) {
+    for (const char* part : {"\\begin{table", "\\toprule", "\\midrule", "\\bottomrule",
+                             "\\end{tabular}", "\\caption{", "\\label{tab:", "\\end{table"}) {
       EXPECT_NE(tex.find(part), std::string::npos) << name << " has no " << part;
     }
-    // As many cells in each row as the head has columns.
+    // Nothing shrinks the type, and nothing small is asked for.
+    EXPECT_EQ(tex.find("resizebox"), std::string::npos) << name;
+    for (std::size_t at = 0; (at = tex.find("\\fontsize{", at)) != std::string::npos; ++at) {
+      EXPECT_GE(number_after(tex, "\\fontsize{", at), 7) << name;
+    }
+    EXPECT_EQ(tex.find("\\caption{Table"), std::string::npos) << name << ": LaTeX counts";
+    // As many cells in each row as the head of its part has columns.
     std::size_t columns = 0;
-    std::istringstream lines(tex.substr(tex.find("\\toprule")));
+    std::istringstream lines(tex);
     for (std::string line; std::getline(lines, line);) {
-      if (!line.ends_with("\\\\")) continue;
+      if (line == "\\toprule") columns = 0;
+      if (!line.ends_with("\\\\") || line.starts_with("%")) continue;
       std::size_t cells = 1;
       for (std::size_t at = 0; (at = line.find(" & ", at)) != std::string::npos; at += 3) ++cells;
       if (columns == 0) columns = cells;
@@ -434,13 +449,137 @@ TEST_F(Golden, LatexTablesCompile) {
     GTEST_SKIP() << "pdflatex is not installed: the tables' structure was checked, not compiled";
   }
   write_file_atomic(root_->path("all.tex"), document + "\\end{document}\n");
+  // Without pictures of letters: what is looked at is whether everything fits.
   const std::string command = "cd '" + root_->path() +
-                              "' && pdflatex -interaction=nonstopmode -halt-on-error all.tex > "
-                              "pdflatex.out 2>&1";
+                              "' && pdflatex -draftmode -interaction=nonstopmode -halt-on-error "
+                              "all.tex > pdflatex.out 2>&1";
   const int status = std::system(command.c_str());
   const std::string said = read_file(root_->path("pdflatex.out"));
   EXPECT_EQ(status, 0) << said.substr(said.size() > 1500 ? said.size() - 1500 : 0);
   EXPECT_EQ(said.find("Missing character"), std::string::npos);
+  for (std::size_t at = 0; (at = said.find("Overfull \\hbox (", at)) != std::string::npos; ++at) {
+    EXPECT_LT(number_after(said, "Overfull \\hbox (", at), 1) << said.substr(at, 400);
+  }
+}
+
+TEST_F(Golden, LatexHoldsWhatAPaperShowsAndNoMore) {
+  const std::string tex = read_file(out("tables/table1.tex"));
+  const std::string shown = tex.substr(0, tex.find("% What the report says"));
+  for (const char* part : {"planners/", "missing", "46.83", "Runs"}) {
+    EXPECT_EQ(shown.find(part), std::string::npos) << part << " in\n" << shown;
+  }
+  EXPECT_NE(tex.find("% Missing in the results folder"), std::string::npos) << "as a comment";
+  EXPECT_NE(shown.find("\\caption{Automatic metrics on ESConv}"), std::string::npos) << shown;
+  EXPECT_NE(shown.find("bold: best"), std::string::npos) << shown;
+  ReportOptions o = options(root_->path("chosen"));
+  o.gnuplot = root_->path("none");
+  o.latex.columns = {"macro_f1", "acc"};
+  o.latex.interval = LatexInterval::none;
+  o.methods = {"markov1", "sft/straq_imit", "Direct (SFT)"};
+  write_report(folder(), o);
+  const std::string chosen = read_file(root_->path("chosen/tables/table1.tex"));
+  EXPECT_NE(chosen.find("Method & Responder & \\shortstack[r]{macro-F1\\\\(Q) $\\uparrow$} & Acc "
+                        "$\\uparrow$ \\\\\n"),
+            std::string::npos)
+      << chosen;
+  const std::size_t markov = chosen.find("{[}Markov-1"), imit = chosen.find("straQ*-imit & SFT"),
+                    direct = chosen.find("Direct & SFT");
+  EXPECT_LT(markov, imit);
+  EXPECT_LT(imit, direct);
+  EXPECT_NE(direct, std::string::npos) << chosen;
+  EXPECT_EQ(chosen.substr(0, chosen.find("% What")).find("$\\pm$"), std::string::npos);
+  o.methods = {"nobody"};
+  auto e = error_of([&] { write_report(folder(), o); });
+  ASSERT_TRUE(e);
+  EXPECT_NE(e->full().find("--methods: there is no method \"nobody\""), std::string::npos);
+  o.methods.clear();
+  o.latex.columns = {"speed"};
+  e = error_of([&] { write_report(folder(), o); });
+  ASSERT_TRUE(e);
+  EXPECT_NE(e->full().find("macro_f1"), std::string::npos);
+}
+
+TEST_F(Golden, AStyleOfTheUsersIsLoadedAndNeverWritten) {
+  if (!gnuplot_version("gnuplot")) GTEST_SKIP() << "gnuplot is not installed";
+  ReportOptions o = options(root_->path("styled"));
+  const std::string mine = "color1 = '#123456'\npage_width = 5.0\n";
+  write_file_atomic(root_->path("styled/style.gp"), mine);
+  write_file_atomic(root_->path("house.gp"), "color1 = '#654321'\ncolumn_width = 3.0\n");
+  o.style = root_->path("house.gp");
+  write_report(folder(), o);
+  EXPECT_EQ(read_file(root_->path("styled/style.gp")), mine);
+  const std::string id = "sensitivity-gamma-gamma-test";
+  const std::string svg = read_file(root_->path("styled/figures/" + id + ".svg"));
+  EXPECT_NE(svg.find("rgb( 18,  52,  86)"), std::string::npos) << "the folder's own comes last";
+  // 3.0 and 5.0 inches of 72 points; 3.3 and 6.9 without a style.
+  const auto width = [&](const std::string& name) {
+    return number_after(read_file(root_->path(name)), "/MediaBox [ 0 0 ");
+  };
+  EXPECT_NEAR(width("styled/figures/" + id + ".pdf"), 360, 1);
+  EXPECT_NEAR(width("styled/figures/" + id + "-column.pdf"), 216, 1);
+  EXPECT_NEAR(width("out/figures/" + id + ".pdf"), 6.9 * 72, 1.5);
+  EXPECT_NEAR(width("out/figures/" + id + "-column.pdf"), 3.3 * 72, 1.5);
+  // A report without it takes its copy away, and leaves the user's file.
+  o.style.clear();
+  write_report(folder(), o);
+  EXPECT_FALSE(fs::exists(root_->path("styled/figures/style.gp")));
+  EXPECT_EQ(read_file(root_->path("styled/style.gp")), mine);
+}
+
+TEST_F(Golden, PicturesAreTheSameOfEveryReport) {
+  if (!gnuplot_version("gnuplot")) GTEST_SKIP() << "gnuplot is not installed";
+  ReportOptions o = options(root_->path("again"));
+  write_report(folder(), o);
+  for (const auto& name : files_in(out("figures"))) {
+    if (!name.ends_with(".pdf")) continue;
+    const std::string pdf = read_file(out("figures/" + name));
+    EXPECT_NE(pdf.find("/CreationDate (D:20000101000000"), std::string::npos) << name;
+    EXPECT_EQ(pdf, read_file(root_->path("again/figures/" + name))) << name;
+  }
+}
+
+TEST_F(Golden, ACellSaysWhereItComesFrom) {
+  const Table t = explain(folder(), {"table1", "imit-1", "Acc"});
+  ASSERT_EQ(t.rows.size(), 1u);
+  EXPECT_EQ(t.rows[0][1].text, "planners/imit-1");
+  EXPECT_EQ(t.rows[0][2].text, "evaluation.json");
+  EXPECT_EQ(t.rows[0][3].text, "splits.test.strategy.acc");
+  EXPECT_EQ(t.rows[0][4].value, 75.0);
+  const Table both = explain(folder(), {"table1", "sft/direct", "bleu2"});
+  ASSERT_EQ(both.rows.size(), 1u);
+  EXPECT_EQ(both.rows[0][2].text, "responses/direct.jsonl");
+  EXPECT_EQ(explain(folder(), {"table4", "sft/direct", "reward"}).rows[0][2].text,
+            "judge/direct.jsonl");
+  for (const ExplainOptions& wrong :
+       {ExplainOptions{"table99", "imit-1", "acc"}, ExplainOptions{"table1", "nobody", "acc"},
+        ExplainOptions{"table1", "imit-1", "speed"}}) {
+    const auto e = error_of([&] { explain(folder(), wrong); });
+    ASSERT_TRUE(e) << wrong.table;
+    EXPECT_EQ(e->kind(), ErrorKind::input);
+    EXPECT_NE(e->full().find("--explain"), std::string::npos) << e->full();
+  }
+  // On the page a number leads to its run, and each run's name to its own.
+  const std::string html = read_file(out("report.html"));
+  EXPECT_NE(html.find("<a class=\"cell\" href=\"#run-replies-base\">"), std::string::npos);
+  EXPECT_NE(html.find("<a href=\"#run-planners-imit-2\">planners/imit-2</a>"), std::string::npos);
+}
+
+TEST_F(Golden, AReportNamesItsProgramAndAHashOfWhatItRead) {
+  EXPECT_EQ(result_->inputs_sha256.size(), 64u);
+  const auto json = nlohmann::json::parse(read_file(out("report.json")));
+  EXPECT_EQ(json["read"]["sha256"], result_->inputs_sha256);
+  EXPECT_EQ(json["version"], "straq");
+  for (const char* file : {"report.md", "report.html"}) {
+    EXPECT_NE(read_file(out(file)).find(result_->inputs_sha256), std::string::npos) << file;
+  }
+  // Another byte anywhere is another hash.
+  const TemporaryFolder copy;
+  fs::copy(folder(), copy.path("folder"), fs::copy_options::recursive);
+  EXPECT_EQ(results::files_read(results::read_results(copy.path("folder"))).sha256,
+            result_->inputs_sha256);
+  std::ofstream(copy.path("folder/planners/imit-2/predictions/test.jsonl"), std::ios::app) << "\n";
+  EXPECT_NE(results::files_read(results::read_results(copy.path("folder"))).sha256,
+            result_->inputs_sha256);
 }
 
 TEST(GoldenRanking, BAloneIsRefusedWithTheReason) {

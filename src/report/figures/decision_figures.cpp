@@ -96,16 +96,16 @@ std::optional<Figure> calibration(const results::Run& run, const std::string& sp
         "and Q need not lie on the dashed line.";
   }
   GnuplotScript script;
-  script.set_text("title", f.title).set("xlabel 'mean Q of the chosen strategy'");
+  script.figure_title(f.title).set("xlabel 'mean Q of the chosen strategy'");
   script.set("ylabel 'mean Monte-Carlo return'").set(kGrid).set("key top left");
   script.set("offsets graph 0.05, graph 0.05, graph 0.05, graph 0.05");
   std::vector<std::string> parts = {
       "x with lines dashtype 2 linecolor rgb '#7f7f7f' title 'Q = return'",
       "data using 1:2:3 with yerrorbars linewidth 1.5 pointtype 7 pointsize 0.9 linecolor rgb "
-      "'#0072B2' title 'decisions by Q'"};
+      "color1 title 'decisions by Q'"};
   if (without) {
     parts.push_back(
-        "data using 1:2 with points pointtype 7 pointsize 0.9 linecolor rgb '#0072B2' "
+        "data using 1:2 with points pointtype 7 pointsize 0.9 linecolor rgb color1 "
         "notitle");
   }
   f.script = script.plot(parts).text(f.id, f.title, 560, 480);
@@ -144,7 +144,7 @@ Figure stages(const results::Run& run, const std::string& split,
   }
   const std::string high = number(static_cast<double>(strategies) - 0.5);
   GnuplotScript script;
-  script.panels("1,2", f.title).set(kPalette).set("cbrange [0:1]").unset("colorbox").unset("key");
+  script.panels(1, 2, f.title).set(kPalette).set("cbrange [0:1]").unset("colorbox").unset("key");
   script.set("xrange [-0.5:4.5]").set("yrange [" + high + ":-0.5]");
   script.set("ytics (" + tick_list(strategy_ticks(run, strategies)) + ") scale 0");
   script.set("xtics ('1st' 0, '2nd' 1, '3rd' 2, '4th' 3, '5th' 4) scale 0");
@@ -187,16 +187,16 @@ Figure reliability(const results::Run& run, const std::string& split,
               std::to_string(chosen) + "\n";
   }
   GnuplotScript script;
-  script.set_text("title", f.title);
+  script.figure_title(f.title);
   script.set("ytics (" + tick_list(strategy_ticks(run, strategies)) + ") scale 0");
   script.set("yrange [" + number(static_cast<double>(strategies) - 0.5) + ":-0.5]");
   script.set("xrange [0:1]").set("xlabel 'share that the human supporter chose too'").set(kGrid);
   script.set("key outside top center horizontal");
   script.plot(
       {"data using 2:1:3:4 with xerrorbars linewidth 1.5 pointtype 7 pointsize 0.9 "
-       "linecolor rgb '#0072B2' title 'when chosen'",
+       "linecolor rgb color1 title 'when chosen'",
        "data using 5:1 with points pointtype 2 pointsize 1.1 linewidth 1.5 linecolor rgb "
-       "'#D55E00' title 'in the corpus'"});
+       "color2 title 'in the corpus'"});
   f.script = script.text(f.id, f.title, 640, 420);
   return f;
 }

@@ -27,7 +27,7 @@ inline constexpr std::size_t kMostLines = std::size(kLines);
 inline constexpr std::size_t kMostPoints = 2000;
 
 // File endings of a figure's pictures.
-inline constexpr const char* kPictures[] = {".svg", ".png", ".pdf"};
+inline constexpr const char* kPictures[] = {".svg", ".png", ".pdf", "-column.pdf"};
 
 // For a data file: "NaN" for what is not finite or not there.
 std::string number(double x);

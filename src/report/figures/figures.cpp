@@ -30,7 +30,7 @@ void make_ids_unique(std::vector<Figure>& figures) {
     for (int n = 2; !seen.insert(id).second; ++n) id = f.id + "-" + std::to_string(n);
     if (id == f.id) continue;
     // The script names its own files.
-    for (const std::string ending : {".dat'", ".'", ".gp\n"}) {
+    for (const std::string ending : {".dat'", ".'", "-column.pdf'", ".gp\n"}) {
       for (std::size_t at = 0; (at = f.script.find(f.id + ending, at)) != std::string::npos;
            at += id.size()) {
         f.script.replace(at, f.id.size(), id);

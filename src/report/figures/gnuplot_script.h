@@ -1,11 +1,19 @@
-// Builds the script of a figure line by line. The frame around it (terminals for SVG, PNG and PDF
-// from one description, fonts, sizes) is the same for all.
+// Builds the script of a figure line by line. The frame around it is the same for all: an SVG and a
+// PNG for the page, and for papers PDFs as wide as a page of text (6.9 inches) and as one of two
+// columns (3.3 inches), from one description. Fonts, sizes, colours and titles are gnuplot
+// variables that a style file of the user's may set; it is loaded after them and before anything is
+// drawn.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
 namespace straq::report {
+
+// A line's colour in `kLines` (report/figures/figure_style.h) as scripts name it, by its number:
+// "linecolor rgb color3".
+std::string line_color(std::size_t line);
 
 // White to dark blue: lightness falls steadily, so it reads the same in grey.
 inline constexpr const char* kPalette =
@@ -20,8 +28,14 @@ class GnuplotScript {
   GnuplotScript& unset(const std::string& what);
   // set("title 'text'") with any text, quoted.
   GnuplotScript& set_text(const std::string& what, const std::string& text);
-  // Panels by "rows,columns" under one title, until the end of the script.
-  GnuplotScript& panels(const std::string& layout, const std::string& title);
+  // The figure's own title, which a paper's picture goes without.
+  GnuplotScript& figure_title(const std::string& title);
+  // Panels in rows and columns under one title, until the end of the script; in the picture of a
+  // column's width one below the other.
+  GnuplotScript& panels(int rows, int columns, const std::string& title);
+  // Below a panel, for a key that stands under all panels: each has it where they stand beside each
+  // other, the last alone where they stand one below the other.
+  GnuplotScript& room_for_key(bool last);
   // One plot of several parts ("data using 1:2 with lines"), a line each. The variable `data` is
   // the figure's data file.
   GnuplotScript& plot(const std::vector<std::string>& parts);
@@ -31,7 +45,7 @@ class GnuplotScript {
 
  private:
   std::string body_;
-  bool panels_ = false;
+  int rows_ = 0, columns_ = 0;  // of panels; 0: there are none
 };
 
 // The parts of a heat map, from rows "column row share count": cells in the palette's colours, with

@@ -329,6 +329,7 @@ struct Panel {
   int column;
   std::optional<double> baseline;
   int count = 2;  // the column with how many runs a point is the mean of
+  bool from_zero = false;
 };
 
 std::vector<Panel> panels_of(const Sweep& sweep,
@@ -341,6 +342,7 @@ std::vector<Panel> panels_of(const Sweep& sweep,
     const std::string lower = " (" + std::string(m->key) + ", lower is better)";
     Panel panel{m->title + (m->better == metrics::Better::lower ? lower : m->unit()), column, {}};
     const metrics::StrategyMetric* of_choices = metrics::find_strategy_metric(m->key);
+    panel.from_zero = m->better == metrics::Better::lower;
     if (of_choices == nullptr) panel.count = reply_seeds;
     if (of_choices != nullptr && markov) panel.baseline = m->scale() * *markov.*of_choices->score;
     panels.push_back(std::move(panel));
@@ -354,7 +356,7 @@ std::vector<std::string> plot_parts(const Sweep& sweep, const Panel& panel) {
   std::vector<std::string> parts;
   for (std::size_t i = 0; i < sweep.series.size(); ++i) {
     const LineStyle& style = kLines[i];
-    const std::string color = std::string("linecolor rgb '") + style.color + "'";
+    const std::string color = line_color(i);
     const std::string data = "data index " + std::to_string(i) + " using 1:";
     // Bars first: the marks lie on top of them.
     parts.push_back(data + "($" + std::to_string(panel.count) + " > 1 ? $" + mean + " : 1/0):" +
@@ -373,18 +375,21 @@ std::vector<std::string> plot_parts(const Sweep& sweep, const Panel& panel) {
 
 std::string script_of(const Sweep& sweep, const Figure& f,
                       const std::optional<metrics::StrategyReport>& markov) {
-  const bool keyed = sweep.series.size() > 1;
+  // The dotted line needs its name too.
+  const bool keyed = sweep.series.size() > 1 || markov;
   GnuplotScript script;
   const auto panels = panels_of(sweep, markov);
   const int rows = (static_cast<int>(panels.size()) + 2) / 3;
-  script.panels(std::to_string(rows) + ",3", f.title).set_text("xlabel", sweep.name());
+  script.panels(rows, 3, f.title).set_text("xlabel", sweep.name());
   script.set("offsets graph 0.06, graph 0.06, graph 0.1, graph 0.1");
-  if (keyed) script.set("bmargin 9");
   script.set("grid ytics linetype 1 linewidth 0.5 linecolor rgb '#d0d0d0'");
   script.set("xtics " + ticks_of(sweep));
   for (const auto& panel : panels) {
     script.set_text("title", panel.title);
+    // A spread begins at 0; so does its axis.
+    script.set(panel.from_zero ? "yrange [0:*]" : "yrange [*:*]");
     // Below all panels: there it covers no line.
+    if (keyed) script.room_for_key(&panel == &panels.back());
     if (keyed && &panel == &panels.back()) {
       script.set("key at screen 0.5, screen 0.01 center bottom horizontal maxrows 2");
     } else {

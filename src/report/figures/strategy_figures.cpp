@@ -30,7 +30,7 @@ Figure heat_map(Figure f, const HeatMap& h) {
   const std::string ticks = "(" + tick_list(h.ticks) + ")";
   const std::string low = "-0.5", high = number(static_cast<double>(k) - 0.5);
   GnuplotScript script;
-  script.set_text("title", f.title).set("size ratio -1").set(kPalette).set("cbrange [0:1]");
+  script.figure_title(f.title).set("size ratio -1").set(kPalette).set("cbrange [0:1]");
   script.set("cblabel 'share of the row'");
   script.set("xrange [" + low + ":" + high + "]").set("yrange [" + high + ":" + low + "]");
   script.set("xtics " + ticks + " rotate by 45 right scale 0").set("ytics " + ticks + " scale 0");

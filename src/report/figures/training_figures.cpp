@@ -81,8 +81,8 @@ std::vector<std::string> panel_parts(const std::vector<Curve>& curves, int panel
                       " with lines linewidth 1 linecolor rgb '#9ecae1' notitle");
     }
     parts.push_back(every + " using 1:" + std::to_string(3 + 2 * c) +
-                    " with lines linewidth 2.5 dashtype " + std::to_string(style.dash) +
-                    " linecolor rgb '" + style.color + "' title " + gnuplot_quote(curves[c].title));
+                    " with lines linewidth 2.5 dashtype " + std::to_string(style.dash) + " " +
+                    line_color(line - 1) + " title " + gnuplot_quote(curves[c].title));
   }
   return parts;
 }
@@ -107,7 +107,7 @@ std::string draw_curves(Figure& f, const std::vector<results::Step>& steps,
     if (!parts.empty()) drawn.emplace_back(panels[p], std::move(parts));
   }
   GnuplotScript script;
-  script.panels(std::to_string(drawn.size()) + ",1", f.title).set("xlabel 'step'").set(kGrid);
+  script.panels(static_cast<int>(drawn.size()), 1, f.title).set("xlabel 'step'").set(kGrid);
   script.set("key top right").set("lmargin 11");
   mark_stages(script, steps);
   for (const auto& [label, parts] : drawn) script.set_text("ylabel", label).plot(parts);
@@ -137,7 +137,7 @@ std::vector<Figure> loss_figures(const results::Run& run) {
   f.as_paper = "Figure 3";
   f.caption = "Training loss of " + run.name() + " (" + seed_words(run) + "): ";
   GnuplotScript script;
-  script.panels(std::to_string(stages.size()) + ",1", f.title).set("xlabel 'step'").set(kGrid);
+  script.panels(static_cast<int>(stages.size()), 1, f.title).set("xlabel 'step'").set(kGrid);
   script.set("key top right");
   for (std::size_t i = 0; i < stages.size(); ++i) {
     const auto& curve = curves[stages[i]];

@@ -47,14 +47,14 @@ template <class Parts>
 std::string score_panels(const Figure& f, bool keyed, Parts parts) {
   const auto shown = metrics::shown_strategy_metrics();
   GnuplotScript script;
-  script.panels("1," + std::to_string(shown.size()), f.title).set("xlabel 'step'").set(kGrid);
+  script.panels(1, static_cast<int>(shown.size()), f.title).set("xlabel 'step'").set(kGrid);
   script.set("offsets 0, 0, graph 0.1, graph 0.1")
       .set("style fill transparent solid 0.18 noborder");
   // Four marks of the axis: the numbers of steps are long.
   script.set("xtics autofreq rotate by 45 right");
-  if (keyed) script.set("bmargin 9");
   for (std::size_t m = 0; m < shown.size(); ++m) {
     script.set_text("title", panel_title(*shown[m]));
+    if (keyed) script.room_for_key(m + 1 == shown.size());
     if (keyed && m + 1 == shown.size()) {
       script.set("key at screen 0.5, screen 0.01 center bottom horizontal maxrows 2");
     } else {
@@ -67,8 +67,7 @@ std::string score_panels(const Figure& f, bool keyed, Parts parts) {
 
 std::string line_of(std::size_t i) {
   const LineStyle& style = kLines[i % kMostLines];
-  return " linewidth 2 dashtype " + std::to_string(style.dash) + " linecolor rgb '" + style.color +
-         "'";
+  return " linewidth 2 dashtype " + std::to_string(style.dash) + " " + line_color(i);
 }
 
 std::string score_names(const std::string& ending) {
@@ -152,7 +151,7 @@ std::vector<std::string> overlay_parts(const std::vector<Setting>& settings, std
   std::vector<std::string> bands, seeds, means;
   std::size_t block = 0;
   for (std::size_t i = 0; i < settings.size(); ++i) {
-    const std::string color = std::string(" linecolor rgb '") + kLines[i % kMostLines].color + "'";
+    const std::string color = " " + line_color(i);
     const std::string data = "data index " + std::to_string(block++) + " using 1:";
     if (settings[i].seeds.size() > 1) {
       bands.push_back(data + low + ":" + high + " with filledcurves" + color + " notitle");
@@ -233,8 +232,8 @@ std::vector<Figure> validation_figures(const results::Run& run) {
       parts.push_back(data + column + " with linespoints pointtype 7 pointsize 0.4" + line_of(i) +
                       " title " + gnuplot_quote(splits[i]));
       parts.push_back(data + "($" + best + " > 0 ? $" + column +
-                      " : 1/0) with points pointtype 6 pointsize 1.3 linecolor rgb '" +
-                      kLines[i % kMostLines].color + "' notitle");
+                      " : 1/0) with points pointtype 6 pointsize 1.3 " + line_color(i) +
+                      " notitle");
     }
     return parts;
   });

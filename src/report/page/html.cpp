@@ -113,6 +113,9 @@ std::string run_html(const results::Run& run, const std::vector<HtmlFigure>& fig
   return out + "</details>\n";
 }
 
+// The column of a table of methods that names its rows' runs.
+constexpr const char* kRunsColumn = "Runs";
+
 // Tables of more columns are set smaller on paper.
 constexpr std::size_t kWide = 16;
 
@@ -215,18 +218,54 @@ std::string head_html(const Table& table) {
   return out + "</tr></thead>";
 }
 
+std::string anchor_called(const std::string& run) {
+  return "run-" + slug(run);
+}
+
+// The runs that a row of a table of methods is of, from its last column.
+std::vector<std::string> runs_of(const Table& table, const std::vector<Cell>& row) {
+  std::vector<std::string> out;
+  if (table.columns.empty() || table.columns.back() != kRunsColumn) return out;
+  const std::string& names = row.back().text;
+  if (row.back().value.is_null() || names == "–") return out;
+  for (std::size_t at = 0; at <= names.size();) {
+    const std::size_t end = std::min(names.find(", ", at), names.size());
+    out.push_back(names.substr(at, end - at));
+    at = end + 2;
+  }
+  return out;
+}
+
+// A number leads to its (first) run, the names of runs each to its own.
+std::string linked(const Table& table, std::size_t c, const Cell& cell,
+                   const std::vector<std::string>& runs, const std::string& content) {
+  if (runs.empty()) return content;
+  if (c + 1 == table.columns.size()) {
+    std::string out;
+    for (const auto& run : runs) {
+      out += (out.empty() ? "<a href=\"#" : ", <a href=\"#") + escape_html(anchor_called(run)) +
+             "\">" + escape_html(run) + "</a>";
+    }
+    return out;
+  }
+  if (without_value(cell) || !cell.value.is_object()) return content;
+  return "<a class=\"cell\" href=\"#" + escape_html(anchor_called(runs.front())) + "\">" + content +
+         "</a>";
+}
+
 std::string body_html(const Table& table, const std::vector<std::string>& links) {
   const auto numeric = numeric_columns(table);
   std::string out = "<tbody>\n";
   for (std::size_t r = 0; r < table.rows.size(); ++r) {
     const auto& row = table.rows[r];
     // A first cell in brackets marks a trivial baseline.
+    const auto runs = runs_of(table, row);
     const bool baseline = !row.empty() && row[0].text.rfind('[', 0) == 0;
     out += baseline ? "<tr class=\"baseline\">" : "<tr>";
     for (std::size_t c = 0; c < row.size(); ++c) {
       const std::string sort = sort_value(row[c]);
       const bool as_shown = sort == row[c].text && paper_text(row[c]).empty();
-      const std::string content = content_of(row[c]);
+      const std::string content = linked(table, c, row[c], runs, content_of(row[c]));
       out += std::string(c == 0 ? "<th scope=\"row\"" : "<td") + class_of(numeric[c], row[c]) +
              (as_shown ? "" : " data-v=\"" + escape_html(sort) + "\"") + ">" +
              (c == 1 && r < links.size()
@@ -277,6 +316,8 @@ class Page {
   }
   void close() { out_ += "</section>\n"; }
 
+  const char* methods_id() const { return report_.tables->own ? "methods" : "paper"; }
+
   bool has_study() const { return report_.study != nullptr && !report_.study->empty(); }
 
   void head() {
@@ -290,7 +331,8 @@ class Page {
         "<title>straQ* report: " +
         escape_html(results_.name) + "</title>\n<style>\n" + kStyle +
         "</style>\n</head>\n<body>\n<header><h1>straQ* report</h1><p>Results folder: <code>" +
-        escape_html(results_.name) + "</code></p>\n<nav aria-label=\"Sections\">";
+        escape_html(results_.name) + "</code>" + escape_html(report_.made_of) +
+        "</p>\n<nav aria-label=\"Sections\">";
     const auto link = [&](const char* id, const char* title, bool there) {
       if (there) out_ += std::string("<a href=\"#") + id + "\">" + title + "</a> ";
     };
@@ -298,7 +340,7 @@ class Page {
     link("results", "Results", true);
     link("training", "Values and training", has_training());
     link("runs", "Runs", true);
-    link("paper", report_.tables->own ? "Methods" : "Paper's tables",
+    link(methods_id(), report_.tables->own ? "Methods" : "Paper's tables",
          !report_.tables->paper.empty());
     link("case", "Case study", has_study());
     link("findings", "Findings", !report_.tables->findings.empty());
@@ -379,7 +421,7 @@ class Page {
   void paper() {
     const auto& tables = report_.tables->paper;
     if (!tables.empty()) {
-      open("paper", report_.tables->own ? "Methods" : "The paper's tables");
+      open(methods_id(), report_.tables->own ? "Methods" : "The paper's tables");
       out_ += "<ul class=\"index\">";
       for (const auto& t : tables) {
         out_ += "<li><a href=\"#" + escape_html(slug(t.id)) + "\">" + escape_html(t.title) +

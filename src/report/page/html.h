@@ -29,6 +29,7 @@ struct HtmlReport {
   const results::Results* results = nullptr;
   std::vector<std::string> warnings;  // of the report itself (gnuplot absent, …)
   std::vector<std::string> remarks;   // what it leaves out on purpose
+  std::string made_of;                // program and hash of what was read, behind the folder's name
   const MadeTables* tables = nullptr;
   const CaseStudy* study = nullptr;  // shown as a conversation
   std::vector<HtmlFigure> figures;

@@ -21,6 +21,8 @@ h3 { font-size: 1rem; display: inline; overflow-wrap: anywhere; }
 header p { margin: .2rem 0 .6rem; color: var(--mute); }
 nav a { margin-right: 1rem; }
 a { color: var(--link); }
+td a.cell { color: inherit; text-decoration: none; }
+td a.cell:hover, td a.cell:focus { text-decoration: underline; }
 :focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 .scroll { overflow-x: auto; margin: 1rem 0 .3rem; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
@@ -94,6 +96,7 @@ dt { font-weight: 600; } dd { margin: 0 0 .5rem 1rem; max-width: 60rem; }
 }
 @media (max-width: 34rem) {
   body { padding: .6rem; }
+  figure img { min-width: 0; }
   .talk li { margin-left: 1rem; } .talk li.seeker { margin-right: 1rem; }
 }
 )css";

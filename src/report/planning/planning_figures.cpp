@@ -36,8 +36,8 @@ std::vector<Figure> planning_figures(const results::Run& run) {
   for (std::size_t i = 0; i < stages.size(); ++i) {
     const LineStyle& style = kLines[i % kMostLines];
     parts.push_back("data index " + std::to_string(i) + " using 1:2 with points pointtype " +
-                    std::to_string(style.mark) + " pointsize 0.8 linecolor rgb '" + style.color +
-                    "' title " + gnuplot_quote(stages[i]));
+                    std::to_string(style.mark) + " pointsize 0.8 " + line_color(i) + " title " +
+                    gnuplot_quote(stages[i]));
   }
   if (s.same_units) {
     parts.push_back("x with lines dashtype 2 linecolor rgb '#666666' title 'Q = Q*'");

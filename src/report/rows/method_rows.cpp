@@ -223,10 +223,17 @@ class Gatherer {
     }
   }
 
+  // `from`: its key is that of the object which holds the metrics.
+  static Source at_key(Source from, const std::string& key) {
+    if (!from.key.empty()) from.key += "." + key;
+    return from;
+  }
+
   void strategies(MethodRow& row, const std::string& seed, const metrics::StrategyReport& r,
-                  const metrics::StrategyIntervals& i) {
+                  const metrics::StrategyIntervals& i, const Source& from) {
     for (const auto& m : metrics::strategy_metrics()) {
       row.metrics[m.key].add(seed, r.*m.score, m.interval_of(i), r.n, m.scale());
+      row.metrics[m.key].from.emplace(seed, at_key(from, m.key));
     }
     row.replicates.insert(i.replicates);
     row.unreadable += r.invalid;
@@ -259,17 +266,29 @@ class Gatherer {
     counted_.emplace_back(at, seed);
   }
 
-  void values(MethodRow& row, const std::string& seed, const metrics::ValueReport& v) {
+  void values(MethodRow& row, const std::string& seed, const metrics::ValueReport& v,
+              const Source& from) {
     for (const auto& m : metrics::value_metrics()) {
-      if (const auto x = m.value(v)) row.metrics[m.key].add(seed, *x, std::nullopt, v.n, m.scale());
+      const auto x = m.value(v);
+      if (!x) continue;
+      row.metrics[m.key].add(seed, *x, std::nullopt, v.n, m.scale());
+      row.metrics[m.key].from.emplace(seed, at_key(from, m.key));
     }
   }
 
   void note_baselines(const results::Run& run);
   void value_intervals(MethodRow& row, const std::string& seed,
                        const std::vector<metrics::Prediction>& rows);
-  void replies(MethodRow& row, const std::string& seed, const ReplyScores& scores);
-  void judged(std::size_t at, const std::string& seed, const results::JudgeFile& file);
+  void replies(MethodRow& row, const std::string& seed, const ReplyScores& scores,
+               const Source& from);
+  void judged(std::size_t at, const std::string& seed, const results::JudgeFile& file,
+              const std::string& run);
+  static Source of_evaluation(const results::Run& run, const std::string& part) {
+    return {run.name(), results::kEvaluationFile, "splits." + std::string(kSplit) + "." + part};
+  }
+  static std::string file_of(const results::ReplyFile& f, const char* ending = results::kRows) {
+    return std::string(results::kRepliesFolder) + "/" + f.name + ending;
+  }
 
   const MethodOptions& options_;
   Methods& out_;
@@ -316,7 +335,8 @@ void Gatherer::value_intervals(MethodRow& row, const std::string& seed,
   }
 }
 
-void Gatherer::replies(MethodRow& row, const std::string& seed, const ReplyScores& scores) {
+void Gatherer::replies(MethodRow& row, const std::string& seed, const ReplyScores& scores,
+                       const Source& from) {
   const metrics::ResponseReport& report = scores.report;
   if (report.bootstrap) row.replicates.insert(report.bootstrap->replicates);
   const auto take = [&](std::map<std::string, Measured>& to, const metrics::ResponseScores& s) {
@@ -327,6 +347,9 @@ void Gatherer::replies(MethodRow& row, const std::string& seed, const ReplyScore
     }
   };
   take(row.metrics, report.overall);
+  for (const auto& m : metrics::reply_metrics()) {
+    row.metrics[m.key].from.emplace(seed, at_key(from, m.key));
+  }
   for (const auto& [name, scores] : report.by_strategy) {
     for (std::size_t s = 0; s < row.labels.size(); ++s) {
       const std::string key = dialogue::fold_case(name);
@@ -343,7 +366,8 @@ void Gatherer::replies(MethodRow& row, const std::string& seed, const ReplyScore
   row.sums_of_seed[seed] = scores.sums;
 }
 
-void Gatherer::judged(std::size_t at, const std::string& seed, const results::JudgeFile& file) {
+void Gatherer::judged(std::size_t at, const std::string& seed, const results::JudgeFile& file,
+                      const std::string& run) {
   if (!on_test_split(file.info, file.path) ||
       !claim(at, "judge's scores", seed, file.path,
              "give them different \"method\" or \"seed\" in <name>.json")) {
@@ -363,6 +387,9 @@ void Gatherer::judged(std::size_t at, const std::string& seed, const results::Ju
     row.uneven.insert(reward.sums);
   }
   row.rewards_of_seed[seed] = by_dialogue;
+  row.metrics[reward.key].from.emplace(
+      seed, Source{run, std::string(results::kJudgeFolder) + "/" + file.name + results::kRows,
+                   "overall"});
   row.metrics[reward.key].add(seed, all.mean(), interval_of_mean(by_dialogue, options_.replicates),
                               static_cast<std::int64_t>(all.n), reward.scale());
 }
@@ -389,8 +416,8 @@ void Gatherer::run(const results::Run& run) {
     r.planner = true;
     r.imitation = reward.imitation;
     if (r.method == lower(reward.method)) r.own_title = reward.title;
-    strategies(r, s, e->strategy, e->intervals);
-    if (e->value) values(r, s, *e->value);
+    strategies(r, s, e->strategy, e->intervals, of_evaluation(run, "strategy"));
+    if (e->value) values(r, s, *e->value, of_evaluation(run, "value"));
     pending_.push_back({at, &run, s, e->strategy.strategies()});
   };
   for (const auto& f : run.replies) {
@@ -412,13 +439,15 @@ void Gatherer::run(const results::Run& run) {
           o.strategy.strategies = static_cast<int>(r.labels.size());
           o.bootstrap.replicates = scores.replicates;
           const auto scored = metrics::evaluate_predictions(*rows, o);
-          strategies(r, s, scored.strategy, scored.intervals);
+          strategies(r, s, scored.strategy, scored.intervals, {run.name(), file_of(f), ""});
           decisions(at, s, *rows, o.strategy.strategies);
         }
       }
-      replies(r, s, scores.checked());
+      const Source from = f.score ? Source{run.name(), file_of(f, results::kScore), "overall"}
+                                  : Source{run.name(), file_of(f), ""};
+      replies(r, s, scores.checked(), from);
       for (const auto& j : run.judged) {
-        if (j.name == f.name) judged(at, s, j);
+        if (j.name == f.name) judged(at, s, j, run.name());
       }
     });
   }
@@ -430,7 +459,7 @@ void Gatherer::run(const results::Run& run) {
     const std::string s = j.info.seed.empty() ? seed : j.info.seed;
     const std::size_t at = row_of(run, place_of(run, j.info));
     note(out_.rows[at], run, s);
-    judged(at, s, j);
+    judged(at, s, j, run.name());
   }
   if (e != nullptr && !planned) {
     results::MethodInfo info;

@@ -15,12 +15,18 @@
 
 namespace straq::report {
 
+// Where a number stands: "mi/bellman_seed-1", "evaluation.json", "splits.test.strategy.acc".
+struct Source {
+  std::string run, file, key;
+};
+
 // What a row has of one metric: a value a seed, in the unit that tables show (percent where they
 // do).
 struct Measured {
   std::map<std::string, double> by_seed;
   std::map<std::string, metrics::Interval> intervals;  // of the seeds that have one
   std::int64_t n = 0;                                  // of a seed; the largest
+  std::map<std::string, Source> from;                  // by seed
 
   // The first value of a seed stays.
   void add(const std::string& seed, double value, const std::optional<metrics::Interval>& interval,

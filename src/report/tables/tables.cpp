@@ -119,6 +119,14 @@ Table results_table(const results::Results& results, const std::string& split,
         "The trivial baselines are missing: no evaluation.json of these runs has "
         "them.");
   }
+  // As train/evaluate.cpp has it: a set without Question begins with its first strategy.
+  const auto& labels = group.runs.front()->evaluation->strategies;
+  const bool asks =
+      std::any_of(labels.begin(), labels.end(), [](const auto& l) { return l.name == "Question"; });
+  if (baselines != nullptr && !asks && !labels.empty()) {
+    t.notes.push_back("Repeat last chooses " + labels.front().name +
+                      ", the set's first strategy, where none came before.");
+  }
   if (shown != nullptr && shown->clusters < 2) {
     t.notes.push_back(
         "Without intervals: all decisions are of one dialogue, which says nothing of how dialogues "
