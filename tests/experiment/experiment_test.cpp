@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "experiment/stages.h"
 #include "metrics/metric.h"
 #include "tests/testing.h"
 
@@ -23,6 +24,33 @@ TEST(Experiment, TheBestWeightsNeedEvaluationsDuringTraining) {
     EXPECT_NE(e->hint().find("evaluate.every_steps"), std::string::npos);
     EXPECT_NO_THROW(read(text + std::string("\nevaluate: {every_epochs: 0.5}")));
   }
+}
+
+TEST(Experiment, AResponderLearnsRepliesAlone) {
+  EXPECT_FALSE(read("").responder.trains());
+  const auto config = read("responder: {method: direct}\nlearn: {epochs: 2}\n");
+  EXPECT_TRUE(config.responder.trains());
+  EXPECT_EQ(config.learn.objective.bellman, 0);
+  EXPECT_EQ(config.learn.objective.lm, 1);
+  EXPECT_TRUE(needs_decisions(config));
+  EXPECT_FALSE(learns_text(config)) << "dialogues without strategies have nothing to give";
+  // What it was resolved to is read back.
+  EXPECT_EQ(read_experiment(config::dump(config)).learn.objective.lm, 1);
+  for (const char* text :
+       {"responder: {method: cot}", "responder: {method: direct}\npretrain: {steps: 3}",
+        "responder: {method: straq}\nq: {readout: state_head}",
+        "responder: {method: straq}\nsimulate: {config: c}\nevaluate: {play: 5}"}) {
+    const auto e = straq::testing::error_of([&] { read(text); });
+    ASSERT_TRUE(e) << text;
+    EXPECT_EQ(e->exit_code(), 2);
+    EXPECT_NE(std::string(e->what()).find("e.yaml"), std::string::npos) << e->what();
+    EXPECT_FALSE(e->hint().empty()) << text;
+  }
+}
+
+// Configs that runs of earlier versions recorded have a section that did nothing.
+TEST(Experiment, AFormerSectionIsReadAndNotWritten) {
+  EXPECT_EQ(config::dump(read("gen: {max_new_tokens: 64}\n")).find("gen"), nullptr);
 }
 
 TEST(Experiment, PlannersArePlayedInTheSimulatorOfTheirCorpus) {

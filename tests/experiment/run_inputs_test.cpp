@@ -59,8 +59,7 @@ TEST_F(Inputs, WhatChangesNoNumberIsNone) {
   for (const char* yaml :
        {"results: elsewhere", "threads: 3", "roles: {learners: 2}", "watchdog: {seconds: 5}",
         "checkpoint: {every_steps: 3}", "shards: {folder: s, deflate: 0, dialogues_per_shard: 7}",
-        "evaluate: {splits: [test], replicates: 200, every_steps: 5}", "gen: {max_new_tokens: 9}",
-        "best: {metric: acc}",
+        "evaluate: {splits: [test], replicates: 200, every_steps: 5}", "best: {metric: acc}",
         // What failure messages advise.
         "learn: {micro_tokens: 100}", "learn: {zero1: true}",
         "learn: {collectives: {backend: mpi, bucket_mb: 1}}", "learn: {max_bad_steps: 3}",

@@ -60,6 +60,7 @@ struct Example {
 };
 
 const char* const kPlannerCe = "learn.planner=ce";
+const char* const kReplies = "responder.method=straq";
 const char* const kBellman = "learn.objective.bellman=1";
 // One for each rule: `--set` assignments, separated by blanks.
 const Example kExamples[] = {
@@ -149,6 +150,18 @@ const Example kExamples[] = {
     {"best.metric", "acc", "", "evaluate.every_epochs=1"},
     {"best.mode", "max", "evaluate.every_steps=0", "evaluate.every_epochs=1"},
     {"gen.max_new_tokens", "5", "", nullptr},
+    {"prompt.layout", "paper", kReplies, ""},
+    {"q.readout", "vocab_prob", kReplies, ""},
+    {"learn.objective.ce", "1", kReplies, ""},
+    {"learn.planner", "ce", kReplies, ""},
+    {"learn.positions", "last", kReplies, ""},
+    {"evaluate.replicates", "500", kReplies, ""},
+    {"evaluate.play", "0", kReplies, ""},
+    {"best.metric", "acc", "evaluate.every_steps=5 responder.method=straq",
+     "evaluate.every_steps=5"},
+    {"best.mode", "max", "evaluate.every_steps=5 responder.method=straq", "evaluate.every_steps=5"},
+    {"responder.wordings", "w", "", kReplies},
+    {"responder.context.emotion", "false", "", kReplies},
     {"roles.learners", "3", "", nullptr, 1},
 };
 

@@ -130,6 +130,17 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"AllLayersByCrossEntropy", kLayers, {.ce = 1}}),
     [](const auto& info) { return std::string(info.param.name); });
 
+// A responder's branches are rows of their own, and what they predict is read at many of them.
+TEST(FrozenStates, TrainRespondersAsComputedOnesDo) {
+  const auto combs = planner::testing::reply_combs(7, 21);
+  const ObjectiveConfig objective{.bellman = 0, .ce = 0, .lm = 1};
+  Trained computed(1, at::kDouble, combs, objective, {}, 2);
+  Trained stored(1, at::kDouble, combs, objective, at::kDouble, 2);
+  const auto expected = computed.train(), losses = stored.train();
+  for (std::size_t i = 0; i < losses.size(); ++i) EXPECT_NEAR(losses[i], expected[i], 1e-10);
+  EXPECT_LT(losses.back(), losses.front());
+}
+
 TEST(FrozenStates, RoundedToBf16ChangeQByTheirRoundingAlone) {
   const auto combs = testing::random_combs(5, 3);
   Trained exact(1, at::kFloat, combs, {.bellman = 1}, at::kFloat);

@@ -26,6 +26,7 @@ TEST(Layout, EveryPathBelowAResultsFolderIsWhatItsNamesSay) {
       {"demo/p/timings.jsonl", K::timings, "demo", "p", ""},
       {"demo/p/evaluations.jsonl", K::evaluations, "demo", "p", ""},
       {"demo/p/evaluation.json", K::evaluation, "demo", "p", ""},
+      {"demo/p/reply_loss.json", K::reply_loss, "demo", "p", ""},
       {"demo/p/simulation.json", K::simulation, "demo", "p", ""},
       {"demo/p/provenance.json", K::provenance, "demo", "p", ""},
       {"demo/p/predictions/test.jsonl", K::predictions, "demo", "p", "test"},
@@ -37,6 +38,7 @@ TEST(Layout, EveryPathBelowAResultsFolderIsWhatItsNamesSay) {
       {"demo/p/human/fsm.jsonl", K::ratings, "demo", "p", "fsm"},
       {"demo/p/human/fsm.json", K::ratings_about, "demo", "p", "fsm"},
       {"demo/p/planner/model.safetensors", K::planner, "demo", "p", "model.safetensors"},
+      {"demo/p/responder/config.json", K::responder, "demo", "p", "config.json"},
       {"demo/p/checkpoints/step-00000012/state-0-of-1.safetensors", K::checkpoint, "demo", "p",
        "step-00000012/state-0-of-1.safetensors"},
       {"demo/p/lock/00000003.json", K::lock, "demo", "p", "00000003"},
@@ -92,6 +94,8 @@ TEST(Layout, ARunFoldersPathsAreTheLayouts) {
   EXPECT_EQ(classify(run.timings()).kind, K::timings);
   EXPECT_EQ(classify(run.evaluations()).kind, K::evaluations);
   EXPECT_EQ(classify(run.evaluation()).kind, K::evaluation);
+  EXPECT_EQ(classify(run.reply_loss()).kind, K::reply_loss);
+  EXPECT_EQ(classify(run.responder() + "/responder.json").kind, K::responder);
   EXPECT_EQ(classify(run.predictions("valid")).name, "valid");
   EXPECT_EQ(classify(run.checkpoints() + "/step-1").kind, K::checkpoint);
 }
