@@ -180,6 +180,16 @@ def other_ways(work):
           losses_of(before)["test"]["target"]["nll"] > losses_of(one)["test"]["target"]["nll"],
           f"{losses_of(before)} {losses_of(one)}")
     same("two learners learn what one learns", run("two", "learn.zero1=true", ranks=3), one, 1e-4)
+    # All decisions in one batch: dialogue by dialogue, and drawn one by one, each in a pass of its own,
+    # which is then a prompt and its reply and nothing else.
+    exact = ["model.precision=fp64", "learn.steps=3", "learn.batch=100000", "evaluate.splits=[]"]
+    combs = lines_of(run("combs", *exact) / "metrics.jsonl")
+    singles = lines_of(run("singles", *exact, "learn.replay.mode=uniform", "learn.micro_tokens=1")
+                       / "metrics.jsonl")
+    check("combs learn what one sequence for each reply learns", len(combs) == len(singles) == 3
+          and all(math.isclose(a[k], b[k], rel_tol=1e-10) for a, b in zip(combs, singles)
+                  for k in ("loss", "grad_norm")) and 2 * combs[0]["tokens"] < singles[0]["tokens"],
+          f"{combs}\n{singles}")
     adapter = run("adapter", "model.lora={rank: 2, alpha: 4}")
     check("an adapter lies beside the weights that have it merged",
           (adapter / "responder/adapter/adapter_model.safetensors").exists())

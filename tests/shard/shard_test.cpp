@@ -25,6 +25,7 @@ using testing::made_up_combs;
 using testing::made_up_header;
 using testing::TemporaryFolder;
 using testing::with_outcomes;
+using testing::with_targets;
 
 std::size_t files_in(const std::string& folder) {
   return static_cast<std::size_t>(
@@ -119,6 +120,34 @@ TEST_F(ShardFile, OutcomesAreKeptWhereTheyAreAndNotMissedWhereNot) {
   write_shard(folder.path("ratings.h5"), header, ratings);
   expect_same(read_shard(folder.path("ratings.h5"), {}).combs, ratings);
   EXPECT_FALSE(read_shard(folder.path("ratings.h5"), {}).combs[0].decisions[0].reward);
+}
+
+// A responder's shards: there are no options, but strategies, and what is learned of each branch.
+TEST_F(ShardFile, TargetsOfRepliesAreKept) {
+  const auto replies = with_targets(combs);
+  header.option_ids.clear();
+  const ShardRecord with = write_shard(path, header, replies);
+  expect_same(read_shard(path, {}).combs, replies);
+  EXPECT_TRUE(read_shard(path, {}).combs[0].learns_replies());
+  auto longer = replies;
+  longer[0].probes[0].reply = longer[0].probes[0].target;
+  EXPECT_NE(write_shard(path, header, longer).content_sha256, with.content_sha256);
+  const auto refused = [&](std::int32_t target, std::int32_t reply) {
+    auto bad = replies;
+    bad[0].probes[0].target = target;
+    bad[0].probes[0].reply = reply;
+    try {
+      write_shard(path, header, bad);
+    } catch (const std::logic_error&) {
+      return true;
+    }
+    return false;
+  };
+  const auto tokens = static_cast<std::int32_t>(replies[0].probes[0].tokens.size());
+  EXPECT_FALSE(refused(tokens - 1, 1));
+  EXPECT_TRUE(refused(tokens + 1, 1));
+  EXPECT_TRUE(refused(2, 3));
+  EXPECT_TRUE(refused(2, 0));
 }
 
 TEST_F(ShardFile, SameContentGivesTheSameBytes) {

@@ -69,6 +69,18 @@ inline std::vector<prompt::Comb> with_outcomes(std::vector<prompt::Comb> combs) 
   return combs;
 }
 
+// As a responder's: every probe a branch that ends with a target, and with a reply.
+inline std::vector<prompt::Comb> with_targets(std::vector<prompt::Comb> combs) {
+  for (auto& comb : combs) {
+    for (auto& branch : comb.probes) {
+      branch.tokens.push_back(7);
+      branch.target = static_cast<std::int32_t>(branch.tokens.size()) - 1;
+      branch.reply = (branch.target + 1) / 2;
+    }
+  }
+  return combs;
+}
+
 inline shard::ShardHeader made_up_header(int count) {
   return {"key0123456789abcdef",
           "source",
@@ -98,6 +110,8 @@ inline void expect_same(const std::vector<prompt::Comb>& a, const std::vector<pr
       EXPECT_EQ(p.trunk, q.trunk);
       EXPECT_EQ(p.attach, q.attach);
       EXPECT_EQ(p.tokens, q.tokens);
+      EXPECT_EQ(p.target, q.target);
+      EXPECT_EQ(p.reply, q.reply);
     }
     EXPECT_EQ(a[d].final_state, b[d].final_state);
     EXPECT_EQ(a[d].option_order, b[d].option_order);

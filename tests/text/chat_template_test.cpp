@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "fixtures.h"
+#include "tests/testing.h"
+#include "text/model_chat_template.h"
 
 namespace straq::text {
 namespace {
@@ -91,11 +95,11 @@ TEST(ChatTemplate, FormatsAreToldByTheirTokens) {
   }
   EXPECT_EQ(of("<|start_header_id|> <|end_header_id|> <|eot_id|>").family, ChatFamily::llama3);
   EXPECT_EQ(of("[INST] <<SYS>> [/INST]").family, ChatFamily::llama2);
-  for (const std::string& other : std::vector<std::string>
-       {std::string("<|user|> {{ message }}"), std::string("[INST] [/INST]"), std::string(),
-        "<|start_header_id|><|eot_id|> Cutting Knowledge Date: December 2023",
-        messages + "{{ message['content'] | trim }}",
-        "{% if messages[0]['role'] != 'system' %}{{ system }}{% endif %}" + messages}) {
+  for (const std::string& other : std::vector<std::string>{
+           std::string("<|user|> {{ message }}"), std::string("[INST] [/INST]"), std::string(),
+           "<|start_header_id|><|eot_id|> Cutting Knowledge Date: December 2023",
+           messages + "{{ message['content'] | trim }}",
+           "{% if messages[0]['role'] != 'system' %}{{ system }}{% endif %}" + messages}) {
     const auto error = error_of([&] { of(other); });
     ASSERT_TRUE(error);
     EXPECT_NE(error->full().find("m.gguf"), std::string::npos);
@@ -133,6 +137,28 @@ TEST(ChatTemplate, PiecesBecomeIdsAndTextNeverASpecialToken) {
   const auto error = error_of([&] { encode_pieces(*tokenizer, {{"<|eot_id|>", true}}); });
   ASSERT_TRUE(error);
   EXPECT_NE(std::string(error->what()).find("<|eot_id|>"), std::string::npos);
+}
+
+TEST(ChatTemplate, AReplyEndsAsItsFamilysDoOrAsATextDoes) {
+  const auto tokenizer = testing::byte_bpe();
+  const auto end = *tokenizer->special("</s>");
+  EXPECT_EQ(end_of_reply(*tokenizer, {ChatFamily::llama2, {}, {}}), end);
+  EXPECT_EQ(end_of_reply(*tokenizer, {}), *tokenizer->eos());
+  // A family whose token the tokenizer does not know.
+  EXPECT_EQ(end_of_reply(*tokenizer, {ChatFamily::chatml, {}, {}}), *tokenizer->eos());
+}
+
+TEST(ChatTemplate, OfAModelAsTextAndAsFormat) {
+  const straq::testing::TemporaryFolder folder;
+  EXPECT_FALSE(chat_of_model(folder.path()));
+  const std::string jinja = "{{ bos_token }}<|im_start|>{{ m }}<|im_end|>";
+  std::ofstream(folder.path(kChatTemplateFile)) << jinja;
+  std::ofstream(folder.path("tokenizer_config.json")) << R"({"bos_token": "<s>"})";
+  const auto chat = chat_of_model(folder.path());
+  ASSERT_TRUE(chat);
+  EXPECT_EQ(chat->jinja, jinja);
+  EXPECT_EQ(chat->format.family, ChatFamily::chatml);
+  EXPECT_EQ(chat->format.bos, "<s>");
 }
 
 TEST(ChatTemplate, Llama3IdsOfThePublishedModel) {
