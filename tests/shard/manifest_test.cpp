@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "core/files/files.h"
+#include "prompt/builder.h"
 #include "shard/dataset.h"
 #include "tests/shard/shards.h"
 
