@@ -18,7 +18,7 @@ body { margin: 0 auto; max-width: 84rem; padding: 1rem; color: var(--ink);
 h1 { font-size: 1.6rem; margin: 0; }
 h2 { font-size: 1.25rem; margin: 2.2rem 0 .6rem; border-bottom: 1px solid var(--line); }
 h3 { font-size: 1rem; display: inline; overflow-wrap: anywhere; }
-header p { margin: .2rem 0 .6rem; color: var(--mute); }
+header p { margin: .2rem 0 .6rem; color: var(--mute); overflow-wrap: anywhere; }
 nav a { margin-right: 1rem; }
 a { color: var(--link); }
 td a.cell { color: inherit; text-decoration: none; }
