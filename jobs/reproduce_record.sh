@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The recorded planners on a real language model (docs/record.md), made again: fetches the model,
 # reads ESConv with its frozen layers once, trains and compares the readouts, and writes the report.
-# About an hour on two cores, nearly all of it the one pass over the corpus; a machine that has the
+# Nearly all of its time is the one pass over the corpus (1.5 million tokens); a machine that has the
 # states beside its shards needs minutes.
 #
 # usage: bash jobs/reproduce_record.sh [--preset cpu|cuda] [--skip-setup] [ARGUMENT ...]
