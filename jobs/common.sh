@@ -51,6 +51,9 @@ build_jobs() {
   echo $((by_memory < n ? by_memory : n))
 }
 
+# Packages and libtorch for a preset.
+set_up() { if [[ $1 == cuda ]]; then bash jobs/setup.sh --cuda; else bash jobs/setup.sh; fi; }
+
 # Runs a command up to three times, for what a network can break.
 retry() {
   local attempt

@@ -28,9 +28,7 @@ done
 [[ "$ranks" =~ ^[1-9][0-9]*$ ]] || fail "--ranks $ranks: expected a positive number" "" 2
 
 cd "$STRAQ_HOME"
-if ! $skip_setup; then
-  if [[ $preset == cuda ]]; then bash jobs/setup.sh --cuda; else bash jobs/setup.sh; fi
-fi
+$skip_setup || set_up "$preset"
 bash jobs/build.sh --preset "$preset" straq
 
 say "running configs/quickstart.yaml on $ranks ranks"

@@ -35,9 +35,7 @@ export STRAQ_MODELS="${STRAQ_MODELS:-$STRAQ_HOME/models}"
 corpus="${STRAQ_DATA:-../shared/data}/esconv/test.txt"
 [[ -f "$corpus" ]] || fail "there is no $corpus" \
   "data_tools/README.md says how to get ESConv; STRAQ_DATA names the folder that holds esconv/" 2
-if ! $skip_setup; then
-  if [[ $preset == cuda ]]; then bash jobs/setup.sh --cuda; else bash jobs/setup.sh; fi
-fi
+$skip_setup || set_up "$preset"
 bash jobs/build.sh --preset "$preset" straq
 [[ -f "$STRAQ_MODELS/SmolLM2-135M-Instruct.Q4_1.gguf" ]] ||
   bash data_tools/fetch_model.sh --to "$STRAQ_MODELS" smollm2-135m-instruct

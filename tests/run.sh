@@ -26,9 +26,7 @@ while (($#)); do
 done
 
 cd "$STRAQ_HOME"
-if ! $skip_setup; then
-  if [[ $preset == cuda ]]; then bash jobs/setup.sh --cuda; else bash jobs/setup.sh; fi
-fi
+$skip_setup || set_up "$preset"
 bash jobs/build.sh --preset "$preset"
 
 say "testing"

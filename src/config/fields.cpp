@@ -145,7 +145,12 @@ void Fields::word(const std::string& key, std::string& value,
 }
 
 std::string Fields::where(const std::string& key) const {
-  const Value* v = mode_ == Mode::read ? source_->find(key) : nullptr;
+  const Value* v = mode_ == Mode::read ? source_ : nullptr;
+  for (std::size_t at = 0; v != nullptr && at <= key.size();) {
+    const std::size_t end = std::min(key.find('.', at), key.size());
+    v = v->find(key.substr(at, end - at));
+    at = end + 1;
+  }
   return (v ? v->where() + ": " : std::string()) + path_ + key;
 }
 

@@ -65,8 +65,8 @@ void ExperimentConfig::fields(config::Fields& f) {
                "set evaluate.every_steps or evaluate.every_epochs above 0");
   }
   if (evaluate.play > 0 && simulate.config.empty()) {
-    fail_input(f.where("evaluate") +
-                   ".play: planners are played in the simulator that made their "
+    fail_input(f.where("evaluate.play") +
+                   ": planners are played in the simulator that made their "
                    "corpus, and simulate.config is not set",
                "set simulate.config, or evaluate.play: 0");
   }
@@ -76,11 +76,11 @@ void ExperimentConfig::fields(config::Fields& f) {
                  "leave the section out (pretrain: !replace {})");
     }
     if (evaluate.play > 0) {
-      fail_input(f.where("evaluate") + ".play: a responder plans nothing that could be played",
+      fail_input(f.where("evaluate.play") + ": a responder plans nothing that could be played",
                  "set evaluate.play: 0");
     }
     if (q.readout == planner::Readout::state_head) {
-      fail_input(f.where("q") + ".readout: a responder has no head on its states",
+      fail_input(f.where("q.readout") + ": a responder has no head on its states",
                  "leave q.readout out");
     }
     learn.objective = {.bellman = 0, .ce = 0, .lm = 1};

@@ -461,8 +461,9 @@ void Learner::accumulate(const PassPlan& pass, const NextStates& target_next, co
                          Sums& sums, bool last) {
   const auto& objective = stage_.objective;
   const double forward_start = monotonic_seconds();
-  if (target_next.q.defined() || target_next.value.defined())
+  if (target_next.q.defined() || target_next.value.defined()) {
     sums.tokens += static_cast<double>(pass.next_states.rows);
+  }
   sums.tokens += static_cast<double>(pass.states.rows);
   // Rows to read: the probes, then the text rows whose next token the language model predicts.
   const std::int64_t texts = pass.text_rows.numel();

@@ -274,6 +274,11 @@ TEST(Fields, WherePointsAtTheKey) {
   const Fields f = Fields::reader(v, "learn.");
   EXPECT_EQ(f.where("b"), "a.yaml:2: learn.b");
   EXPECT_EQ(f.where("absent"), "learn.absent");
+  const Value nested = parse_yaml("neg:\n  ratio: 1\nb: 2\n", "a.yaml");
+  const Fields g = Fields::reader(nested, "learn.");
+  EXPECT_EQ(g.where("neg.ratio"), "a.yaml:2: learn.neg.ratio");
+  EXPECT_EQ(g.where("neg.absent"), "learn.neg.absent");
+  EXPECT_EQ(g.where("b.inside"), "learn.b.inside") << "a number has no keys";
 }
 
 TEST(Nearest, NeedsToBeNear) {
