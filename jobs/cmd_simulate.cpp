@@ -40,10 +40,9 @@ Command make_simulate(CLI::App& app, Common& common) {
       ->check(CLI::Range(2, 1000000))
       ->capture_default_str()
       ->needs(values);
-  c->add_option("--threads", o->threads, "that play; 0: one a core")
+  c->add_option("--threads", o->threads, "that write and play; 0: one a core")
       ->check(CLI::Range(0, 1024))
-      ->capture_default_str()
-      ->needs(values);
+      ->capture_default_str();
   c->footer(
       "Example:\n"
       "  straq simulate configs/simulate/quickstart.yaml --out results/simulated/corpus\n"
@@ -51,17 +50,17 @@ Command make_simulate(CLI::App& app, Common& common) {
       "  straq simulate configs/simulate/planning.yaml --out corpora/planning --values");
   return {c, [o, &common] {
             const auto config = config::read<simulate::SimulateConfig>(o->config.load());
-            const auto report = simulate::write_corpus(config, o->out);
+            const int threads =
+                o->threads > 0 ? o->threads
+                               : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+            const auto report = simulate::write_corpus(config, o->out, threads);
             auto json = report.manifest;
             const auto strategies = dialogue::StrategySet::load(config.strategies);
             auto tables = simulate::tables(report, strategies);
             if (o->values) {
               const simulate::Simulator simulator(config);
               o->value.play.seed = config.seed;
-              o->value.play.threads =
-                  o->threads > 0
-                      ? o->threads
-                      : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+              o->value.play.threads = threads;
               const auto worth = simulate::value_report(simulator, o->value);
               simulate::write_values(simulator, worth, o->out);
               json["values"] = simulate::to_json(worth);

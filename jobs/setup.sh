@@ -29,7 +29,7 @@ PACKAGES=(
   python3:python3 python3-venv:@venv ca-certificates
   libopenmpi-dev:mpicxx openmpi-bin:mpirun
   libhdf5-dev libyaml-cpp-dev libsentencepiece-dev libpcre2-dev libssl-dev
-  libcurl4-openssl-dev:curl-config
+  libcurl4-openssl-dev:curl-config zlib1g-dev libzstd-dev
   nlohmann-json3-dev libcli11-dev libspdlog-dev libgtest-dev
   gnuplot-nox:gnuplot
 )

@@ -10,6 +10,9 @@
 
 #include "core/error.h"
 
+// That a text holds a part; the text is shown where it does not.
+#define EXPECT_HAS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
+
 namespace straq::testing {
 
 // A file or folder of the real data: $STRAQ_DATA, else ../shared/data beside the repository.

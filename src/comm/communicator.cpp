@@ -42,9 +42,10 @@ void Communicator::post(int to, const Json& body) const {
   std::string bytes;
   Json::to_msgpack(body, bytes);
   if (bytes.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
-    fail_runtime("a message to rank " + std::to_string(to) + " has " +
-                     std::to_string(bytes.size()) + " bytes, more than MPI sends at once",
-                 "lower shards.dialogues_per_shard: a work item travels with its dialogues");
+    fail_runtime(
+        "a message to rank " + std::to_string(to) + " has " + std::to_string(bytes.size()) +
+            " bytes, more than MPI sends at once",
+        "lower shards.dialogues_per_shard: a work item travels with the places of its dialogues");
   }
   auto& p = posted_.emplace_back(Posted{std::move(bytes), MPI_REQUEST_NULL});
   MPI_Isend(p.bytes.data(), static_cast<int>(p.bytes.size()), MPI_CHAR, to, kControlTag, comm_,

@@ -8,7 +8,7 @@
 namespace straq::coordinate {
 namespace {
 
-std::string names_of(const dialogue::Splits& data) {
+std::string names_of(const dialogue::CorpusPlan& data) {
   std::string out;
   for (const auto& s : data.splits) out += (out.empty() ? "" : ", ") + s.name;
   return out;
@@ -17,22 +17,20 @@ std::string names_of(const dialogue::Splits& data) {
 // The split's labelled decisions; throws where there are none.
 void require_decisions(const DatasetJob& data, const std::string& split, const std::string& key,
                        const std::string& hint) {
-  const auto& splits = data.data();
+  const auto& splits = data.corpus();
   const auto* found = splits.find(split);
   if (found == nullptr) {
     fail_input(key + ": the data has no split \"" + split + "\"; it has " + names_of(splits), hint);
   }
-  for (const auto& episode : found->episodes) {
-    if (!episode.decisions.empty()) return;
-  }
+  if (found->decisions > 0) return;
   fail_input(key + ": no dialogue of the split \"" + split + "\" has a labelled decision", hint);
 }
 
 }  // namespace
 
 void check_inputs(const experiment::ExperimentConfig& config, const DatasetJob& data) {
-  if (data.data().find("train") == nullptr) {
-    fail_input("data.train: the data has no split \"train\"; it has " + names_of(data.data()),
+  if (data.corpus().find("train") == nullptr) {
+    fail_input("data.train: the data has no split \"train\"; it has " + names_of(data.corpus()),
                "name the file to learn from in data.train");
   }
   if (experiment::needs_decisions(config)) {

@@ -1,14 +1,15 @@
 // One data set to be made: corpus, tokenizer, prompts and plan. The coordinator has one for each
-// distinct data set of a sweep, reads its corpus once and hands out items with their dialogues; a
-// preprocessor needs no more than a ShardMaker.
+// distinct data set of a sweep, reads its corpus once and hands out items with the places of their
+// dialogues; a preprocessor needs no more than a ShardMaker. Neither holds the corpus.
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
+#include "dialogue/plan/corpus_plan.h"
 #include "dialogue/data_config.h"
 #include "experiment/experiment.h"
 #include "prompt/comb_builder.h"
@@ -29,7 +30,7 @@ class DatasetJob {
   shard::Manifest& manifest() { return manifest_; }
   const std::string& key() const { return manifest_.key; }
   const std::string& folder() const { return folder_; }
-  const dialogue::Splits& data() const { return splits_; }
+  const dialogue::CorpusPlan& corpus() const { return corpus_; }
 
   // Looks at the shards that are there, adopts valid ones and returns what is left to make. The
   // manifest is written where that changes it: by who may make shards (`makes`, under the data
@@ -37,17 +38,26 @@ class DatasetJob {
   // nobody's.
   std::vector<shard::MissingItem> survey(bool makes);
   // The dialogues of an item.
-  std::span<const dialogue::Episode> episodes(const shard::WorkItem& item) const;
+  dialogue::EpisodeOrders dialogues(const shard::WorkItem& item) const;
   const std::string& tokenizer_path() const { return tokenizer_path_; }
   // Makes one shard.
-  shard::ShardRecord process(const shard::WorkItem& item) const;
+  shard::ShardRecord process(const shard::WorkItem& item);
   // Coordinator only: the record's place in the manifest. Its file is written when a split is
   // complete and now and then: shards without a record are found again by survey().
   void add(const shard::ShardRecord& record);
 
  private:
+  void shuffle(std::uint64_t seed);
+  shard::DataSources sources() const;
+  void read_outcomes(const dialogue::DataConfig& data);
+
   shard::Storage storage_;
-  dialogue::Splits splits_;
+  dialogue::StrategySet strategies_;
+  dialogue::CorpusPlan corpus_;
+  std::vector<dialogue::OutcomeSource> outcome_files_;
+  // By split and member, where the config names files of outcomes.
+  std::map<std::string, std::vector<std::vector<dialogue::DecisionOutcome>>> outcomes_;
+  dialogue::EpisodeReader reader_;
   std::string tokenizer_path_;
   std::unique_ptr<text::Tokenizer> tokenizer_;
   std::unique_ptr<prompt::CombBuilder> prompts_;
@@ -64,12 +74,13 @@ class ShardMaker {
   // shards than the manifest plans.
   ShardMaker(const experiment::ExperimentConfig& config, const std::string& tokenizer_path,
              const std::string& folder, const std::string& key);
-  shard::ShardRecord process(const shard::WorkItem& item,
-                             std::span<const dialogue::Episode> episodes) const;
+  // Throws Error(input) where a file of the corpus is not the one that was planned with.
+  shard::ShardRecord process(const shard::WorkItem& item, const dialogue::EpisodeOrders& dialogues);
 
  private:
   shard::Storage storage_;
   dialogue::StrategySet strategies_;
+  dialogue::EpisodeReader reader_;
   std::unique_ptr<text::Tokenizer> tokenizer_;
   std::unique_ptr<prompt::CombBuilder> prompts_;
   shard::Manifest manifest_;

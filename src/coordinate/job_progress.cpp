@@ -64,11 +64,8 @@ std::vector<std::size_t> survey_order(const std::vector<DatasetProgress>& datase
 }
 
 std::int64_t train_decisions(const DatasetJob& job) {
-  std::int64_t n = 0;
-  if (const auto* train = job.data().find("train")) {
-    for (const auto& e : train->episodes) n += static_cast<std::int64_t>(e.decisions.size());
-  }
-  return n;
+  const auto* train = job.corpus().find("train");
+  return train == nullptr ? 0 : train->decisions;
 }
 
 }  // namespace
@@ -133,8 +130,10 @@ void JobProgress::survey_dataset(std::size_t dataset, const JobPlan& plan) {
   }
   for (const auto& m : missing) {
     log::debug("coordinate", "{} to be made: {}", m.item.file(), m.reason);
+    progress.dialogues_to_make += m.item.count;
     shards_.add(dataset, m.item);
   }
+  progress.started = progress.said = monotonic_seconds();
   const auto total = progress.job->manifest().shards.size();
   log::info("coordinate", "data set {} in {}: {} of {} shards to be made",
             progress.job->manifest().corpus, folder, missing.size(), total);
@@ -147,9 +146,25 @@ void JobProgress::survey_dataset(std::size_t dataset, const JobPlan& plan) {
   }
 }
 
+void DatasetProgress::tell(const shard::ShardRecord& made) {
+  constexpr double kPause = 10;  // seconds
+  const double now = monotonic_seconds();
+  dialogues_made += made.item.count;
+  tokens_made += made.trunk_tokens + made.probe_tokens;
+  if (now - said < kPause) return;
+  said = now;
+  const double rate = static_cast<double>(dialogues_made) / (now - started);
+  log::info("preprocess",
+            "{}: {} dialogues of {} left, {:.0f} a second ({:.0f} tokens), {:.0f} s left",
+            job->manifest().corpus, dialogues_to_make - dialogues_made, dialogues_to_make, rate,
+            static_cast<double>(tokens_made) / (now - started),
+            static_cast<double>(dialogues_to_make - dialogues_made) / rate);
+}
+
 void JobProgress::shard_made(int holder, const shard::ShardRecord& record) {
   const std::size_t dataset = shards_.oldest(holder).lot;
   datasets_[dataset].job->add(record);
+  datasets_[dataset].tell(record);
   shards_.done(holder);
   release_if_over(dataset);
 }

@@ -63,6 +63,11 @@ struct DatasetProgress {
   std::string failure;   // the first item that failed
   results::FailureKind failure_kind = results::FailureKind::bad_input;
   ErrorKind failure_error = ErrorKind::input;
+  // Of this job's shards, for its log.
+  std::int64_t dialogues_to_make = 0, dialogues_made = 0, tokens_made = 0;
+  double started = 0, said = 0;
+  // Says now and then how fast it goes and what is left, when a shard has been made.
+  void tell(const shard::ShardRecord& made);
   // Held while shards are being made: two jobs that make them would overwrite each other's
   // manifest.
   std::unique_ptr<results::RunLock> lock;

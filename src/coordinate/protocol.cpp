@@ -4,7 +4,7 @@
 
 #include "config/value.h"
 #include "core/error.h"
-#include "dialogue/episode_json.h"
+#include "dialogue/plan/order_json.h"
 
 namespace straq::coordinate {
 namespace {
@@ -123,8 +123,6 @@ ShardFailed ShardFailed::from_json(const comm::Message& message) {
 }
 
 Json ShardOrder::to_json() const {
-  auto dialogues = Json::array();
-  for (const auto& e : episodes) dialogues.push_back(dialogue::to_json(e));
   return {{"dataset", dataset},
           {"config", config},
           {"key", key},
@@ -134,7 +132,7 @@ Json ShardOrder::to_json() const {
           {"index", item.index},
           {"first", item.first},
           {"count", item.count},
-          {"episodes", std::move(dialogues)}};
+          {"dialogues", dialogue::to_json(dialogues)}};
 }
 
 ShardOrder ShardOrder::from_json(const comm::Message& message) {
@@ -149,7 +147,7 @@ ShardOrder ShardOrder::from_json(const comm::Message& message) {
   j.at("index").get_to(order.item.index);
   j.at("first").get_to(order.item.first);
   j.at("count").get_to(order.item.count);
-  for (const auto& e : j.at("episodes")) order.episodes.push_back(dialogue::episode_from_json(e));
+  order.dialogues = dialogue::orders_from_json(j.at("dialogues"));
   return order;
 }
 
@@ -203,7 +201,8 @@ const std::vector<MessageKind>& message_kinds() {
        "it can take an item; said once for each item that it may hold (two, so that it never "
        "waits)"},
       {ShardOrder::kType, kCoordinator, kPreprocessor,
-       "a work item (data set, split, dialogue range) with its dialogues; posted: the coordinator "
+       "a work item (data set, split, dialogue range) with the places of its dialogues; posted: "
+       "the coordinator "
        "does not wait for it"},
       {ShardMade::kType, kPreprocessor, kCoordinator,
        "the record of the shard that its oldest item has become; it can take another"},

@@ -12,7 +12,7 @@
 
 #include "comm/control.h"
 #include "comm/directive.h"
-#include "dialogue/dialogue.h"
+#include "dialogue/plan/corpus_plan.h"
 #include "results/rows/failure.h"
 #include "shard/shard.h"
 #include "train/point_runner.h"
@@ -52,7 +52,7 @@ struct ShardOrder {
   std::string config;                  // resolved, as YAML
   std::string key, folder, tokenizer;  // of the data set, and the tokenizer's path
   shard::WorkItem item;
-  std::vector<dialogue::Episode> episodes;  // the item's
+  dialogue::EpisodeOrders dialogues;  // the item's
   comm::Json to_json() const;
   static ShardOrder from_json(const comm::Message& message);
 };

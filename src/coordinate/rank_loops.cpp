@@ -36,7 +36,7 @@ int run_preprocessor(OrderLine& orders) {
       comm::fault_point("preprocessing");
       auto& maker = makers[order.dataset];
       if (!maker) maker = maker_for(order);
-      const auto record = maker->process(order.item, order.episodes);
+      const auto record = maker->process(order.item, order.dialogues);
       log::debug("preprocess", "{}: {} decisions", order.item.file(), record.decisions);
       orders.tell(ShardMade{record});
     } catch (const std::exception& e) {

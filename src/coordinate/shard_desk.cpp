@@ -33,14 +33,13 @@ void ShardDesk::feed() {
     if (!work) return;
     idle_.pop_front();
     const DatasetProgress& progress = progress_.datasets()[work->lot];
-    const auto episodes = progress.job->episodes(work->item);
     control_.post(rank, encode(ShardOrder{.dataset = work->lot,
                                           .config = config::to_yaml(progress.config),
                                           .key = progress.job->key(),
                                           .folder = progress.job->folder(),
                                           .tokenizer = progress.job->tokenizer_path(),
                                           .item = work->item,
-                                          .episodes = {episodes.begin(), episodes.end()}}));
+                                          .dialogues = progress.job->dialogues(work->item)}));
   }
 }
 

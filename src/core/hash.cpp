@@ -44,6 +44,15 @@ std::string Sha256::hex() {
   return out;
 }
 
+Digest Sha256::digest() {
+  unsigned char bytes[EVP_MAX_MD_SIZE];
+  EVP_DigestFinal_ex(context_->md, bytes, nullptr);
+  Digest out;
+  std::memcpy(&out.first, bytes, sizeof out.first);
+  std::memcpy(&out.second, bytes + sizeof out.first, sizeof out.second);
+  return out;
+}
+
 std::string sha256_hex(std::string_view bytes) {
   return Sha256().update(bytes).hex();
 }

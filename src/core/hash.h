@@ -6,8 +6,18 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 
 namespace straq {
+
+// The first half of a SHA-256: enough to tell millions of texts apart.
+struct Digest {
+  std::uint64_t first = 0, second = 0;
+  bool operator==(const Digest&) const = default;
+};
+struct DigestHash {
+  std::size_t operator()(const Digest& d) const { return static_cast<std::size_t>(d.first); }
+};
 
 class Sha256 {
  public:
@@ -20,10 +30,23 @@ class Sha256 {
   Sha256& update(std::string_view text) { return update(text.data(), text.size()); }
   // 64 lower-case hexadecimal digits. The object can't be used afterwards.
   std::string hex();
+  Digest digest();  // as hex()
 
  private:
   struct Context;
   std::unique_ptr<Context> context_;
+};
+
+// A set of texts in some 40 bytes for each, however long they are.
+class DigestSet {
+ public:
+  // False where the text is in it already.
+  bool insert(std::string_view text) {
+    return digests_.insert(Sha256().update(text).digest()).second;
+  }
+
+ private:
+  std::unordered_set<Digest, DigestHash> digests_;
 };
 
 std::string sha256_hex(std::string_view bytes);

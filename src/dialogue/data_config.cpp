@@ -1,93 +1,129 @@
 #include "dialogue/data_config.h"
 
+#include <glob.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
 #include "core/error.h"
 #include "core/log.h"
+#include "dialogue/plan/corpus_plan.h"
 #include "dialogue/turns.h"
 
 namespace straq::dialogue {
+namespace fs = std::filesystem;
 namespace {
 
-void keep_first(std::vector<Dialogue>& dialogues, std::int64_t limit) {
-  if (limit > 0 && dialogues.size() > static_cast<std::size_t>(limit)) {
-    dialogues.resize(static_cast<std::size_t>(limit));
-  }
+// A corpus's file by its name, packed or not.
+bool has_known_ending(const fs::path& path) {
+  constexpr std::array kEndings = {".txt", ".json", ".jsonl", ".csv"};
+  const std::string end = path.extension().string();
+  if (end == ".gz" || end == ".zst") return has_known_ending(path.stem());
+  return std::find(kEndings.begin(), kEndings.end(), end) != kEndings.end();
 }
 
-std::vector<Episode> episodes_of(const std::vector<Dialogue>& dialogues, const DataConfig& config) {
-  return build_episodes(dialogues, config.merge(), /*unlabelled=*/false,
-                        /*openings=*/config.unit == DecisionUnit::utterance);
-}
-
-// The corpus with the dialogues of a plan.
-Corpus select(const Corpus& all, const SplitPlan& plan) {
-  Corpus out;
-  out.name = all.name;
-  out.sources = all.sources;
-  out.sha256 = all.sha256;
-  for (const SplitMember& m : plan.members) out.dialogues.push_back(all.dialogues[m.dialogue]);
-  return out;
-}
-
-Splits load_official(const DataConfig& config, const StrategySet& strategies) {
-  Splits out{strategies, {}};
-  const std::pair<const char*, const std::string*> files[] = {
-      {"train", &config.train}, {"valid", &config.valid}, {"test", &config.test}};
-  for (const auto& [name, path] : files) {
-    if (path->empty()) continue;
-    Split split;
-    split.name = name;
-    split.corpus = read_corpus(*path, config.format, strategies);
-    split.corpus.name = config.name;
-    keep_first(split.corpus.dialogues, config.limit);
-    split.episodes = episodes_of(split.corpus.dialogues, config);
-    out.splits.push_back(std::move(split));
-  }
-  if (out.splits.empty()) {
-    fail_input("data: split official needs the file of at least one split",
-               "set data.train, data.valid or data.test, or use split: ratio with data.source");
-  }
-  return out;
-}
-
-Splits load_drawn(const DataConfig& config, const StrategySet& strategies) {
-  if (config.source.empty()) {
-    fail_input("data: splits ratio and sample_level need the files to cut in data.source",
-               "set data.source: [file, …], or use split: official with data.train, data.valid and "
-               "data.test");
-  }
-  Corpus all = read_corpora(config.source, config.format, strategies);
-  all.name = config.name;
-
-  const Shares shares = {
-      {"train", config.ratios.train}, {"valid", config.ratios.valid}, {"test", config.ratios.test}};
-  const bool by_sample = config.split == SplitMode::sample_level;
-  std::vector<Episode> episodes;
-  if (by_sample) episodes = episodes_of(all.dialogues, config);
-  auto plans = by_sample ? plan_sample_level(episodes, shares, config.split_seed)
-                         : plan_ratio(all.dialogues.size(), shares, config.split_seed);
-  Splits out{strategies, {}};
-  for (SplitPlan& plan : plans) {
-    if (plan.members.empty()) continue;
-    if (config.limit > 0 && plan.members.size() > static_cast<std::size_t>(config.limit)) {
-      plan.members.resize(static_cast<std::size_t>(config.limit));
+std::vector<std::string> files_of_folder(const std::string& key, const std::string& folder) {
+  std::vector<std::string> out;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const fs::path& path = entry.path();
+    if (entry.is_regular_file() && path.filename().string().front() != '.' &&
+        has_known_ending(path)) {
+      out.push_back(path.string());
     }
-    Split split;
-    split.name = plan.name;
-    split.corpus = select(all, plan);
-    if (by_sample) {
-      for (const SplitMember& m : plan.members) {
-        split.episodes.push_back(restrict_to(episodes[m.dialogue], m.owned));
-        split.owned.push_back(m.owned);
-      }
-    } else {
-      split.episodes = episodes_of(split.corpus.dialogues, config);
-    }
-    out.splits.push_back(std::move(split));
+  }
+  if (out.empty()) {
+    fail_input(
+        key + ": the folder " + folder + " holds no corpus file",
+        "files of a folder end in .txt, .json, .jsonl or .csv, and then perhaps .gz or .zst");
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::vector<std::string> files_of_pattern(const std::string& key, const std::string& pattern) {
+  glob_t found{};
+  const int code = ::glob(pattern.c_str(), 0, nullptr, &found);  // in the order of their names
+  std::vector<std::string> out(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  ::globfree(&found);
+  if (code != 0 || out.empty()) {
+    fail_input(key + ": no file matches " + pattern,
+               "relative patterns start at the current folder");
   }
   return out;
+}
+
+// The corpus of a planned split, with its dialogues out of all that were read.
+Split split_of(const DataConfig& config, const CorpusPlan& plan, const PlannedSplit& planned,
+               std::vector<Dialogue>& all) {
+  Split split;
+  split.name = planned.name;
+  split.owned = planned.owned;
+  split.corpus.name = config.name;
+  split.corpus.sha256 = planned.sha256;
+  for (const auto f : planned.files) split.corpus.sources.push_back(plan.files[f].source);
+  for (std::size_t i = 0; i < planned.members.size(); ++i) {
+    Dialogue& d = all[planned.members[i]];
+    split.episodes.push_back(restrict_to(make_episode(config, d), planned.owned.empty()
+                                                                      ? std::vector<std::uint8_t>{}
+                                                                      : planned.owned[i]));
+    // By sample a dialogue stands in several splits.
+    split.corpus.dialogues.push_back(planned.owned.empty() ? std::move(d) : d);
+  }
+  return split;
 }
 
 }  // namespace
+
+std::vector<std::string> Paths::files(const std::string& key) const {
+  std::vector<std::string> out;
+  for (const std::string& path : all) {
+    std::error_code ec;
+    std::vector<std::string> some = {path};
+    if (fs::is_directory(path, ec)) {
+      some = files_of_folder(key, path);
+    } else if (path.find_first_of("*?[") != path.npos && !fs::exists(path, ec)) {
+      some = files_of_pattern(key, path);
+    }
+    out.insert(out.end(), some.begin(), some.end());
+  }
+  return out;
+}
+
+void Paths::field(config::Fields& f, const std::string& key, bool as_list) {
+  config::Value value;
+  if (!f.reading()) {
+    value = config::Value::make_list();
+    for (const auto& path : all) {
+      value.list.push_back(config::from_json(path));
+    }
+    if (!as_list && all.size() < 2) {
+      value = config::from_json(all.empty() ? "" : all[0]);
+    }
+    f.raw(key, value);
+    return;
+  }
+  constexpr const char* kUntouched = "untouched";
+  value.nulled = kUntouched;
+  f.raw(key, value);
+  if (value.kind == config::Value::Kind::null) {
+    if (value.nulled != kUntouched) all.clear();  // written as nothing: no such split
+    return;
+  }
+  const auto text_of = [&](const config::Value& v) {
+    if (v.kind != config::Value::Kind::scalar) {
+      fail_input(f.where(key) + ": expected a path or a list of paths",
+                 "a path may be a file, a folder or a pattern, as in data/part-*.jsonl");
+    }
+    return v.scalar;
+  };
+  if (value.kind != config::Value::Kind::list) {
+    *this = Paths(text_of(value));
+    return;
+  }
+  all.clear();
+  for (const auto& v : value.list) all.push_back(text_of(v));
+}
 
 void DataConfig::fields(config::Fields& f) {
   f("name", name);
@@ -96,10 +132,10 @@ void DataConfig::fields(config::Fields& f) {
            {{"official", SplitMode::official},
             {"ratio", SplitMode::ratio},
             {"sample_level", SplitMode::sample_level}});
-  f("train", train);
-  f("valid", valid);
-  f("test", test);
-  f("source", source);
+  train.field(f, "train");
+  valid.field(f, "valid");
+  test.field(f, "test");
+  source.field(f, "source", /*as_list=*/true);
   f("ratios", ratios);
   f("split_seed", split_seed, config::at_least(0));
   f("strategies", strategies);
@@ -126,16 +162,22 @@ Splits load_splits(const DataConfig& config) {
 }
 
 Splits load_splits(const DataConfig& config, const StrategySet& strategies) {
-  Splits out = config.split == SplitMode::official ? load_official(config, strategies)
-                                                   : load_drawn(config, strategies);
-  join_outcomes(config, out);
-  for (const Split& s : out.splits) {
-    std::size_t decisions = 0;
-    for (const Episode& e : s.episodes) decisions += e.decisions.size();
-    log::debug("data", "{} {}: {} dialogues, {} decisions", config.name, s.name, s.episodes.size(),
-               decisions);
+  std::vector<Dialogue> all;
+  const CorpusPlan plan =
+      plan_corpus(config, strategies, [&](Dialogue&& d) { all.push_back(std::move(d)); });
+  Splits out{strategies, {}};
+  for (const PlannedSplit& split : plan.splits) {
+    out.splits.push_back(split_of(config, plan, split, all));
+    log::debug("data", "{} {}: {} dialogues, {} decisions", config.name, split.name,
+               split.members.size(), split.decisions);
   }
+  join_outcomes(config, out);
   return out;
+}
+
+Episode make_episode(const DataConfig& config, const Dialogue& dialogue) {
+  return build_episode(dialogue, config.merge(), /*unlabelled=*/false,
+                       /*openings=*/config.unit == DecisionUnit::utterance);
 }
 
 }  // namespace straq::dialogue

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/fields.h"
@@ -47,14 +48,35 @@ inline constexpr std::initializer_list<config::Choice<MergeLabel>> kMergeLabels 
 // included).
 enum class DecisionUnit { turn, utterance };
 
+// Files of a corpus: a path or a list of them, each a file, a folder (its files that end in txt,
+// json, jsonl or csv, packed with gzip or zstd or not) or a pattern with *, ? or [ ]; in the order
+// of their names.
+struct Paths {
+  std::vector<std::string> all;
+
+  Paths() = default;
+  Paths(const std::string& path) : all(path.empty() ? 0 : 1, path) {}
+  Paths(const char* path) : Paths(std::string(path)) {}
+  Paths(std::vector<std::string> paths) : all(std::move(paths)) {}
+  Paths(std::initializer_list<std::string> paths) : all(paths) {}
+  bool empty() const { return all.empty(); }
+  bool operator==(const Paths&) const = default;
+
+  // The files that are there now. `key` names them in errors. Throws Error(input) for a folder or a
+  // pattern without any; a file that is not there is its reader's to refuse.
+  std::vector<std::string> files(const std::string& key) const;
+  // A key that holds them; one path is written as text unless `as_list`.
+  void field(config::Fields& f, const std::string& key, bool as_list = false);
+};
+
 struct DataConfig {
   std::string name = "esconv";  // of the corpus, in tables and manifests
   Format format = Format::automatic;
   SplitMode split = SplitMode::official;
-  // Official splits: a file each; an empty one is no split. Paths are relative to the current
-  // folder; variables in them were replaced when the config was read.
-  std::string train, valid, test;
-  std::vector<std::string> source;  // files that the other two modes split
+  // Official splits: the files of each; without any it is no split. Paths are relative to the
+  // current folder; variables in them were replaced when the config was read.
+  Paths train, valid, test;
+  Paths source;  // files that the other two modes split
   RatioConfig ratios;
   std::uint64_t split_seed = 13;
   std::string strategies = "configs/strategies/esconv.yaml";
@@ -93,10 +115,13 @@ struct Splits {
 // The strategies that the config names.
 StrategySet load_strategies(const DataConfig& config);
 
-// Reads and cuts what the config says. Dialogues without strategies become episodes without
-// decisions. Outcomes of the files that it names are joined to the decisions. Throws Error(input)
-// when the mode's files are not named, and what the readers and join_outcomes throw.
+// Reads and cuts what the config says, all of it into memory. Dialogues without strategies become
+// episodes without decisions. Outcomes of the files that it names are joined to the decisions.
+// Throws Error(input) as plan_corpus and join_outcomes do.
 Splits load_splits(const DataConfig& config);
 Splits load_splits(const DataConfig& config, const StrategySet& strategies);
+
+// Turns and decisions of a dialogue, as the config has them.
+Episode make_episode(const DataConfig& config, const Dialogue& dialogue);
 
 }  // namespace straq::dialogue

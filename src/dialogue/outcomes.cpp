@@ -1,7 +1,6 @@
 #include "dialogue/outcomes.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -29,14 +28,14 @@ constexpr const char* kJudgementsHint =
     "`straq judge` writes it";
 
 // Where one dialogue lies; sample_level has it in several splits.
-struct DialoguePlace {
+struct JoinedDialogue {
   const Dialogue* dialogue = nullptr;
   std::vector<Episode*> episodes;
 };
 
 // The dialogues that were read, by id, and what is known of those that were not.
 struct DialogueIndex {
-  std::map<std::string, DialoguePlace> places;
+  std::map<std::string, JoinedDialogue> places;
   std::map<std::string, std::string> stems;       // a split's name or a file's stem -> stem
   std::map<std::string, std::int64_t> dialogues;  // stem -> how many the file holds
   bool official = false;
@@ -65,13 +64,13 @@ DialogueIndex index_of(const DataConfig& config, Splits& splits) {
   out.official = config.split == SplitMode::official;
   for (Split& split : splits.splits) {
     for (const SourceFile& file : split.corpus.sources) {
-      const std::string stem = std::filesystem::path(file.path).stem().string();
+      const std::string stem = content_stem(file.path);
       out.stems[stem] = stem;
       if (out.official) out.stems[split.name] = stem;
       out.dialogues[stem] = file.dialogues;
     }
     for (std::size_t i = 0; i < split.episodes.size(); ++i) {
-      DialoguePlace& place = out.places[split.episodes[i].id];
+      JoinedDialogue& place = out.places[split.episodes[i].id];
       place.dialogue = &split.corpus.dialogues[i];
       place.episodes.push_back(&split.episodes[i]);
     }
@@ -89,7 +88,7 @@ int turn_of(const Dialogue& dialogue, std::size_t utterance, MergeLabel merge) {
   return turn;
 }
 
-Decision* decision_at(const DialoguePlace& place, int turn) {
+Decision* decision_at(const JoinedDialogue& place, int turn) {
   for (Episode* episode : place.episodes) {
     for (Decision& d : episode->decisions) {
       if (d.turn == turn) return &d;
@@ -164,8 +163,8 @@ std::int64_t count_without(const Splits& splits, const std::function<bool(const 
 }
 
 // The dialogue of a rating, or nothing; why goes into `join`.
-const DialoguePlace* place_of(const RatingLine& row, const DialogueIndex& index,
-                              const std::string& where, OutcomeJoin& join) {
+const JoinedDialogue* place_of(const RatingLine& row, const DialogueIndex& index,
+                               const std::string& where, OutcomeJoin& join) {
   std::string id = row.id;
   if (id.empty()) {
     const auto stem = index.stems.find(row.split);
@@ -217,7 +216,7 @@ OutcomeJoin join_ratings(const std::string& path, const DataConfig& config, Spli
     row.fields(fields);
     ++join.rows;
     const std::string where = at_line(path, line, "");
-    const DialoguePlace* place = place_of(row, index, where, join);
+    const JoinedDialogue* place = place_of(row, index, where, join);
     if (place == nullptr) return;
     const auto& utterances = place->dialogue->utterances;
     const auto at = static_cast<std::size_t>(row.after);

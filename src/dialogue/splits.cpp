@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "core/error.h"
 #include "core/log.h"
@@ -71,16 +72,15 @@ std::vector<SplitPlan> plan_ratio(std::size_t dialogues, const Shares& shares, s
   return plans;
 }
 
-std::vector<SplitPlan> plan_sample_level(const std::vector<Episode>& episodes, const Shares& shares,
-                                         std::uint64_t seed) {
-  std::size_t decisions = 0;
-  for (const Episode& e : episodes) decisions += e.decisions.size();
-  const auto split_of = assign(decisions, shares, seed, "split_decisions");
+std::vector<SplitPlan> plan_sample_level(const std::vector<std::size_t>& decisions,
+                                         const Shares& shares, std::uint64_t seed) {
+  const std::size_t all = std::accumulate(decisions.begin(), decisions.end(), std::size_t{0});
+  const auto split_of = assign(all, shares, seed, "split_decisions");
 
   auto plans = empty_plans(shares);
   std::size_t next = 0, shared = 0;
-  for (std::size_t d = 0; d < episodes.size(); ++d) {
-    const std::size_t n = episodes[d].decisions.size();
+  for (std::size_t d = 0; d < decisions.size(); ++d) {
+    const std::size_t n = decisions[d];
     // Without decisions there is nothing to deal out or to give away: its text is for training.
     if (n == 0) {
       const auto first = std::find_if(shares.begin(), shares.end(),
@@ -102,7 +102,7 @@ std::vector<SplitPlan> plan_sample_level(const std::vector<Episode>& episodes, c
   log::warn("data",
             "split sample_level leaks: {} of {} dialogues stand in more than one split, so history "
             "in one reveals answers in another; use it only to measure that leak",
-            shared, episodes.size());
+            shared, decisions.size());
   return plans;
 }
 

@@ -43,8 +43,9 @@ std::vector<SplitPlan> plan_ratio(std::size_t dialogues, const Shares& shares, s
 // several splits, and where the history shows earlier strategies a later decision of one split
 // reveals the answer of an earlier decision in another. Logs a warning that says so, with the
 // number of dialogues shared. Dialogues without decisions go whole to the first split with a share.
-std::vector<SplitPlan> plan_sample_level(const std::vector<Episode>& episodes, const Shares& shares,
-                                         std::uint64_t seed);
+// `decisions` has the number of every dialogue's.
+std::vector<SplitPlan> plan_sample_level(const std::vector<std::size_t>& decisions,
+                                         const Shares& shares, std::uint64_t seed);
 
 // The episode with the decisions that a split owns. What is kept keeps its `previous`; the next
 // decision kept becomes the next state that learning sees, and the last one kept is terminal.

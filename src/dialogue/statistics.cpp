@@ -21,34 +21,34 @@ Cell ratio(std::int64_t part, std::int64_t whole, int decimals) {
   return Cell::real(static_cast<double>(part) / static_cast<double>(whole), decimals);
 }
 
-std::string label_of(const SplitView& s, bool one_corpus) {
+std::string label_of(const SplitStatistics& s, bool one_corpus) {
   return one_corpus ? s.split : s.corpus + " " + s.split;
 }
 
-std::vector<std::string> corpora_of(const std::vector<SplitView>& splits) {
+std::vector<std::string> corpora_of(const std::vector<SplitStatistics>& splits) {
   std::vector<std::string> names;
-  for (const SplitView& s : splits) {
+  for (const SplitStatistics& s : splits) {
     if (std::find(names.begin(), names.end(), s.corpus) == names.end()) names.push_back(s.corpus);
   }
   return names;
 }
 
-// How often each value of a dialogue's property occurs: a row per value, a column per split and one
-// for all. Nameless values come last.
-Table count_table(const std::vector<SplitView>& splits, const std::string& what,
-                  const std::function<const std::string&(const Dialogue&)>& property) {
+// How many dialogues name each value: a row per value, a column per split and one for all. Nameless
+// values come last.
+Table count_table(const std::vector<SplitStatistics>& splits, const std::string& what,
+                  std::map<std::string, long> SplitStatistics::*counted) {
   std::map<std::string, std::vector<long>> counts;
   for (std::size_t s = 0; s < splits.size(); ++s) {
-    for (const Dialogue& d : *splits[s].dialogues) {
-      auto& row = counts[property(d)];
+    for (const auto& [value, n] : splits[s].*counted) {
+      auto& row = counts[value];
       row.resize(splits.size());
-      ++row[s];
+      row[s] = n;
     }
   }
   Table table;
   const bool one = corpora_of(splits).size() == 1;
   table.columns = {what};
-  for (const SplitView& s : splits) table.columns.push_back(label_of(s, one));
+  for (const SplitStatistics& s : splits) table.columns.push_back(label_of(s, one));
   table.columns.push_back("all");
   std::vector<long> sum(splits.size() + 1);
   const auto add = [&](const std::string& name, const std::vector<long>& row) {
@@ -75,58 +75,79 @@ Table count_table(const std::vector<SplitView>& splits, const std::string& what,
 
 }  // namespace
 
-SizeStatistics size_statistics(const std::vector<const std::vector<Dialogue>*>& parts) {
-  SizeStatistics out;
-  std::set<std::string> emotions;
-  std::set<int> strategies;
-  for (const auto* part : parts) {
-    for (const Dialogue& d : *part) {
-      ++out.dialogues;
-      if (!d.emotion.empty()) emotions.insert(d.emotion);
-      for (std::size_t i = 0; i < d.utterances.size(); ++i) {
-        const Utterance& u = d.utterances[i];
-        if (u.strategy >= 0) strategies.insert(u.strategy);
-        if (u.speaker == Speaker::seeker) {
-          ++out.seeker_utterances;
-          out.seeker_words += word_count(u.text);
-        } else if (i == 0) {
-          ++out.opening_utterances;
-        } else {
-          ++out.supporter_utterances;
-          out.supporter_words += word_count(u.text);
-        }
-      }
+void SizeStatistics::add(const Dialogue& d) {
+  ++dialogues;
+  if (!d.emotion.empty()) emotions.insert(d.emotion);
+  for (std::size_t i = 0; i < d.utterances.size(); ++i) {
+    const Utterance& u = d.utterances[i];
+    if (u.strategy >= 0) strategies.insert(u.strategy);
+    if (u.speaker == Speaker::seeker) {
+      ++seeker_utterances;
+      seeker_words += word_count(u.text);
+    } else if (i == 0) {
+      ++opening_utterances;
+    } else {
+      ++supporter_utterances;
+      supporter_words += word_count(u.text);
     }
   }
-  out.emotions = static_cast<std::int64_t>(emotions.size());
-  out.strategies = static_cast<std::int64_t>(strategies.size());
-  return out;
 }
 
-DecisionStatistics decision_statistics(const std::vector<const std::vector<Episode>*>& parts,
-                                       int strategies) {
-  DecisionStatistics out;
-  out.per_strategy.resize(static_cast<std::size_t>(strategies));
-  for (const auto* part : parts) {
-    for (const Episode& e : *part) {
-      const auto n = static_cast<std::int64_t>(e.decisions.size());
-      out.least = out.dialogues == 0 ? n : std::min(out.least, n);
-      out.most = std::max(out.most, n);
-      out.decisions += n;
-      ++out.dialogues;
-      for (const Decision& d : e.decisions) {
-        if (d.gold >= 0) ++out.per_strategy.at(static_cast<std::size_t>(d.gold));
-        out.terminal += d.terminal;
-        const auto& labels = e.turns[static_cast<std::size_t>(d.turn)].strategies;
-        out.merged += labels.size() > 1;
-        out.mixed += std::set<int>(labels.begin(), labels.end()).size() > 1;
-      }
-      if (e.turns.empty()) continue;
-      out.openers += e.turns.front().speaker == Speaker::supporter;
-      out.supporter_ends += e.turns.back().speaker == Speaker::supporter;
+void SizeStatistics::add(const SizeStatistics& part) {
+  dialogues += part.dialogues;
+  seeker_utterances += part.seeker_utterances;
+  supporter_utterances += part.supporter_utterances;
+  seeker_words += part.seeker_words;
+  supporter_words += part.supporter_words;
+  opening_utterances += part.opening_utterances;
+  emotions.insert(part.emotions.begin(), part.emotions.end());
+  strategies.insert(part.strategies.begin(), part.strategies.end());
+}
+
+void DecisionStatistics::add(const Episode& e) {
+  const auto n = static_cast<std::int64_t>(e.decisions.size());
+  least = dialogues == 0 ? n : std::min(least, n);
+  most = std::max(most, n);
+  decisions += n;
+  ++dialogues;
+  for (const Decision& d : e.decisions) {
+    if (d.gold >= 0) {
+      const auto gold = static_cast<std::size_t>(d.gold);
+      if (per_strategy.size() <= gold) per_strategy.resize(gold + 1);
+      ++per_strategy[gold];
     }
+    terminal += d.terminal;
+    const auto& labels = e.turns[static_cast<std::size_t>(d.turn)].strategies;
+    merged += labels.size() > 1;
+    mixed += std::set<int>(labels.begin(), labels.end()).size() > 1;
   }
-  return out;
+  if (e.turns.empty()) return;
+  openers += e.turns.front().speaker == Speaker::supporter;
+  supporter_ends += e.turns.back().speaker == Speaker::supporter;
+}
+
+void DecisionStatistics::add(const DecisionStatistics& part) {
+  if (part.dialogues == 0) return;
+  least = dialogues == 0 ? part.least : std::min(least, part.least);
+  most = std::max(most, part.most);
+  decisions += part.decisions;
+  dialogues += part.dialogues;
+  per_strategy.resize(std::max(per_strategy.size(), part.per_strategy.size()));
+  for (std::size_t i = 0; i < part.per_strategy.size(); ++i) {
+    per_strategy[i] += part.per_strategy[i];
+  }
+  terminal += part.terminal;
+  merged += part.merged;
+  mixed += part.mixed;
+  openers += part.openers;
+  supporter_ends += part.supporter_ends;
+}
+
+void SplitStatistics::add(const Dialogue& dialogue, const Episode& episode) {
+  sizes.add(dialogue);
+  decisions.add(episode);
+  ++emotions[dialogue.emotion];
+  ++problems[dialogue.problem];
 }
 
 Table strategy_table(const StrategySet& strategies) {
@@ -141,23 +162,21 @@ Table strategy_table(const StrategySet& strategies) {
   return table;
 }
 
-Table emotion_table(const std::vector<SplitView>& splits) {
-  Table table = count_table(splits, "emotion",
-                            [](const Dialogue& d) -> const std::string& { return d.emotion; });
+Table emotion_table(const std::vector<SplitStatistics>& splits) {
+  Table table = count_table(splits, "emotion", &SplitStatistics::emotions);
   table.id = "table8";
   table.title = "Table 8: dialogues by emotion";
   return table;
 }
 
-Table problem_table(const std::vector<SplitView>& splits) {
-  Table table = count_table(splits, "problem",
-                            [](const Dialogue& d) -> const std::string& { return d.problem; });
+Table problem_table(const std::vector<SplitStatistics>& splits) {
+  Table table = count_table(splits, "problem", &SplitStatistics::problems);
   table.id = "problems";
   table.title = "Dialogues by problem type";
   return table;
 }
 
-Table size_table(const std::vector<SplitView>& splits) {
+Table size_table(const std::vector<SplitStatistics>& splits) {
   Table table;
   table.id = "table10";
   table.title = "Table 10: sizes";
@@ -165,11 +184,10 @@ Table size_table(const std::vector<SplitView>& splits) {
   std::vector<SizeStatistics> columns;
   std::int64_t left_out = 0;
   for (const std::string& corpus : corpora_of(splits)) {
-    std::vector<const std::vector<Dialogue>*> parts;
-    for (const SplitView& s : splits) {
-      if (s.corpus == corpus) parts.push_back(s.dialogues);
+    SizeStatistics& column = columns.emplace_back();
+    for (const SplitStatistics& s : splits) {
+      if (s.corpus == corpus) column.add(s.sizes);
     }
-    columns.push_back(size_statistics(parts));
     left_out += columns.back().opening_utterances;
     table.columns.push_back(corpus);
   }
@@ -188,20 +206,23 @@ Table size_table(const std::vector<SplitView>& splits) {
       [](const S& s) { return ratio(s.seeker_utterances, s.dialogues, 2); });
   row("seeker: words per utterance",
       [](const S& s) { return ratio(s.seeker_words, s.seeker_utterances, 2); });
-  row("seeker: emotions", [](const S& s) -> Cell { return s.emotions; });
+  row("seeker: emotions",
+      [](const S& s) -> Cell { return static_cast<std::int64_t>(s.emotions.size()); });
   row("supporter: utterances", [](const S& s) -> Cell { return s.supporter_utterances; });
   row("supporter: utterances per session",
       [](const S& s) { return ratio(s.supporter_utterances, s.dialogues, 2); });
   row("supporter: words per utterance",
       [](const S& s) { return ratio(s.supporter_words, s.supporter_utterances, 2); });
-  row("supporter: strategies",
-      [](const S& s) { return s.strategies > 0 ? Cell(s.strategies) : Cell::missing(); });
+  row("supporter: strategies", [](const S& s) {
+    return s.strategies.empty() ? Cell::missing()
+                                : Cell(static_cast<std::int64_t>(s.strategies.size()));
+  });
   table.notes = {"Utterances as the files have them, without " + std::to_string(left_out) +
                  " of supporters that open a dialogue; words by Treebank rules."};
   return table;
 }
 
-Table decision_table(const std::vector<SplitView>& splits, const StrategySet& strategies,
+Table decision_table(const std::vector<SplitStatistics>& splits, const StrategySet& strategies,
                      MergeLabel merge) {
   Table table;
   table.id = "decisions";
@@ -209,14 +230,15 @@ Table decision_table(const std::vector<SplitView>& splits, const StrategySet& st
   table.columns = {"strategy"};
   const bool one = corpora_of(splits).size() == 1;
   std::vector<DecisionStatistics> columns;
-  std::vector<const std::vector<Episode>*> all;
-  for (const SplitView& s : splits) {
+  DecisionStatistics all;
+  for (const SplitStatistics& s : splits) {
     table.columns.push_back(label_of(s, one));
-    columns.push_back(decision_statistics({s.episodes}, strategies.size()));
-    all.push_back(s.episodes);
+    columns.push_back(s.decisions);
+    all.add(s.decisions);
   }
   table.columns.push_back("all");
-  columns.push_back(decision_statistics(all, strategies.size()));
+  columns.push_back(std::move(all));
+  for (auto& c : columns) c.per_strategy.resize(static_cast<std::size_t>(strategies.size()));
 
   const auto row = [&](const std::string& name,
                        const std::function<Cell(const DecisionStatistics&)>& cell) {
@@ -243,26 +265,21 @@ Table decision_table(const std::vector<SplitView>& splits, const StrategySet& st
   return table;
 }
 
-std::vector<Table> corpus_tables(const std::vector<SplitView>& splits,
+std::vector<Table> corpus_tables(const std::vector<SplitStatistics>& splits,
                                  const StrategySet& strategies, MergeLabel merge) {
-  const auto any = [&](const std::function<bool(const Dialogue&)>& holds) {
-    return std::any_of(splits.begin(), splits.end(), [&](const SplitView& s) {
-      return std::any_of(s.dialogues->begin(), s.dialogues->end(), holds);
+  const auto named = [&](std::map<std::string, long> SplitStatistics::*counted) {
+    return std::any_of(splits.begin(), splits.end(), [&](const SplitStatistics& s) {
+      return (s.*counted).size() > (s.*counted).count("");
     });
   };
-  std::vector<SplitView> labelled;
-  for (const SplitView& s : splits) {
-    if (std::any_of(s.episodes->begin(), s.episodes->end(),
-                    [](const Episode& e) { return !e.decisions.empty(); })) {
-      labelled.push_back(s);
-    }
+  std::vector<SplitStatistics> labelled;
+  for (const SplitStatistics& s : splits) {
+    if (s.decisions.decisions > 0) labelled.push_back(s);
   }
   std::vector<Table> out;
   if (!labelled.empty()) out.push_back(strategy_table(strategies));
-  const bool emotions = any([](const Dialogue& d) { return !d.emotion.empty(); });
-  const bool problems = any([](const Dialogue& d) { return !d.problem.empty(); });
-  if (emotions) out.push_back(emotion_table(splits));
-  if (problems) out.push_back(problem_table(splits));
+  if (named(&SplitStatistics::emotions)) out.push_back(emotion_table(splits));
+  if (named(&SplitStatistics::problems)) out.push_back(problem_table(splits));
   out.push_back(size_table(splits));
   if (!labelled.empty()) out.push_back(decision_table(labelled, strategies, merge));
   return out;

@@ -4,23 +4,16 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "core/tables/table.h"
 #include "dialogue/dialogue.h"
-#include "dialogue/readers/readers.h"
 #include "dialogue/strategy.h"
 
 namespace straq::dialogue {
-
-// One split of a corpus. `episodes` may be fewer in decisions than the dialogues have.
-struct SplitView {
-  std::string corpus;  // name
-  std::string split;
-  const std::vector<Dialogue>* dialogues = nullptr;
-  const std::vector<Episode>* episodes = nullptr;
-};
 
 // Sizes as Table 10 counts them: single utterances, without a supporter utterance that opens a
 // dialogue; lengths in words of word_tokenize.
@@ -29,18 +22,19 @@ struct SizeStatistics {
   std::int64_t seeker_utterances = 0, supporter_utterances = 0;
   std::int64_t seeker_words = 0, supporter_words = 0;
   std::int64_t opening_utterances = 0;  // those left out
-  std::int64_t emotions = 0;            // distinct, of dialogues that name one
-  std::int64_t strategies = 0;          // distinct, used
+  std::set<std::string> emotions = {};  // of dialogues that name one
+  std::set<int> strategies = {};        // used
 
   std::int64_t utterances() const { return seeker_utterances + supporter_utterances; }
   std::int64_t words() const { return seeker_words + supporter_words; }
+  void add(const Dialogue& dialogue);
+  void add(const SizeStatistics& part);
 };
-SizeStatistics size_statistics(const std::vector<const std::vector<Dialogue>*>& parts);
 
 // Decisions of one split or more.
 struct DecisionStatistics {
   std::int64_t dialogues = 0, decisions = 0;
-  std::vector<std::int64_t> per_strategy;
+  std::vector<std::int64_t> per_strategy = {};
   std::int64_t terminal = 0;         // decisions without a next state
   std::int64_t least = 0, most = 0;  // decisions of a dialogue
   std::int64_t openers = 0;          // dialogues that the supporter opens
@@ -48,20 +42,33 @@ struct DecisionStatistics {
   // Merged supporter turns that a decision stands at: from more than one utterance, and of those
   // with more than one strategy, where the merge rule decides the label.
   std::int64_t merged = 0, mixed = 0;
-};
-DecisionStatistics decision_statistics(const std::vector<const std::vector<Episode>*>& parts,
-                                       int strategies);
 
-Table strategy_table(const StrategySet& strategies);        // Table 7
-Table emotion_table(const std::vector<SplitView>& splits);  // Table 8, all splits in one
-Table problem_table(const std::vector<SplitView>& splits);
-Table size_table(const std::vector<SplitView>& splits);  // Table 10, a column per corpus
+  void add(const Episode& episode);
+  void add(const DecisionStatistics& part);
+};
+
+// What is counted of one split of a corpus, dialogue by dialogue: it does not grow with them.
+struct SplitStatistics {
+  std::string corpus;  // name
+  std::string split;
+  SizeStatistics sizes = {};
+  DecisionStatistics decisions = {};
+  std::map<std::string, long> emotions = {}, problems = {};  // dialogues by what they name
+
+  // `episode` may have fewer decisions than the dialogue.
+  void add(const Dialogue& dialogue, const Episode& episode);
+};
+
+Table strategy_table(const StrategySet& strategies);              // Table 7
+Table emotion_table(const std::vector<SplitStatistics>& splits);  // Table 8, all splits in one
+Table problem_table(const std::vector<SplitStatistics>& splits);
+Table size_table(const std::vector<SplitStatistics>& splits);  // Table 10, a column per corpus
 // A row per strategy and per total, a column per split and one for all.
-Table decision_table(const std::vector<SplitView>& splits, const StrategySet& strategies,
+Table decision_table(const std::vector<SplitStatistics>& splits, const StrategySet& strategies,
                      MergeLabel merge);
 
 // All of these that the splits have something for: no decision table without strategies.
-std::vector<Table> corpus_tables(const std::vector<SplitView>& splits,
+std::vector<Table> corpus_tables(const std::vector<SplitStatistics>& splits,
                                  const StrategySet& strategies, MergeLabel merge);
 
 }  // namespace straq::dialogue

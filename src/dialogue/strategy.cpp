@@ -60,18 +60,17 @@ StrategySet StrategySet::of(std::vector<Strategy> items, const std::string& sour
                        "\" already stands for \"" + set.items_[it->second].name + "\"",
                    "names, abbreviations and aliases are compared without case; remove one");
       }
+      set.spellings_.emplace(key, static_cast<int>(i));
+      set.as_written_.emplace(spelling, static_cast<int>(i));
     }
   }
   return set;
 }
 
 std::optional<int> StrategySet::find(const std::string& label) const {
-  const std::string key = key_of(label);
-  for (int i = 0; i < size(); ++i) {
-    for (const std::string& spelling : spellings((*this)[i])) {
-      if (key_of(spelling) == key) return i;
-    }
-  }
+  // Nearly every label of a corpus is written as the set has it.
+  if (const auto it = as_written_.find(label); it != as_written_.end()) return it->second;
+  if (const auto it = spellings_.find(key_of(label)); it != spellings_.end()) return it->second;
   return std::nullopt;
 }
 

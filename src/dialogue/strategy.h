@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "config/fields.h"
@@ -46,6 +47,8 @@ class StrategySet {
 
  private:
   std::vector<Strategy> items_;
+  std::unordered_map<std::string, int> spellings_;  // without regard to case -> index
+  std::unordered_map<std::string, int> as_written_;
 };
 
 }  // namespace straq::dialogue

@@ -45,6 +45,17 @@ std::size_t ascii_end(std::string_view s, std::size_t i, unsigned char least) {
   return i;
 }
 
+// Printed ASCII in which no blank stands at an end or beside another: nothing is to be done.
+bool is_normal_ascii(std::string_view s) {
+  bool blank = true;
+  for (const char b : s) {
+    const auto byte = static_cast<unsigned char>(b);
+    if (byte < ' ' || byte >= 0x80 || (byte == ' ' && blank)) return false;
+    blank = byte == ' ';
+  }
+  return !blank;
+}
+
 std::string ascii_lower(std::string_view text) {
   std::string out(text);
   for (char& c : out) c = static_cast<char>(to_lower(static_cast<char32_t>(c)));
@@ -73,6 +84,7 @@ bool is_space(char32_t c) {
 }
 
 std::string normalise_space(std::string_view text) {
+  if (is_normal_ascii(text)) return std::string(text);
   std::string out;
   out.reserve(text.size());
   bool gap = false;

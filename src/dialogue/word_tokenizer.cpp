@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "dialogue/utf8.h"
 
@@ -70,9 +71,10 @@ bool edge(const Text& s, std::size_t i) {
 }
 
 // Blanks around every character of `set`.
-Text pad(const Text& s, View set) {
+Text pad(Text s, View set) {
   if (s.find_first_of(set) == Text::npos) return s;
   Text out;
+  out.reserve(s.size() + 16);
   for (char32_t c : s) {
     if (any_of(c, set)) {
       out += U' ', out += c, out += U' ';
@@ -84,9 +86,10 @@ Text pad(const Text& s, View set) {
 }
 
 // Blanks around every run of at least `least` characters `c`.
-Text pad_runs(const Text& s, char32_t c, std::size_t least) {
+Text pad_runs(Text s, char32_t c, std::size_t least) {
   if (s.find(c) == Text::npos) return s;
   Text out;
+  out.reserve(s.size() + 16);
   for (std::size_t i = 0; i < s.size();) {
     std::size_t end = i;
     while (end < s.size() && s[end] == c) ++end;
@@ -101,9 +104,10 @@ Text pad_runs(const Text& s, char32_t c, std::size_t least) {
 }
 
 // Replaces `from`, left to right and without overlap.
-Text replace(const Text& s, View from, View to) {
+Text replace(Text s, View from, View to) {
   if (s.find(from) == Text::npos) return s;
   Text out;
+  out.reserve(s.size() + 16);
   for (std::size_t i = 0; i < s.size();) {
     if (View(s).substr(i, from.size()) == from) {
       out += to;
@@ -116,8 +120,10 @@ Text replace(const Text& s, View from, View to) {
 }
 
 // A double quote (or two single ones) after a blank or an opening bracket opens a quotation.
-Text opening_quotes(const Text& s) {
+Text opening_quotes(Text s) {
+  if (s.find_first_of(U"\"'") == Text::npos) return s;
   Text out;
+  out.reserve(s.size() + 16);
   for (std::size_t i = 0; i < s.size();) {
     out += s[i];
     if (!any_of(s[i++], U" ([{<")) continue;
@@ -131,8 +137,10 @@ Text opening_quotes(const Text& s) {
 
 // An apostrophe before a word of one letter is a quotation mark and stands alone, unless the letter
 // makes a clitic ('m, 't, 's, 'd) or the n of 'n'.
-Text single_letter_quotes(const Text& s) {
+Text single_letter_quotes(Text s) {
+  if (s.find(U'\'') == Text::npos) return s;
   Text out;
+  out.reserve(s.size() + 16);
   for (std::size_t i = 0; i < s.size(); ++i) {
     out += s[i];
     if (s[i] != U'\'' || i + 1 >= s.size() || !is_word(s[i + 1])) continue;
@@ -145,7 +153,7 @@ Text single_letter_quotes(const Text& s) {
 
 // Sets the sentence's last full stop apart, with what closes after it. It must follow something
 // other than a full stop, and only characters of `closing`, then white space, may follow it.
-Text final_period(const Text& s, View closing, bool blank_after_period) {
+Text final_period(Text s, View closing, bool blank_after_period) {
   const std::size_t dot = s.rfind(U'.');
   if (dot == Text::npos || dot == 0 || s[dot - 1] == U'.') return s;
   std::size_t end = dot + 1;
@@ -159,8 +167,10 @@ Text final_period(const Text& s, View closing, bool blank_after_period) {
 }
 
 // Blanks around a colon or comma, unless a digit follows it (5:30, 1,000).
-Text colons_and_commas(const Text& s) {
+Text colons_and_commas(Text s) {
+  if (s.find_first_of(U":,") == Text::npos) return s;
   Text out;
+  out.reserve(s.size() + 16);
   for (std::size_t i = 0; i < s.size(); ++i) {
     if (any_of(s[i], U":,") && i + 1 < s.size() && !is_digit(s[i + 1])) {
       out += U' ', out += s[i], out += U' ', out += s[i + 1];
@@ -178,8 +188,10 @@ Text colons_and_commas(const Text& s) {
 }
 
 // An apostrophe before a blank closes a quotation or marks a plural's possessive.
-Text closing_apostrophes(const Text& s) {
+Text closing_apostrophes(Text s) {
+  if (s.find(U'\'') == Text::npos) return s;
   Text out;
+  out.reserve(s.size() + 16);
   for (std::size_t i = 0; i < s.size();) {
     if (s[i] != U'\'' && i + 2 < s.size() && s[i + 1] == U'\'' && s[i + 2] == U' ') {
       out += s[i], out += U" ' ";
@@ -191,8 +203,9 @@ Text closing_apostrophes(const Text& s) {
   return out;
 }
 
-Text single_blanks(const Text& s) {
+Text single_blanks(Text s) {
   Text out;
+  out.reserve(s.size() + 16);
   for (std::size_t i = 0; i < s.size(); ++i) {
     if (!is_space(s[i])) {
       out += s[i];
@@ -205,8 +218,10 @@ Text single_blanks(const Text& s) {
 
 // Parts clitics that end a word from it. A clitic is spelt in one case throughout when it has two
 // letters: "'Ll" is none.
-Text part_clitics(const Text& s, const std::vector<View>& clitics) {
+Text part_clitics(Text s, const std::vector<View>& clitics) {
+  if (s.find(U'\'') == Text::npos) return s;
   Text out;
+  out.reserve(s.size() + 16);
   for (std::size_t i = 0; i < s.size();) {
     std::size_t n = 0;
     if (s[i] != U'\'' && s[i] != U' ') {
@@ -233,16 +248,20 @@ struct Fused {
   std::string_view first, second;
 };
 
-Text part_fused(const Text& s, const Fused& word) {
+Text part_fused(Text s, const Fused& word) {
   const std::size_t n = word.first.size() + word.second.size();
   // "wanna" only before white space; the others before any end of a word.
   const bool needs_space = word.first == "wan";
-  Text out;
-  for (std::size_t i = 0; i < s.size();) {
-    const bool here = matches(s, i, word.first) && matches(s, i + word.first.size(), word.second) &&
-                      edge(s, i) &&
-                      (needs_space ? i + n < s.size() && is_space(s[i + n]) : edge(s, i + n));
-    if (!here) {
+  const auto here = [&](std::size_t i) {
+    return matches(s, i, word.first) && matches(s, i + word.first.size(), word.second) &&
+           edge(s, i) && (needs_space ? i + n < s.size() && is_space(s[i + n]) : edge(s, i + n));
+  };
+  std::size_t first = 0;
+  while (first < s.size() && !here(first)) ++first;
+  if (first == s.size()) return s;
+  Text out = s.substr(0, first);
+  for (std::size_t i = first; i < s.size();) {
+    if (!here(i)) {
       out += s[i++];
       continue;
     }
@@ -253,8 +272,10 @@ Text part_fused(const Text& s, const Fused& word) {
   return out;
 }
 
-Text part_tis(const Text& s, std::string_view verb) {
+Text part_tis(Text s, std::string_view verb) {
+  if (s.find(U'\'') == Text::npos) return s;
   Text out;
+  out.reserve(s.size() + 16);
   for (std::size_t i = 0; i < s.size();) {
     if (s[i] == U' ' && matches(s, i + 1, "'t") && matches(s, i + 3, verb) &&
         edge(s, i + 3 + verb.size())) {
@@ -271,31 +292,31 @@ Text part_tis(const Text& s, std::string_view verb) {
 // The passes, in the order that matters: opening quotes, punctuation, brackets, dashes, closing
 // quotes and clitics, words written as one. The result's words are parted by white space.
 Text treebank(Text s) {
-  s = pad_runs(pad(s, U"«“‘„"), U'`', 1);
+  s = pad_runs(pad(std::move(s), U"«“‘„"), U'`', 1);
   if (!s.empty() && s[0] == U'"') s.replace(0, 1, U"``");
-  s = replace(s, U"``", U" `` ");
-  s = opening_quotes(s);
-  s = single_letter_quotes(s);
+  s = replace(std::move(s), U"``", U" `` ");
+  s = opening_quotes(std::move(s));
+  s = single_letter_quotes(std::move(s));
 
-  s = final_period(s, U"])}>\"'»”’ ", true);
-  s = colons_and_commas(s);
-  s = pad_runs(s, U'.', 2);
-  s = pad(s, U";@#$%&");
-  s = final_period(s, U"])}>\"'", false);
-  s = pad(s, U"?!");
-  s = closing_apostrophes(s);
-  s = pad(s, U"*");
+  s = final_period(std::move(s), U"])}>\"'»”’ ", true);
+  s = colons_and_commas(std::move(s));
+  s = pad_runs(std::move(s), U'.', 2);
+  s = pad(std::move(s), U";@#$%&");
+  s = final_period(std::move(s), U"])}>\"'", false);
+  s = pad(std::move(s), U"?!");
+  s = closing_apostrophes(std::move(s));
+  s = pad(std::move(s), U"*");
 
-  s = pad(s, U"][(){}<>");
-  s = replace(s, U"--", U" -- ");
+  s = pad(std::move(s), U"][(){}<>");
+  s = replace(std::move(s), U"--", U" -- ");
   s = U" " + s + U" ";
 
-  s = pad(s, U"»”’");
-  s = replace(s, U"''", U" '' ");
-  s = replace(s, U"\"", U" '' ");
-  s = single_blanks(s);
-  s = part_clitics(s, {U"'s", U"'S", U"'m", U"'M", U"'d", U"'D", U"'"});
-  s = part_clitics(s, {U"'ll", U"'LL", U"'re", U"'RE", U"'ve", U"'VE", U"n't", U"N'T"});
+  s = pad(std::move(s), U"»”’");
+  s = replace(std::move(s), U"''", U" '' ");
+  s = replace(std::move(s), U"\"", U" '' ");
+  s = single_blanks(std::move(s));
+  s = part_clitics(std::move(s), {U"'s", U"'S", U"'m", U"'M", U"'d", U"'D", U"'"});
+  s = part_clitics(std::move(s), {U"'ll", U"'LL", U"'re", U"'RE", U"'ve", U"'VE", U"n't", U"N'T"});
 
   static constexpr std::array<Fused, 8> kFused = {{{"can", "not"},
                                                    {"d", "'ye"},
@@ -305,8 +326,8 @@ Text treebank(Text s) {
                                                    {"lem", "me"},
                                                    {"more", "'n"},
                                                    {"wan", "na"}}};
-  for (const Fused& word : kFused) s = part_fused(s, word);
-  return part_tis(part_tis(s, "is"), "was");
+  for (const Fused& word : kFused) s = part_fused(std::move(s), word);
+  return part_tis(part_tis(std::move(s), "is"), "was");
 }
 
 // Words before a full stop that do not end the sentence, without that stop.

@@ -169,24 +169,28 @@ std::int64_t choose_micro_tokens(const EstimateInput& input, double available) {
   return in.micro_tokens;
 }
 
-void measure_data(EstimateInput& input, const std::vector<prompt::Comb>& combs) {
+void measure_data(EstimateInput& input, const prompt::EachComb& combs) {
   double rows = 0, decisions = 0, trunk = 0, dialogues = 0;
   // Dialogues without decisions are rows of a batch beside its decisions where text is learned; in
   // a stage of text alone they count as decisions, and a batch holds no more rows for them.
-  const auto weights = learn::batch_weights(combs, input.texts);
-  for (std::size_t c = 0; c < combs.size(); ++c) {
-    const auto n = static_cast<std::int32_t>(combs[c].decisions.size());
-    if (weights[c] < 0) continue;
+  learn::CombSizes sizes;
+  combs([&](const prompt::Comb& comb) { sizes.add(comb); });
+  const auto weights = learn::batch_weights(sizes, input.texts);
+  std::size_t at = 0;
+  combs([&](const prompt::Comb& comb) {
+    const std::size_t c = at++;
+    const auto n = static_cast<std::int32_t>(comb.decisions.size());
+    if (weights[c] < 0) return;
     if (n == 0) {
-      rows += static_cast<double>(combs[c].trunks.front().tokens.size());
+      rows += static_cast<double>(comb.trunks.front().tokens.size());
       decisions += static_cast<double>(weights[c]);
-      continue;
+      return;
     }
-    rows += static_cast<double>(learn::item_tokens(combs[c], {static_cast<std::int32_t>(c), 0, n}));
+    rows += static_cast<double>(learn::item_tokens(comb, {0, 0, n}));
     decisions += n;
-    trunk += static_cast<double>(combs[c].trunks.front().tokens.size());
+    trunk += static_cast<double>(comb.trunks.front().tokens.size());
     dialogues += 1;
-  }
+  });
   if (decisions == 0) return;
   input.rows_per_decision = rows / decisions;
   if (dialogues > 0) input.trunk_tokens = trunk / dialogues;

@@ -64,7 +64,7 @@ MemoryEstimate estimate_memory(const EstimateInput& input);
 // fits after all shows when it is tried.
 std::int64_t choose_micro_tokens(const EstimateInput& input, double available);
 // Lengths of the data set at hand in place of the assumed ones.
-void measure_data(EstimateInput& input, const std::vector<prompt::Comb>& combs);
+void measure_data(EstimateInput& input, const prompt::EachComb& combs);
 
 // Room to spare (a tenth is left), room with little to spare, or none.
 enum class Fit { yes, tight, no };

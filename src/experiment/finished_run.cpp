@@ -34,6 +34,10 @@ std::string comparable(const config::Value& config) {
              (name == "learn" && (kv.first == "collectives" || kv.first == "micro_tokens" ||
                                   kv.first == "zero1" || kv.first == "max_bad_steps"));
     });
+    for (auto& [key, inner] : section.map) {
+      if (name != "learn" || key != "replay") continue;
+      std::erase_if(inner.map, [](const auto& kv) { return kv.first == "memory_mb"; });
+    }
   }
   return config::to_yaml(out);
 }

@@ -19,9 +19,10 @@ namespace fs = std::filesystem;
 constexpr std::array kSections{"name",     "results", "threads", "roles",      "watchdog",
                                "simulate", "data",    "prompt",  "checkpoint", "evaluate",
                                "best",     "sweep",   "shards",  "tokenizer",  "responder"};
-constexpr std::array kKeys{"model.shape",     "model.from",          "model.device",
-                           "model.recompute", "learn.micro_tokens",  "learn.collectives",
-                           "learn.zero1",     "learn.max_bad_steps", "learn.freeze.store"};
+constexpr std::array kKeys{"model.shape",           "model.from",          "model.device",
+                           "model.recompute",       "learn.micro_tokens",  "learn.collectives",
+                           "learn.zero1",           "learn.max_bad_steps", "learn.freeze.store",
+                           "learn.replay.memory_mb"};
 
 template <class List>
 bool listed(const List& list, std::string_view key) {
@@ -68,12 +69,12 @@ void add_choice_of_weights(RunInputs& in, const ExperimentConfig& config) {
 
 // The files of a split, for people.
 std::string files_of(const dialogue::DataConfig& data, const std::string& split) {
-  std::vector<std::string> paths = data.source;
-  if (data.split == dialogue::SplitMode::official) {
-    paths = {split == "train" ? data.train : split == "valid" ? data.valid : data.test};
-  }
+  const dialogue::Paths& paths = data.split != dialogue::SplitMode::official ? data.source
+                                 : split == "train"                          ? data.train
+                                 : split == "valid"                          ? data.valid
+                                                                             : data.test;
   std::string out;
-  for (const auto& path : paths) {
+  for (const auto& path : paths.all) {
     out += (out.empty() ? "" : ", ") + fs::path(path).filename().string();
   }
   return out;
@@ -92,6 +93,8 @@ void add_data(RunInputs& in, const ExperimentConfig& config, const shard::ShardK
   in.add("tokenizer", sha256_hex(data.tokenizer), "the tokenizer");
   in.add("prompt", data.prompt, "the prompt (template, its settings or the strategies)");
   in.add("prompt.window", std::to_string(data.window));
+  // Batches are cut in the split's order.
+  if (data.shuffle) in.add("shards.shuffle", std::to_string(*data.shuffle));
 }
 
 }  // namespace

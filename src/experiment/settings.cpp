@@ -75,6 +75,11 @@ Verdict drawn_only(const Facts& f, const std::string&) {
   return Reason{"data.split: official takes data.train, data.valid and data.test as they are",
                 "set data.split: ratio or sample_level"};
 }
+Verdict by_bytes_only(const Facts& f, const std::string&) {
+  if (!f.config.shards.dialogues_per_shard) return {};
+  return Reason{"shards.dialogues_per_shard says how large shards are",
+                "leave shards.dialogues_per_shard out"};
+}
 Verdict byte_bpe_only(const Facts& f, const std::string&) {
   const auto& train = f.config.tokenizer.train;
   if (!train || train->kind == text::TokenizerKind::byte_bpe) return {};
@@ -307,18 +312,24 @@ std::vector<Rule> with_responders(std::vector<Rule> table) {
   return table;
 }
 
+// Those of a corpus and its shards.
+std::vector<Rule> with_data(std::vector<Rule> table) {
+  for (const char* key : {"data.train", "data.valid", "data.test"}) {
+    table.push_back({key, official_only});
+  }
+  for (const char* key : {"data.source", "data.ratios.", "data.split_seed"}) {
+    table.push_back({key, drawn_only});
+  }
+  table.push_back({"data.merge_label", turns_only});
+  table.push_back({"data.judgements", judged_reward_only});
+  table.push_back({"shards.megabytes", by_bytes_only});
+  return table;
+}
+
 // A key may have several rules; the first that finds it idle gives the reason.
 const std::vector<Rule>& rules() {
-  static const std::vector<Rule> table = with_responders(with_rewards({
+  static const std::vector<Rule> table = with_data(with_responders(with_rewards({
       {"simulate.folder", simulates_only},
-      {"data.train", official_only},
-      {"data.valid", official_only},
-      {"data.test", official_only},
-      {"data.source", drawn_only},
-      {"data.ratios.", drawn_only},
-      {"data.split_seed", drawn_only},
-      {"data.merge_label", turns_only},
-      {"data.judgements", judged_reward_only},
       {"tokenizer.train.split", byte_bpe_only},
       {"tokenizer.train.min_frequency", byte_bpe_only},
       {"tokenizer.train.model", sentencepiece_only},
@@ -385,7 +396,7 @@ const std::vector<Rule>& rules() {
       {"best.metric", during_training_only},
       {"best.mode", during_training_only},
       {"roles.", roles},
-  }));
+  })));
   return table;
 }
 
@@ -521,7 +532,10 @@ std::vector<std::string> always_effective() {
       "tokenizer.train.vocab_size",
       "tokenizer.train.specials",
       "responder.method",
-      "shards.",
+      "shards.folder",
+      "shards.dialogues_per_shard",
+      "shards.shuffle",
+      "shards.deflate",
       "model.from",
       "model.device",
       "model.precision",

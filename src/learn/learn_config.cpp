@@ -85,37 +85,46 @@ void LearnConfig::fields(config::Fields& f) {
   }
 }
 
-TransitionSource transitions_of(const std::vector<prompt::Comb>& combs, const LearnConfig& config,
-                                int strategies, std::uint64_t seed) {
+CombTransitions comb_transitions(const prompt::EachComb& train, const LearnConfig& config,
+                                 int strategies, std::uint64_t seed) {
+  CombTransitions all = fitted(config.reward.chosen(), train)->transitions(strategies, seed);
   if (config.terminal == Terminal::bootstrap_on_final_seeker) {
-    // To a reward the last decision of such a dialogue is one like the others. Its tokens are not
-    // asked for.
-    auto endless = std::make_shared<std::vector<prompt::Comb>>();
-    for (const auto& comb : combs) {
-      prompt::Comb& copy = endless->emplace_back();
-      copy.id = comb.id;
-      copy.decisions = comb.decisions;
-      copy.initial_intensity = comb.initial_intensity;
-      copy.final_intensity = comb.final_intensity;
-      if (comb.final_state == 1) copy.decisions.back().terminal = false;
-    }
-    return [endless, all = config.reward->transitions(*endless, strategies, seed)](
-               std::int32_t comb, std::int32_t d, std::int64_t epoch,
-               std::vector<Transition>& out) { all(comb, d, epoch, out); };
+    return [all = std::move(all)](const prompt::Comb& comb, std::int64_t number, std::int32_t d,
+                                  std::int64_t epoch, std::vector<Transition>& out) {
+      if (comb.final_state != 1) {
+        all(comb, number, d, epoch, out);
+        return;
+      }
+      // To a reward the last decision of such a dialogue is one like the others. Its tokens are not
+      // asked for.
+      prompt::Comb endless;
+      endless.id = comb.id;
+      endless.decisions = comb.decisions;
+      endless.initial_intensity = comb.initial_intensity;
+      endless.final_intensity = comb.final_intensity;
+      endless.decisions.back().terminal = false;
+      all(endless, number, d, epoch, out);
+    };
   }
-  TransitionSource all = config.reward->transitions(combs, strategies, seed);
   if (config.terminal != Terminal::drop) return all;
-  return [&combs, all = std::move(all)](std::int32_t comb, std::int32_t d, std::int64_t epoch,
-                                        std::vector<Transition>& out) {
-    const auto& decisions = combs[static_cast<std::size_t>(comb)].decisions;
-    if (!decisions[static_cast<std::size_t>(d)].terminal) all(comb, d, epoch, out);
+  return [all = std::move(all)](const prompt::Comb& comb, std::int64_t number, std::int32_t d,
+                                std::int64_t epoch, std::vector<Transition>& out) {
+    if (!comb.decisions[static_cast<std::size_t>(d)].terminal) all(comb, number, d, epoch, out);
   };
 }
 
-void require_final_states(const LearnConfig& config, const std::vector<prompt::Comb>& combs) {
+TransitionSource transitions_of(const std::vector<prompt::Comb>& combs, const LearnConfig& config,
+                                int strategies, std::uint64_t seed) {
+  return [&combs, of = comb_transitions(combs, config, strategies, seed)](
+             std::int32_t comb, std::int32_t d, std::int64_t epoch, std::vector<Transition>& out) {
+    of(combs[static_cast<std::size_t>(comb)], comb, d, epoch, out);
+  };
+}
+
+void require_final_states(const LearnConfig& config, const prompt::EachComb& combs) {
   if (config.terminal != Terminal::bootstrap_on_final_seeker) return;
-  for (const auto& comb : combs) {
-    if (comb.final_state != prompt::kNotCarried) continue;
+  combs([](const prompt::Comb& comb) {
+    if (comb.final_state != prompt::kNotCarried) return;
     fail_input(
         "learn.terminal: bootstrap_on_final_seeker needs the states behind seekers' last "
         "words, which the shards of train do not hold (dialogue/final_attach; the first that "
@@ -123,7 +132,7 @@ void require_final_states(const LearnConfig& config, const std::vector<prompt::C
             comb.id + ")",
         "they are of an older version: remove the data set's folder under shards.folder and "
         "run straq preprocess again");
-  }
+  });
 }
 
 }  // namespace straq::learn

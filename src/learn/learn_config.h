@@ -77,8 +77,12 @@ struct TargetConfig {
 struct ReplayConfig {
   std::int64_t capacity = 12000;  // decisions in the shuffle buffer that the stream passes through
   Batching mode = Batching::exact;
+  // A train split that would take more memory than so many MB is read from its shards as its
+  // batches come. Batches are the same.
+  std::int64_t memory_mb = 1024;
   void fields(config::Fields& f) {
     f("capacity", capacity, config::between(1, 1e12));
+    f("memory_mb", memory_mb, config::between(0, 1e9));
     f.choice(
         "mode", mode,
         {{"exact", Batching::exact}, {"whole", Batching::whole}, {"uniform", Batching::uniform}});
@@ -159,11 +163,14 @@ struct LearnConfig : StageConfig {
 
 // The transitions of the config's reward; with terminal: drop a dialogue's last decision has none,
 // with bootstrap_on_final_seeker it goes on where the seeker has the last word (Comb::final_state).
-// Keeps a reference to `combs`. Throws as Reward::transitions does.
+// The reward is fitted to `train`. Throws as Reward::fit and Reward::transitions do.
+CombTransitions comb_transitions(const prompt::EachComb& train, const LearnConfig& config,
+                                 int strategies, std::uint64_t seed);
+// The same of dialogues in memory, to which it keeps a reference.
 TransitionSource transitions_of(const std::vector<prompt::Comb>& combs, const LearnConfig& config,
                                 int strategies, std::uint64_t seed);
 // Throws Error(input) where the config asks for states that the shards of `combs`, which are of an
 // older version, do not hold.
-void require_final_states(const LearnConfig& config, const std::vector<prompt::Comb>& combs);
+void require_final_states(const LearnConfig& config, const prompt::EachComb& combs);
 
 }  // namespace straq::learn

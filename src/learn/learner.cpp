@@ -199,7 +199,21 @@ void Learner::restore(const Checkpoint& checkpoint) {
 
 StepPlan Learner::plan(const Batch& batch, std::int64_t epoch,
                        const TransitionSource& transitions) const {
-  return plan_step(combs_, batch, epoch, transitions,
+  return plan(combs_, batch, epoch, transitions);
+}
+
+StepPlan Learner::plan(const FedBatch& fed, std::int64_t epoch,
+                       const CombTransitions& transitions) const {
+  return plan(fed.combs, fed.batch, epoch,
+              [&](std::int32_t comb, std::int32_t d, std::int64_t e, std::vector<Transition>& out) {
+                const auto at = static_cast<std::size_t>(comb);
+                transitions(fed.combs[at], fed.numbers[at], d, e, out);
+              });
+}
+
+StepPlan Learner::plan(const std::vector<prompt::Comb>& combs, const Batch& batch,
+                       std::int64_t epoch, const TransitionSource& transitions) const {
+  return plan_step(combs, batch, epoch, transitions,
                    {stage_.objective, collectives_.rank(), collectives_.size(),
                     planner::cost_in(online_->shape(), stage_.objective.lm > 0),
                     config_.micro_tokens, online_->device().is_cuda(), has_target(),

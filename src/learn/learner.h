@@ -14,6 +14,7 @@
 
 #include "comm/collectives/collectives.h"
 #include "learn/checkpoint.h"
+#include "learn/comb_feed.h"
 #include "learn/learn_config.h"
 #include "learn/optimizer.h"
 #include "learn/sampler.h"
@@ -52,11 +53,11 @@ struct StepSeconds {
 
 class Learner {
  public:
-  // `combs` is the train split and outlives the learner, as do `collectives`. `option_ids`: the
-  // options' token ids in strategy order. `online` has gradients: a network that is only asked
-  // needs no learner (planner/ask.h). `master`: the fp32 weights that an online network of lower
-  // precision was rounded from, [its trained parameters] on the host; training goes on from these
-  // (see AdamW). Undefined: none.
+  // `combs` is the train split and outlives the learner, as do `collectives`; none where batches
+  // bring their dialogues. `option_ids`: the options' token ids in strategy order. `online` has
+  // gradients: a network that is only asked needs no learner (planner/ask.h). `master`: the fp32
+  // weights that an online network of lower precision was rounded from, [its trained parameters] on
+  // the host; training goes on from these (see AdamW). Undefined: none.
   //
   // What one learner alone may fail at (memory, files) is apart from what all must enter: the
   // constructor, begin_stage() and restore() are this learner's alone, so that the group can agree
@@ -83,6 +84,8 @@ class Learner {
   // What this learner does for a step of the stage that has begun; may be called on another thread
   // while step() runs. `transitions` names what is learned at each decision.
   StepPlan plan(const Batch& batch, std::int64_t epoch, const TransitionSource& transitions) const;
+  // The same of a batch that brings its dialogues.
+  StepPlan plan(const FedBatch& fed, std::int64_t epoch, const CombTransitions& transitions) const;
   // One optimizer step on the global batch; every learner of the group calls it with its plan of
   // the same batch. `next`, if any, is the plan of the step after this one, and stays where it is
   // until then: its target values, which do not depend on the weights that this step changes, are
@@ -191,6 +194,9 @@ class Learner {
   // Of soft updates where weights are bf16: the target in fp32, or small moves would be rounded
   // away.
   at::Tensor soft_target_;
+  StepPlan plan(const std::vector<prompt::Comb>& combs, const Batch& batch, std::int64_t epoch,
+                const TransitionSource& transitions) const;
+
   const std::vector<prompt::Comb>& combs_;
   at::Tensor option_ids_;
   planner::Readout readout_;

@@ -1,6 +1,7 @@
 #include "learn/sampler.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/error.h"
 #include "core/rng.h"
@@ -46,23 +47,38 @@ Texts texts_of(const ObjectiveConfig& objective) {
   return learns_decisions(objective) ? Texts::beside : Texts::alone;
 }
 
+void CombSizes::add(const prompt::Comb& comb) {
+  decisions.push_back(static_cast<std::int32_t>(comb.decisions.size()));
+  text.push_back(static_cast<std::int32_t>(text_tokens(comb)));
+}
+
+CombSizes sizes_of(const std::vector<prompt::Comb>& combs) {
+  CombSizes out;
+  for (const auto& comb : combs) out.add(comb);
+  return out;
+}
+
 std::vector<std::int64_t> batch_weights(const std::vector<prompt::Comb>& combs, Texts texts) {
+  return batch_weights(sizes_of(combs), texts);
+}
+
+std::vector<std::int64_t> batch_weights(const CombSizes& combs, Texts texts) {
   // Text that comes with one decision, as a ratio of whole numbers: every node gets the same.
   std::int64_t decisions = 0, text = 0;
-  for (const auto& comb : combs) {
-    if (comb.decisions.empty()) continue;
-    decisions += static_cast<std::int64_t>(comb.decisions.size());
-    text += text_tokens(comb);
+  for (std::size_t c = 0; c < combs.count(); ++c) {
+    if (combs.decisions[c] == 0) continue;
+    decisions += combs.decisions[c];
+    text += combs.text[c];
   }
   if (decisions == 0 || text == 0) decisions = 1, text = kTextOfADecision;
   std::vector<std::int64_t> weights;
-  weights.reserve(combs.size());
-  for (const auto& comb : combs) {
-    if (!comb.decisions.empty()) {
-      weights.push_back(static_cast<std::int64_t>(comb.decisions.size()));
+  weights.reserve(combs.count());
+  for (std::size_t c = 0; c < combs.count(); ++c) {
+    if (combs.decisions[c] > 0) {
+      weights.push_back(combs.decisions[c]);
       continue;
     }
-    const std::int64_t own = texts == Texts::none ? 0 : text_tokens(comb);
+    const std::int64_t own = texts == Texts::none ? 0 : combs.text[c];
     if (own == 0) {
       weights.push_back(-1);
     } else if (texts == Texts::beside) {
@@ -77,11 +93,17 @@ std::vector<std::int64_t> batch_weights(const std::vector<prompt::Comb>& combs, 
 std::vector<Batch> epoch_batches(const std::vector<prompt::Comb>& combs, Batching mode,
                                  std::int64_t batch, std::int64_t capacity, std::uint64_t seed,
                                  std::int64_t epoch, Texts texts) {
+  return epoch_batches(sizes_of(combs), mode, batch, capacity, seed, epoch, texts);
+}
+
+std::vector<Batch> epoch_batches(const CombSizes& combs, Batching mode, std::int64_t batch,
+                                 std::int64_t capacity, std::uint64_t seed, std::int64_t epoch,
+                                 Texts texts) {
   const std::vector<std::int64_t> weights = batch_weights(combs, texts);
   std::vector<Weighted> items;
-  for (std::size_t c = 0; c < combs.size(); ++c) {
+  for (std::size_t c = 0; c < combs.count(); ++c) {
     const auto index = static_cast<std::int32_t>(c);
-    const auto n = static_cast<std::int32_t>(combs[c].decisions.size());
+    const std::int32_t n = combs.decisions[c];
     if (mode == Batching::uniform && n > 0) {
       for (std::int32_t d = 0; d < n; ++d) items.push_back({{index, d, d + 1}, 1});
     } else if (weights[c] >= 0) {
@@ -133,13 +155,19 @@ std::vector<Batch> epoch_batches(const std::vector<prompt::Comb>& combs, Batchin
 std::vector<Batch> epoch_batches(const std::vector<prompt::Comb>& combs, const LearnConfig& config,
                                  const ObjectiveConfig& objective, std::uint64_t seed,
                                  std::int64_t epoch) {
+  return epoch_batches(sizes_of(combs), config, objective, seed, epoch);
+}
+
+std::vector<Batch> epoch_batches(const CombSizes& combs, const LearnConfig& config,
+                                 const ObjectiveConfig& objective, std::uint64_t seed,
+                                 std::int64_t epoch) {
   return epoch_batches(combs, config.replay.mode, config.batch, config.replay.capacity, seed, epoch,
                        texts_of(objective));
 }
 
-BatchStream::BatchStream(const std::vector<prompt::Comb>& combs, const LearnConfig& config,
+BatchStream::BatchStream(CombSizes combs, const LearnConfig& config,
                          const ObjectiveConfig& objective, std::uint64_t seed)
-    : combs_(&combs), config_(&config), objective_(objective), seed_(seed) {}
+    : combs_(std::move(combs)), config_(&config), objective_(objective), seed_(seed) {}
 
 const Batch& BatchStream::next() {
   if (at_ == batches_.size()) open_epoch();
@@ -157,7 +185,7 @@ void BatchStream::skip(std::int64_t batches) {
 
 void BatchStream::open_epoch() {
   ++epoch_;
-  batches_ = epoch_batches(*combs_, *config_, objective_, seed_, epoch_);
+  batches_ = epoch_batches(combs_, *config_, objective_, seed_, epoch_);
   at_ = 0;
   if (batches_.empty()) {
     fail_input("the train split has nothing that this stage could learn from",

@@ -37,8 +37,20 @@ Texts texts_of(const ObjectiveConfig& objective);
 // Whether a stage learns from decisions at all: without them it has nothing to do.
 bool learns_decisions(const ObjectiveConfig& objective);
 
-// By comb: the decisions as which it counts where batches are cut. Its own number; of a dialogue
-// without decisions what `texts` says, and -1 where it is left out (as one without text always is).
+// What batches are cut by, of every dialogue of a split in order: all that must be known of a split
+// that is not in memory.
+struct CombSizes {
+  std::vector<std::int32_t> decisions, text;  // text: text_tokens()
+
+  void add(const prompt::Comb& comb);
+  std::size_t count() const { return decisions.size(); }
+};
+CombSizes sizes_of(const std::vector<prompt::Comb>& combs);
+
+// By dialogue: the decisions as which it counts where batches are cut. Its own number; of a
+// dialogue without decisions what `texts` says, and -1 where it is left out (as one without text
+// always is).
+std::vector<std::int64_t> batch_weights(const CombSizes& combs, Texts texts);
 std::vector<std::int64_t> batch_weights(const std::vector<prompt::Comb>& combs, Texts texts);
 
 // All batches of one epoch.
@@ -52,28 +64,40 @@ std::vector<std::int64_t> batch_weights(const std::vector<prompt::Comb>& combs, 
 // order.
 // A dialogue without decisions is never cut; with Texts::alone the batch that it fills up may be
 // larger than `batch`. Where every dialogue has decisions `texts` changes nothing.
+std::vector<Batch> epoch_batches(const CombSizes& combs, Batching mode, std::int64_t batch,
+                                 std::int64_t capacity, std::uint64_t seed, std::int64_t epoch,
+                                 Texts texts = Texts::none);
 std::vector<Batch> epoch_batches(const std::vector<prompt::Comb>& combs, Batching mode,
                                  std::int64_t batch, std::int64_t capacity, std::uint64_t seed,
                                  std::int64_t epoch, Texts texts = Texts::none);
 // The same as a stage with this objective has them; `config` says how batches are cut.
+std::vector<Batch> epoch_batches(const CombSizes& combs, const LearnConfig& config,
+                                 const ObjectiveConfig& objective, std::uint64_t seed,
+                                 std::int64_t epoch);
 std::vector<Batch> epoch_batches(const std::vector<prompt::Comb>& combs, const LearnConfig& config,
                                  const ObjectiveConfig& objective, std::uint64_t seed,
                                  std::int64_t epoch);
 
-// The batches of a stage with the given objective, epoch after epoch. `combs` and `config` outlive
-// it. next() and skip() throw Error(input) where an epoch has no batch.
+// The batches of a stage with the given objective, epoch after epoch. `config` outlives it. next()
+// and skip() throw Error(input) where an epoch has no batch.
 class BatchStream {
  public:
+  BatchStream(CombSizes combs, const LearnConfig& config, const ObjectiveConfig& objective,
+              std::uint64_t seed);
   BatchStream(const std::vector<prompt::Comb>& combs, const LearnConfig& config,
-              const ObjectiveConfig& objective, std::uint64_t seed);
+              const ObjectiveConfig& objective, std::uint64_t seed)
+      : BatchStream(sizes_of(combs), config, objective, seed) {}
   const Batch& next();  // valid until the next call
   void skip(std::int64_t batches);
   std::int64_t epoch() const { return epoch_; }  // of the batch handed out last
+  // The batches of that epoch, and which of them that one is.
+  const std::vector<Batch>& batches() const { return batches_; }
+  std::size_t index() const { return at_ - 1; }
 
  private:
   void open_epoch();
 
-  const std::vector<prompt::Comb>* combs_;
+  CombSizes combs_;
   const LearnConfig* config_;
   ObjectiveConfig objective_;
   std::uint64_t seed_;

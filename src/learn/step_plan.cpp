@@ -174,6 +174,15 @@ StepPlan plan_step(const std::vector<prompt::Comb>& combs, const Batch& batch, s
 }
 
 PlanStream::PlanStream(BatchStream batches, std::int64_t steps, Make make)
+    : PlanStream(Fed{}, std::move(batches), steps, [make = std::move(make)](const BatchStream& at) {
+        return make(at.batches()[at.index()], at.epoch());
+      }) {}
+
+PlanStream PlanStream::fed(BatchStream batches, std::int64_t steps, MakeFed make) {
+  return PlanStream(Fed{}, std::move(batches), steps, std::move(make));
+}
+
+PlanStream::PlanStream(Fed, BatchStream batches, std::int64_t steps, MakeFed make)
     : batches_(std::move(batches)), left_(steps), make_(std::move(make)) {
   start();
 }
@@ -198,8 +207,8 @@ void PlanStream::start() {
   if (left_ == 0) return;
   --left_;
   pending_ = std::async(std::launch::async, [this] {
-    const Batch& batch = batches_.next();
-    return make_(batch, batches_.epoch());
+    batches_.next();
+    return make_(batches_);
   });
 }
 

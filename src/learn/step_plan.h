@@ -75,6 +75,12 @@ class PlanStream {
   using Make = std::function<StepPlan(const Batch& batch, std::int64_t epoch)>;
   // `make` is called on another thread, never twice at a time; what it refers to outlives this.
   PlanStream(BatchStream batches, std::int64_t steps, Make make);
+  // The same where the stream itself tells which dialogues are needed (learn/comb_feed.h): asked
+  // with the stream that has just handed out the batch.
+  using MakeFed = std::function<StepPlan(const BatchStream& at)>;
+  static PlanStream fed(BatchStream batches, std::int64_t steps, MakeFed make);
+  PlanStream(const PlanStream&) = delete;
+  PlanStream& operator=(const PlanStream&) = delete;
   // Waits for the plan and starts on the one after it; the plan stays until the next call. Throws
   // what `make` threw. Not to be called more than `steps` times.
   const StepPlan& next();
@@ -82,12 +88,14 @@ class PlanStream {
   const StepPlan* upcoming();
 
  private:
+  struct Fed {};
+  PlanStream(Fed, BatchStream batches, std::int64_t steps, MakeFed make);
   void start();
   std::unique_ptr<const StepPlan> made();
 
   BatchStream batches_;
   std::int64_t left_;  // not yet started
-  Make make_;
+  MakeFed make_;
   std::unique_ptr<const StepPlan> current_, upcoming_;
   std::future<StepPlan> pending_;  // last: its end waits for the thread, which uses the others
 };

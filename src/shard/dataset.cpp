@@ -25,6 +25,38 @@ void need_same(const std::string& folder, const char* what, const std::string& h
 
 }  // namespace
 
+SplitReader::SplitReader(std::string folder, const Manifest& manifest, const std::string& split) {
+  for (const auto& entry : manifest.shards) {
+    if (entry.item.split != split) continue;
+    files_.push_back({(std::filesystem::path(folder) / entry.item.file()).string(), entry.item,
+                      manifest.expected(entry)});
+  }
+}
+
+std::vector<prompt::Comb> SplitReader::read(std::size_t shard) const {
+  const File& file = files_.at(shard);
+  return std::move(read_shard(file.path, file.expected).combs);
+}
+
+bool DatasetView::is_streamed(const std::string& name) const {
+  return std::find(streamed.begin(), streamed.end(), name) != streamed.end();
+}
+
+bool DatasetView::has(const std::string& name) const {
+  return is_streamed(name) ||
+         std::any_of(splits.begin(), splits.end(), [&](const auto& s) { return s.first == name; });
+}
+
+prompt::EachComb DatasetView::each(const std::string& name) const {
+  if (!is_streamed(name)) return split(name);
+  return prompt::EachComb([this, name](const prompt::EachComb::Visit& visit) {
+    const SplitReader shards = reader(name);
+    for (std::size_t s = 0; s < shards.shards(); ++s) {
+      for (const auto& comb : shards.read(s)) visit(comb);
+    }
+  });
+}
+
 const std::vector<prompt::Comb>& DatasetView::split(const std::string& name) const {
   std::string opened;
   for (const auto& s : splits) {
@@ -37,14 +69,23 @@ const std::vector<prompt::Comb>& DatasetView::split(const std::string& name) con
 
 std::int64_t DatasetView::decision_count(const std::string& name) const {
   std::int64_t n = 0;
-  for (const auto& comb : split(name)) n += static_cast<std::int64_t>(comb.decisions.size());
+  if (!is_streamed(name)) {
+    for (const auto& comb : split(name)) n += static_cast<std::int64_t>(comb.decisions.size());
+    return n;
+  }
+  for (const auto& entry : manifest.shards) {
+    if (entry.item.split == name && entry.record) n += entry.record->decisions;
+  }
   return n;
 }
 
 DatasetView open_dataset(const std::string& folder, const DatasetNeeds& needs,
-                         const std::vector<std::string>& wanted) {
+                         const std::vector<std::string>& wanted,
+                         const std::vector<std::string>& streamed) {
   DatasetView view;
   view.manifest = Manifest::read(folder);
+  view.folder = folder;
+  view.streamed = streamed;
   const Manifest& m = view.manifest;
   need_same(folder, "tokenizer", m.parts.tokenizer, needs.tokenizer);
   need_same(folder, "prompt template", m.parts.prompt, needs.prompt);
@@ -58,6 +99,7 @@ DatasetView open_dataset(const std::string& folder, const DatasetNeeds& needs,
   std::vector<std::string> refused;
   for (const auto& split : m.splits) {
     const std::string& name = split.first;
+    if (view.is_streamed(name)) continue;
     if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), name) == wanted.end()) continue;
     std::vector<prompt::Comb> combs;  // grows with what is read; the size is the manifest's claim
     for (const auto& entry : m.shards) {

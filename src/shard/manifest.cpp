@@ -44,19 +44,15 @@ std::string ShardKey::hex() const {
   return sha256_hex(write_json(*this).dump());
 }
 
-ShardKey make_key(const dialogue::DataConfig& data, const dialogue::Splits& splits,
-                  const prompt::CombBuilder& prompts, const text::Tokenizer& tokenizer,
-                  std::int64_t dialogues_per_shard) {
+ShardKey make_key(const dialogue::DataConfig& data, const dialogue::StrategySet& strategies,
+                  const DataSources& sources, const prompt::CombBuilder& prompts,
+                  const text::Tokenizer& tokenizer, const ShardCut& cut,
+                  std::optional<std::uint64_t> shuffle) {
   ShardKey key;
   Sha256 source;
-  for (const auto& split : splits.splits) {
-    source.update(split.name + "=" + split.corpus.sha256 + "\n");
-    std::string ids;
-    for (const auto& file : split.corpus.sources) {
-      ids += (ids.empty() ? "" : ",") + std::filesystem::path(file.path).stem().string();
-    }
-    key.splits.push_back({split.name, split.corpus.sha256, std::move(ids)});
-  }
+  for (const auto& split : sources.splits) source.update(split.split + "=" + split.sha256 + "\n");
+  key.splits = sources.splits;
+  key.outcomes = sources.outcomes;
   // The switches of the data section but its paths: the bytes are in `source`. The format stays
   // (the same bytes could be read as another), and so do the spellings that labels resolve by.
   Json rules = config::to_json(config::dump(data));
@@ -70,9 +66,8 @@ ShardKey make_key(const dialogue::DataConfig& data, const dialogue::Splits& spli
   }
   // A key of later versions: where it says what they all did, their shards stay valid.
   if (data.unit == dialogue::DecisionUnit::turn) rules.erase("unit");
-  for (const auto& file : splits.outcomes) key.outcomes.push_back({file.name, file.sha256});
-  for (int i = 0; i < splits.strategies.size(); ++i) {
-    const auto& s = splits.strategies[i];
+  for (int i = 0; i < strategies.size(); ++i) {
+    const auto& s = strategies[i];
     rules["labels"].push_back({{"name", s.name}, {"aliases", s.aliases}});
   }
   key.source = source.hex();
@@ -80,7 +75,9 @@ ShardKey make_key(const dialogue::DataConfig& data, const dialogue::Splits& spli
   key.prompt = prompts.fingerprint();
   key.window = prompts.window();
   key.data = rules.dump();
-  key.dialogues_per_shard = dialogues_per_shard;
+  key.dialogues_per_shard = cut.dialogues_per_shard;
+  key.text_per_shard = cut.text_per_shard;
+  key.shuffle = shuffle;
   return key;
 }
 
@@ -93,6 +90,49 @@ std::vector<WorkItem> plan_items(const SplitSizes& splits, std::int64_t dialogue
     }
   }
   return items;
+}
+
+namespace {
+
+constexpr std::int64_t kLeastDialogues = 64;  // of a shard
+constexpr std::int64_t kShardsOfASmallSplit = 16;
+constexpr std::int64_t kTextOfAPackedByte = 4;
+
+void cut_by_text(const std::string& split, const std::vector<std::uint32_t>& bytes,
+                 std::int64_t text_per_shard, std::vector<WorkItem>& items) {
+  const auto size = static_cast<std::int64_t>(bytes.size());
+  const std::int64_t most =
+      std::max(kLeastDialogues, (size + kShardsOfASmallSplit - 1) / kShardsOfASmallSplit);
+  WorkItem item{split, 0, 0, 0};
+  std::int64_t text = 0;
+  for (std::int64_t d = 0; d < size; ++d) {
+    ++item.count;
+    text += bytes[static_cast<std::size_t>(d)];
+    const bool full = item.count >= kLeastDialogues && text >= text_per_shard;
+    if (!full && item.count < most && d + 1 < size) continue;
+    items.push_back(item);
+    item = {split, item.index + 1, d + 1, 0};
+    text = 0;
+  }
+}
+
+}  // namespace
+
+ShardCut plan_cut(const SplitTexts& splits, const ShardConfig& config) {
+  ShardCut out;
+  for (const auto& [split, bytes] : splits) {
+    out.sizes.emplace_back(split, static_cast<std::int64_t>(bytes.size()));
+  }
+  if (config.dialogues_per_shard) {
+    out.dialogues_per_shard = *config.dialogues_per_shard;
+    out.items = plan_items(out.sizes, out.dialogues_per_shard);
+    return out;
+  }
+  out.dialogues_per_shard = kLeastDialogues;
+  const std::int64_t text = std::int64_t{config.megabytes} * kTextOfAPackedByte << 20;
+  for (const auto& [split, bytes] : splits) cut_by_text(split, bytes, text, out.items);
+  if (out.items != plan_items(out.sizes, kLeastDialogues)) out.text_per_shard = text;
+  return out;
 }
 
 bool Manifest::complete() const {
@@ -206,17 +246,36 @@ void check_values(const Manifest& m, const std::string& path) {
   }
 }
 
+// The items of a split cover its dialogues, one after the other.
+bool covers(const SplitSizes& splits, const std::vector<WorkItem>& items) {
+  auto item = items.begin();
+  for (const auto& [name, size] : splits) {
+    std::int64_t next = 0, index = 0;
+    for (; item != items.end() && item->split == name && next < size; ++item) {
+      if (item->index != index++ || item->first != next || item->count < 1 ||
+          item->count > size - next) {
+        return false;
+      }
+      next += item->count;
+    }
+    if (next != size) return false;
+  }
+  return item == items.end();
+}
+
 // An edited manifest must not name files elsewhere or leave dialogues out. How many shards the
 // splits make is computed before they are listed: the sizes are the file's claim.
 bool is_sound(const Manifest& m) {
+  if (m.key != m.parts.hex()) return false;
+  std::vector<WorkItem> items;
+  for (const auto& e : m.shards) items.push_back(e.item);
+  if (m.parts.text_per_shard > 0) return covers(m.splits, items);
   std::int64_t planned = 0;
   for (const auto& [name, size] : m.splits) {
     planned += size / m.parts.dialogues_per_shard + (size % m.parts.dialogues_per_shard != 0);
     if (planned > static_cast<std::int64_t>(m.shards.size())) break;
   }
-  if (m.key != m.parts.hex() || planned != static_cast<std::int64_t>(m.shards.size())) return false;
-  std::vector<WorkItem> items;
-  for (const auto& e : m.shards) items.push_back(e.item);
+  if (planned != static_cast<std::int64_t>(m.shards.size())) return false;
   return items == plan_items(m.splits, m.parts.dialogues_per_shard);
 }
 
@@ -245,7 +304,7 @@ Manifest Manifest::read(const std::string& folder) {
 
 Manifest plan_manifest(std::string corpus, ShardKey key, const prompt::CombBuilder& prompts,
                        const dialogue::StrategySet& strategies, std::int64_t vocab_size,
-                       const SplitSizes& splits) {
+                       const ShardCut& cut) {
   Manifest m;
   m.corpus = std::move(corpus);
   m.parts = std::move(key);
@@ -253,10 +312,8 @@ Manifest plan_manifest(std::string corpus, ShardKey key, const prompt::CombBuild
   m.vocab_size = vocab_size;
   m.option_ids = prompts.option_ids();
   for (int i = 0; i < strategies.size(); ++i) m.strategies.push_back(strategies[i].name);
-  m.splits = splits;
-  for (auto& item : plan_items(splits, m.parts.dialogues_per_shard)) {
-    m.shards.push_back({std::move(item), std::nullopt});
-  }
+  m.splits = cut.sizes;
+  for (const auto& item : cut.items) m.shards.push_back({item, std::nullopt});
   return m;
 }
 
@@ -294,19 +351,11 @@ std::vector<MissingItem> missing_items(Manifest& manifest, const std::string& fo
 }
 
 ShardRecord preprocess_item(const Manifest& manifest, const WorkItem& item,
-                            std::span<const dialogue::Episode> episodes,
+                            const std::function<dialogue::Episode(std::int64_t)>& episode,
                             const prompt::CombBuilder& prompts, const std::string& folder,
                             const Storage& storage) {
-  if (item.count != static_cast<std::int64_t>(episodes.size())) {
-    fail_runtime("work item " + item.file() + " is for " + std::to_string(item.count) +
-                 " dialogues of split " + item.split + ", and came with " +
-                 std::to_string(episodes.size()));
-  }
   std::vector<prompt::Comb> combs;
-  combs.reserve(episodes.size());
-  for (const auto& episode : episodes) {
-    combs.push_back(prompts.build_comb(episode));
-  }
+  for (std::int64_t i = 0; i < item.count; ++i) combs.push_back(prompts.build_comb(episode(i)));
   return write_shard(join(folder, item.file()), manifest.header(item), combs, storage);
 }
 

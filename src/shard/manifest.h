@@ -8,9 +8,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,12 +29,20 @@ constexpr std::int64_t kManifestVersion = 1;
 // The `shards:` section of a config.
 struct ShardConfig {
   std::string folder = "shards";
-  std::int64_t dialogues_per_shard = 64;
+  // How large shards are: about so many megabytes as they lie on disk, or exactly so many
+  // dialogues. A small split is still cut into some, so that several preprocessors have work
+  // (plan_items).
+  int megabytes = 16;
+  std::optional<std::int64_t> dialogues_per_shard;
+  // Dialogues of a split in an order drawn with this seed instead of the files'.
+  std::optional<std::uint64_t> shuffle;
   int deflate = 4;  // gzip level of the datasets; 0 stores them plain. Does not change the content.
 
   void fields(config::Fields& f) {
     f("folder", folder);
+    f("megabytes", megabytes, config::between(1, 1024));
     f("dialogues_per_shard", dialogues_per_shard, config::between(1, 1e9));
+    f("shuffle", shuffle, config::at_least(0));
     f("deflate", deflate, config::between(0, 9));
   }
   Storage storage() const {
@@ -78,9 +86,11 @@ struct ShardKey {
   std::string prompt;     // CombBuilder::fingerprint(): template, layout, options, strategies
   std::int64_t window = 0;
   std::string data;  // how episodes and splits come from the source: merge label, split rule, limit
-  std::int64_t dialogues_per_shard = 0;
+  std::int64_t dialogues_per_shard = 0;  // each, or the least where bytes decide
   std::vector<SplitSource> splits = {};  // empty in a manifest of an older version
   std::vector<OutcomeFile> outcomes = {};
+  std::int64_t text_per_shard = 0;  // bytes of the corpus that make a shard; 0: they do not decide
+  std::optional<std::uint64_t> shuffle = {};
 
   std::string hex() const;  // 64 hexadecimal digits
   bool operator==(const ShardKey&) const = default;
@@ -94,21 +104,44 @@ struct ShardKey {
     f.within("dialogues_per_shard", dialogues_per_shard, std::int64_t{1}, kMostCount);
     f.unless_default("splits", splits);
     f.unless_default("outcomes", outcomes);
+    f.unless_default("text_per_shard", text_per_shard);
+    f.unless_default("shuffle", shuffle);
   }
 };
 
-// The key of the shards that `splits`, read as `data` says, give with `prompts`. Folders are not
-// part of it; the files' bytes and stems (ids are made of them), and everything that decides on
-// labels, turns and splits, are.
-ShardKey make_key(const dialogue::DataConfig& data, const dialogue::Splits& splits,
-                  const prompt::CombBuilder& prompts, const text::Tokenizer& tokenizer,
-                  std::int64_t dialogues_per_shard);
+// Files that a data set is made of.
+struct DataSources {
+  std::vector<SplitSource> splits;
+  std::vector<OutcomeFile> outcomes;
+};
 
 // Number of dialogues of each split, in the order in which they are worked on.
 using SplitSizes = std::vector<std::pair<std::string, std::int64_t>>;
+// The same with what each dialogue takes in its file, in bytes.
+using SplitTexts = std::vector<std::pair<std::string, std::vector<std::uint32_t>>>;
 
 // Cuts every split into shards of `dialogues_per_shard` (the last of a split may be smaller).
 std::vector<WorkItem> plan_items(const SplitSizes& splits, std::int64_t dialogues_per_shard);
+
+// How a config's data set is cut: what is planned, and the part of the key that stands for it.
+struct ShardCut {
+  std::int64_t dialogues_per_shard = 0, text_per_shard = 0;
+  SplitSizes sizes = {};
+  std::vector<WorkItem> items = {};
+};
+// As `config` says. Sized by bytes a shard ends with the dialogue that brings its text to some four
+// times `megabytes` (what text becomes as packed tokens) and the least of 64 dialogues; a split
+// that would make fewer than 16 shards so is cut into up to 16, of 64 or more. A cut that is
+// everywhere by 64 says so, as all did once.
+ShardCut plan_cut(const SplitTexts& splits, const ShardConfig& config);
+
+// The key of the shards that `sources`, read as `data` says, give with `prompts`. Folders are not
+// part of it; the files' bytes and stems (ids are made of them), and everything that decides on
+// labels, turns and splits, are.
+ShardKey make_key(const dialogue::DataConfig& data, const dialogue::StrategySet& strategies,
+                  const DataSources& sources, const prompt::CombBuilder& prompts,
+                  const text::Tokenizer& tokenizer, const ShardCut& cut,
+                  std::optional<std::uint64_t> shuffle = {});
 
 struct ManifestEntry {
   WorkItem item;
@@ -156,7 +189,7 @@ struct Manifest {
 // The manifest of a data set before any shard is made.
 Manifest plan_manifest(std::string corpus, ShardKey key, const prompt::CombBuilder& prompts,
                        const dialogue::StrategySet& strategies, std::int64_t vocab_size,
-                       const SplitSizes& splits);
+                       const ShardCut& cut);
 
 // `plan` with the records of the manifest that an earlier run left in `folder`. One that is missing
 // is no matter; one that cannot be read, or is another data set's, is left aside with a warning:
@@ -175,11 +208,12 @@ struct MissingItem {
 // one) are adopted, and what remains to be made is returned in plan order.
 std::vector<MissingItem> missing_items(Manifest& manifest, const std::string& folder);
 
-// What a preprocessor rank does with one item: tokenises `episodes`, dialogues [item.first,
-// item.first + item.count) of the item's split, and writes the shard into `folder`. The result does
-// not depend on the rank or on what else was made. Throws Error as build_comb and write_shard do.
+// What a preprocessor rank does with one item: tokenises the item's dialogues, episode(0) to
+// episode(item.count - 1), asked for in that order, and writes the shard into `folder`. The result
+// does not depend on the rank or on what else was made. Throws Error as build_comb and write_shard
+// do, and what `episode` throws.
 ShardRecord preprocess_item(const Manifest& manifest, const WorkItem& item,
-                            std::span<const dialogue::Episode> episodes,
+                            const std::function<dialogue::Episode(std::int64_t)>& episode,
                             const prompt::CombBuilder& prompts, const std::string& folder,
                             const Storage& storage = {});
 

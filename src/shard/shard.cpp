@@ -1,6 +1,7 @@
 #include "shard/shard.h"
 
 #include <filesystem>
+#include <mutex>
 #include <stdexcept>
 
 #include "core/error.h"
@@ -102,6 +103,12 @@ void compare(const ShardHeader& h, const Expected& e) {
   }
 }
 
+// The library keeps state of its own, and a learner reads its next shard on a thread.
+std::mutex& hdf5_turn() {
+  static std::mutex turn;
+  return turn;
+}
+
 struct Loaded {
   ShardHeader header;
   Columns columns;
@@ -130,6 +137,7 @@ Loaded load_unlocked(const std::string& path, const Expected& expected) {
     throw Unreadable{e.what()};
   }
   if (bytes.empty()) throw Unreadable{"it is empty"};
+  const std::lock_guard turn(hdf5_turn());
   const H5Reader in = open_image(bytes, expected);
   Loaded out;
   out.header = read_header(in);
@@ -189,6 +197,7 @@ ShardRecord write_shard(const std::string& path, const ShardHeader& h,
   } catch (const Unreadable& e) {
     throw std::logic_error("write_shard " + path + ": " + e.reason);
   }
+  const std::lock_guard turn(hdf5_turn());
   H5Writer out(path, storage);
   out.attribute("format", kShardFormat);
   out.attribute("format_version", kShardVersion);

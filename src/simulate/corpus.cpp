@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
+#include <future>
 #include <unordered_set>
 
 #include "core/error.h"
+#include "core/files/atomic_file.h"
 #include "core/files/files.h"
 #include "core/hash.h"
 #include "core/json/json.h"
@@ -38,28 +41,34 @@ std::string trace_to_jsonl(const SimulatedDialogue& d, const dialogue::StrategyS
 
 namespace {
 
-struct SplitFiles {
+// Dialogues that a thread makes before they are written: what is in memory at once.
+constexpr int kBlock = 512;
+// Distinct utterances are looked for among the seekers' of the first dialogues of a split: of a
+// large one they would take more memory than all else.
+constexpr int kDistinctDialogues = 100'000;
+
+// Some dialogues of a split, as its two files have them.
+struct Block {
+  std::string text, states;
   SplitCounts counts;
-  std::string text, states;  // of the split's two files
+  std::vector<Digest> said;  // by seekers
 };
 
-SplitFiles generate_split(const Simulator& simulator, const char* split, int size) {
+Block generate_block(const Simulator& simulator, const char* split, int first, int count) {
   const dialogue::StrategySet& strategies = simulator.strategies();
-  SplitFiles out;
+  Block out;
   SplitCounts& c = out.counts;
-  c.split = split;
-  c.dialogues = size;
   c.by_strategy.assign(static_cast<std::size_t>(strategies.size()), 0);
-  std::unordered_set<std::string> distinct;
-  for (int i = 0; i < size; ++i) {
+  for (int i = first; i < first + count; ++i) {
     const SimulatedDialogue d = simulator.generate(split, i);
     out.text += dialogue::to_jsonl(d.dialogue, strategies) + "\n";
     out.states += trace_to_jsonl(d, strategies) + "\n";
+    ++c.dialogues;
     c.utterances += static_cast<std::int64_t>(d.dialogue.utterances.size());
     for (const auto& u : d.dialogue.utterances) {
-      if (u.speaker != dialogue::Speaker::seeker) continue;
+      if (u.speaker != dialogue::Speaker::seeker || i >= kDistinctDialogues) continue;
       ++c.seeker_utterances;
-      distinct.insert(u.text);
+      out.said.push_back(Sha256().update(u.text).digest());
     }
     for (const auto& t : d.trace) {
       ++c.decisions;
@@ -68,13 +77,77 @@ SplitFiles generate_split(const Simulator& simulator, const char* split, int siz
       c.oracle_hits += std::max_element(p.begin(), p.end()) - p.begin() == t.action;
     }
   }
-  c.distinct_seeker = static_cast<std::int64_t>(distinct.size());
+  return out;
+}
+
+void add(const SplitCounts& block, SplitCounts& all) {
+  all.dialogues += block.dialogues;
+  all.utterances += block.utterances;
+  all.seeker_utterances += block.seeker_utterances;
+  all.decisions += block.decisions;
+  all.oracle_hits += block.oracle_hits;
+  for (std::size_t a = 0; a < block.by_strategy.size(); ++a) {
+    all.by_strategy[a] += block.by_strategy[a];
+  }
+}
+
+// A file of a split and its hash, as they grow.
+class GrowingFile {
+ public:
+  explicit GrowingFile(const fs::path& path) : file_(path.string()) {}
+  void add(const std::string& bytes) {
+    file_.write(bytes.data(), bytes.size());
+    hash_.update(bytes);
+  }
+  std::string publish() {
+    file_.publish();
+    return hash_.hex();
+  }
+
+ private:
+  AtomicFile file_;
+  Sha256 hash_;
+};
+
+struct SplitFiles {
+  SplitCounts counts;
+  std::string text_sha256, states_sha256;
+};
+
+// The split's dialogues are functions of their numbers, so `threads` make blocks side by side, and
+// these are written in order: the files do not depend on how many there are.
+SplitFiles write_split(const Simulator& simulator, const char* split, int size, int threads,
+                       const fs::path& text, const fs::path& states) {
+  SplitFiles out;
+  out.counts.split = split;
+  out.counts.by_strategy.assign(static_cast<std::size_t>(simulator.strategies().size()), 0);
+  GrowingFile text_file(text), states_file(states);
+  std::unordered_set<Digest, DigestHash> distinct;
+  for (int first = 0; first < size;) {
+    std::vector<std::future<Block>> blocks;
+    for (int t = 0; t < threads && first < size; ++t) {
+      const int count = std::min(kBlock, size - first);
+      blocks.push_back(std::async(threads > 1 ? std::launch::async : std::launch::deferred,
+                                  generate_block, std::cref(simulator), split, first, count));
+      first += count;
+    }
+    for (auto& made : blocks) {
+      const Block block = made.get();
+      text_file.add(block.text);
+      states_file.add(block.states);
+      add(block.counts, out.counts);
+      distinct.insert(block.said.begin(), block.said.end());
+    }
+  }
+  out.counts.distinct_seeker = static_cast<std::int64_t>(distinct.size());
+  out.text_sha256 = text_file.publish();
+  out.states_sha256 = states_file.publish();
   return out;
 }
 
 }  // namespace
 
-CorpusReport write_corpus(const SimulateConfig& config, const std::string& folder) {
+CorpusReport write_corpus(const SimulateConfig& config, const std::string& folder, int threads) {
   const SizesConfig& n = config.dialogues;
   if (n.train + n.valid + n.test == 0) {
     fail_input("dialogues: every split has size 0", "set dialogues.train, for example to 300");
@@ -111,17 +184,16 @@ CorpusReport write_corpus(const SimulateConfig& config, const std::string& folde
       fs::remove(root / states_name, ec);
       continue;
     }
-    SplitFiles files = generate_split(simulator, split, size);
+    SplitFiles files =
+        write_split(simulator, split, size, threads, root / text_name, root / states_name);
     const SplitCounts& c = files.counts;
-    write_file_atomic((root / text_name).string(), files.text);
-    write_file_atomic((root / states_name).string(), files.states);
     log::debug("simulate", "{}: {} dialogues, {} decisions", text_name, c.dialogues, c.decisions);
 
     ordered_json& s = m["splits"][split];
     s["file"] = text_name;
-    s["sha256"] = sha256_hex(files.text);
+    s["sha256"] = files.text_sha256;
     s["states_file"] = states_name;
-    s["states_sha256"] = sha256_hex(files.states);
+    s["states_sha256"] = files.states_sha256;
     s["dialogues"] = c.dialogues;
     s["utterances"] = c.utterances;
     s["decisions"] = c.decisions;
@@ -167,6 +239,10 @@ std::vector<Table> tables(const CorpusReport& report, const dialogue::StrategySe
   sizes.notes = {"Majority Acc: always the split's most frequent strategy.",
                  "Oracle Acc: the supporter's likeliest strategy, the latent state being known.",
                  "exact: expected values, computed from the dynamics and the supporter's policy."};
+  if (std::any_of(report.splits.begin(), report.splits.end(),
+                  [](const auto& c) { return c.dialogues > kDistinctDialogues; })) {
+    sizes.notes.push_back("Distinct seeker utterances: of the first 100,000 dialogues of a split.");
+  }
 
   Table shares;
   shares.id = "simulated_strategies";

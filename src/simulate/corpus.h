@@ -19,7 +19,9 @@ namespace straq::simulate {
 
 struct SplitCounts {
   std::string split;
-  std::int64_t dialogues = 0, utterances = 0, seeker_utterances = 0, distinct_seeker = 0;
+  std::int64_t dialogues = 0, utterances = 0;
+  // Of the first 100,000 dialogues.
+  std::int64_t seeker_utterances = 0, distinct_seeker = 0;
   std::int64_t decisions = 0;
   std::vector<std::int64_t> by_strategy;  // of decisions
   // Decisions at which the strategy is argmax_a pi(a | latent state): what no reader can beat but
@@ -38,11 +40,12 @@ struct CorpusReport {
 std::string trace_to_jsonl(const SimulatedDialogue& dialogue,
                            const dialogue::StrategySet& strategies);
 
-// Generates everything into `folder` (made when missing; its older files are replaced). The same
-// config gives the same bytes. Splits of size 0 are left out. Throws Error(input) for a bad config,
-// before any file is touched, and Error(failure) when the folder can't be written; the manifest is
-// written last, so a folder with one is complete.
-CorpusReport write_corpus(const SimulateConfig& config, const std::string& folder);
+// Generates everything into `folder` (made when missing; its older files are replaced), with so
+// many threads, in memory that does not grow with the corpus. The same config gives the same bytes.
+// Splits of size 0 are left out. Throws Error(input) for a bad config, before any file is touched,
+// and Error(failure) when the folder can't be written; the manifest is written last, so a folder
+// with one is complete.
+CorpusReport write_corpus(const SimulateConfig& config, const std::string& folder, int threads = 1);
 
 // What was generated, for people: sizes, and strategies with their exact shares.
 std::vector<Table> tables(const CorpusReport& report, const dialogue::StrategySet& strategies);

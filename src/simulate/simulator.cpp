@@ -30,9 +30,9 @@ std::string decapitalised(std::string text) {
 }  // namespace
 
 void SizesConfig::fields(config::Fields& f) {
-  f("train", train, config::between(0, 99999));
-  f("valid", valid, config::between(0, 99999));
-  f("test", test, config::between(0, 99999));
+  f("train", train, config::between(0, kMostDialogues));
+  f("valid", valid, config::between(0, kMostDialogues));
+  f("test", test, config::between(0, kMostDialogues));
 }
 
 void WordingConfig::fields(config::Fields& f) {

@@ -24,6 +24,9 @@
 
 namespace straq::simulate {
 
+// Of a split.
+inline constexpr int kMostDialogues = 100'000'000;
+
 struct SizesConfig {
   int train = 300, valid = 60, test = 60;  // dialogues
   void fields(config::Fields& f);

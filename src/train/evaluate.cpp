@@ -25,24 +25,46 @@
 
 namespace straq::train {
 
+namespace {
+
+// Decisions of a split that is not in memory which baselines are fitted to: more of them change
+// nothing that a table shows.
+constexpr std::size_t kStreamedRows = 200'000;
+
+void append_rows(const prompt::Comb& comb, std::vector<metrics::Prediction>& rows) {
+  const int of = static_cast<int>(comb.decisions.size());
+  for (int i = 0; i < of; ++i) {
+    const auto& d = comb.decisions[static_cast<std::size_t>(i)];
+    metrics::Prediction row;
+    row.dialogue = comb.id;
+    row.turn = d.turn;
+    row.index = i;
+    row.of = of;
+    row.gold = d.gold;
+    row.previous = d.previous;
+    row.strategies = static_cast<std::uint32_t>(std::max(d.strategies, 0));
+    row.rating = std::max(d.rating, 0);
+    rows.push_back(std::move(row));
+  }
+}
+
+void append_rows(const shard::DatasetView& data, const std::string& split,
+                 std::vector<metrics::Prediction>& rows) {
+  if (!data.is_streamed(split)) {
+    for (const auto& comb : data.split(split)) append_rows(comb, rows);
+    return;
+  }
+  const shard::SplitReader shards = data.reader(split);
+  for (std::size_t s = 0; s < shards.shards() && rows.size() < kStreamedRows; ++s) {
+    for (const auto& comb : shards.read(s)) append_rows(comb, rows);
+  }
+}
+
+}  // namespace
+
 std::vector<metrics::Prediction> rows_of(const std::vector<prompt::Comb>& combs) {
   std::vector<metrics::Prediction> rows;
-  for (const auto& comb : combs) {
-    const int of = static_cast<int>(comb.decisions.size());
-    for (int i = 0; i < of; ++i) {
-      const auto& d = comb.decisions[static_cast<std::size_t>(i)];
-      metrics::Prediction row;
-      row.dialogue = comb.id;
-      row.turn = d.turn;
-      row.index = i;
-      row.of = of;
-      row.gold = d.gold;
-      row.previous = d.previous;
-      row.strategies = static_cast<std::uint32_t>(std::max(d.strategies, 0));
-      row.rating = std::max(d.rating, 0);
-      rows.push_back(std::move(row));
-    }
-  }
+  for (const auto& comb : combs) append_rows(comb, rows);
   return rows;
 }
 
@@ -135,10 +157,8 @@ namespace {
 // The run's reward, as it was trained on: fitted to the train split where the data set has one.
 std::unique_ptr<learn::Reward> reward_of(const experiment::ExperimentConfig& config,
                                          const shard::DatasetView& data) {
-  for (const auto& [name, combs] : data.splits) {
-    if (name == "train") return learn::fitted(config.learn.reward.chosen(), combs);
-  }
-  return config.learn.reward->clone();
+  if (!data.has("train")) return config.learn.reward->clone();
+  return learn::fitted(config.learn.reward.chosen(), data.each("train"));
 }
 
 // One split's predictions, scored and written beside `folder`'s others.
@@ -165,10 +185,9 @@ void score_split(const std::string& split, const at::Tensor& q, const shard::Dat
             metrics::words_of(result.strategy));
   // The baselines learn from what the planner has: train, and before a test also valid.
   std::vector<metrics::Prediction> fit;
-  for (const auto& [name, other] : data.splits) {
-    if (name != "train" && (name != "valid" || split != "test")) continue;
-    const auto more = rows_of(other);
-    fit.insert(fit.end(), more.begin(), more.end());
+  for (const char* name : {"train", "valid"}) {
+    const bool known = std::string(name) == "train" || split == "test";
+    if (known && data.has(name)) append_rows(data, name, fit);
   }
   const auto needs = reward->needs();
   const bool of_ratings =
@@ -242,10 +261,13 @@ void evaluate_splits(const planner::Reading& reading, const shard::DatasetView& 
 
 std::vector<double> shift_of(const planner::QConfig& q, const shard::DatasetView& data) {
   std::vector<std::int64_t> counts(data.option_ids().size());
-  for (const auto& comb : data.split("train")) {
-    for (const auto& d : comb.decisions) {
-      if (d.gold >= 0) ++counts[static_cast<std::size_t>(d.gold)];
-    }
+  // Of a split that is not in memory a pass costs minutes: only where the counts are asked for.
+  if (q.prior > 0) {
+    data.each("train")([&](const prompt::Comb& comb) {
+      for (const auto& d : comb.decisions) {
+        if (d.gold >= 0) ++counts[static_cast<std::size_t>(d.gold)];
+      }
+    });
   }
   return planner::option_shift(q.prior, counts);
 }

@@ -89,8 +89,7 @@ double free_memory(at::Device device, const comm::NodePlace& node) {
 }
 
 void settle_micro_tokens(experiment::ExperimentConfig& config, std::int64_t vocab,
-                         const std::vector<prompt::Comb>& combs, LearnerGroup& learners,
-                         at::Device device) {
+                         const prompt::EachComb& combs, LearnerGroup& learners, at::Device device) {
   if (config.learn.micro_tokens != 0) return;
   auto& group = learners.control();
   std::int64_t chosen = 0;

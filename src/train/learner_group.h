@@ -55,7 +55,6 @@ double free_memory(at::Device device, const comm::NodePlace& node);
 // ESConv's are assumed. To be called before the learner is made. Collective; throws on every
 // learner alike.
 void settle_micro_tokens(experiment::ExperimentConfig& config, std::int64_t vocab,
-                         const std::vector<prompt::Comb>& combs, LearnerGroup& learners,
-                         at::Device device);
+                         const prompt::EachComb& combs, LearnerGroup& learners, at::Device device);
 
 }  // namespace straq::train

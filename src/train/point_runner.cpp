@@ -41,6 +41,30 @@
 namespace straq::train {
 namespace {
 
+// Whether the train split is read from its shards as its batches come: where it would take more
+// memory than learn.replay.memory_mb, and nothing else asks for all of it at once.
+bool streams_train(const experiment::ExperimentConfig& config, const shard::Manifest& manifest) {
+  const auto& freeze = config.learn.freeze;
+  const auto& scored = config.evaluate.splits;
+  if ((freeze.layers != 0 && freeze.store != learn::StoredStates::none) ||
+      config.data.split == dialogue::SplitMode::sample_level ||
+      std::find(scored.begin(), scored.end(), "train") != scored.end() ||
+      (config.evaluate.during_training() && config.evaluate.split == "train")) {
+    return false;
+  }
+  // What a comb takes beside its tokens: itself, and each decision with its probe.
+  constexpr double kDialogue = 300, kDecision = 160, kToken = 4;
+  double bytes = 0;
+  for (const auto& entry : manifest.shards) {
+    if (entry.item.split != "train" || !entry.record) continue;
+    const auto& r = *entry.record;
+    bytes += kDialogue * static_cast<double>(entry.item.count) +
+             kDecision * static_cast<double>(r.decisions) +
+             kToken * static_cast<double>(r.trunk_tokens + r.probe_tokens);
+  }
+  return bytes > static_cast<double>(config.learn.replay.memory_mb) * (1 << 20);
+}
+
 class PointRun {
  public:
   PointRun(const PointTask& task, LearnerGroup& learners, Director& director,
@@ -64,6 +88,7 @@ class PointRun {
       trainer.emplace(Trainer::Context{.name = task_.name,
                                        .config = config_,
                                        .data = dataset_,
+                                       .sizes = sizes_,
                                        .folder = folder_,
                                        .identity = identity_,
                                        .continued_anyway = continued_anyway_,
@@ -131,10 +156,15 @@ class PointRun {
       device = device_of(config_.model, learners_.node());
       at::set_num_threads(compute_threads(config_.threads, learners_.node().sharers));
       dataset_ = open_shards(experiment::splits_to_train(config_));
+      // Of a split that is not in memory this reads, and so checks, every shard.
+      dataset_.each("train")([this](const prompt::Comb& comb) { sizes_.add(comb); });
     });
     alike([&] { group_ = &learners_.tensors(config_.learn.collectives, device); });
     chooses_micro_tokens_ = config_.learn.micro_tokens == 0;
-    settle_micro_tokens(config_, dataset_.vocab_size(), dataset_.split("train"), learners_, device);
+    const std::vector<prompt::Comb> some = some_of_train();
+    settle_micro_tokens(config_, dataset_.vocab_size(),
+                        streams_ ? prompt::EachComb(some) : dataset_.each("train"), learners_,
+                        device);
     together(*group_, [&] { make_learner(device); });
     learner_->share_start();
     use_frozen_states();
@@ -193,10 +223,19 @@ class PointRun {
     comm::enter_phase("loading", comm::Patience::phase);
   }
 
+  // Dialogues of train that tell how long they are, where it is not in memory.
+  std::vector<prompt::Comb> some_of_train() const {
+    if (!streams_ || !chooses_micro_tokens_) return {};
+    return dataset_.reader("train").read(0);
+  }
+
   // Empty: all splits.
-  shard::DatasetView open_shards(const std::vector<std::string>& splits = {}) const {
+  shard::DatasetView open_shards(const std::vector<std::string>& splits = {}) {
     try {
-      return shard::open_dataset(task_.shard_folder, {task_.key, {}, {}}, splits);
+      const auto manifest = shard::Manifest::read(task_.shard_folder);
+      streams_ = streams_train(config_, manifest);
+      const std::vector<std::string> streamed(streams_ ? 1 : 0, "train");
+      return shard::open_dataset(task_.shard_folder, {task_.key, {}, {}}, splits, streamed);
     } catch (const Error& e) {
       throw results::PointFailure(results::FailureKind::bad_shard, e);
     }
@@ -204,7 +243,8 @@ class PointRun {
 
   void make_learner(at::Device device) {
     comm::fault_point("making the model");
-    const auto& train = dataset_.split("train");
+    static const std::vector<prompt::Comb> none;
+    const auto& train = streams_ ? none : dataset_.split("train");
     // A dialogue without decisions still has text for the language-model objective.
     const std::int64_t decisions = dataset_.decision_count("train");
     if (decisions == 0 && experiment::needs_decisions(config_))
@@ -234,11 +274,16 @@ class PointRun {
     learner_.reset(new learn::Learner(std::move(start.network), train, ids, config_.q.readout,
                                       config_.learn, *group_, std::move(start.master)));
     if (!writes()) learner_->use_shift(shift_of(config_.q, dataset_));
-    const auto silent = std::count_if(train.begin(), train.end(),
-                                      [](const auto& comb) { return comb.decisions.empty(); });
+    const auto silent = std::count(sizes_.decisions.begin(), sizes_.decisions.end(), 0);
+    if (leader() && streams_) {
+      log::info("learn",
+                "{}: train is larger than learn.replay.memory_mb and is read from its shards as "
+                "batches come",
+                task_.name);
+    }
     if (leader() && silent > 0 && !experiment::learns_text(config_)) {
       log::warn("learn", "{}: {} of {} train dialogues have no strategies and are left out: {}",
-                task_.name, silent, train.size(),
+                task_.name, silent, sizes_.count(),
                 writes() ? "a responder learns from decisions"
                          : "no stage learns from text (pretrain.objective.lm or "
                            "learn.objective.lm)");
@@ -420,6 +465,8 @@ class PointRun {
   results::RunFolder folder_;
   experiment::ExperimentConfig config_;
   shard::DatasetView dataset_;
+  bool streams_ = false;                // train is read from its shards as its batches come
+  learn::CombSizes sizes_;              // of train
   learn::CheckpointIdentity identity_;  // the inputs: the leader's
   nlohmann::ordered_json continued_anyway_ = nlohmann::ordered_json::array();
   std::unique_ptr<learn::Learner> learner_;
@@ -542,7 +589,12 @@ void evaluate_run(const std::string& run_folder, const std::vector<std::string>&
     device = device_of(config.model, learners.node());
     at::set_num_threads(compute_threads(config.threads, learners.node().sharers));
     const std::string key = shards_key(folder);
-    data = shard::open_dataset(shard::shard_folder(config.shards.folder, key), {key, {}, {}});
+    const std::string shards = shard::shard_folder(config.shards.folder, key);
+    experiment::ExperimentConfig scored = config;
+    if (!splits.empty()) scored.evaluate.splits = splits;
+    const bool streams = streams_train(scored, shard::Manifest::read(shards));
+    data = shard::open_dataset(shards, {key, {}, {}}, {},
+                               std::vector<std::string>(streams ? 1 : 0, "train"));
     config.model.from = config.responder.trains() ? folder.responder() : folder.planner();
     config.model.keep_layers = 0;  // the folder has what was kept
     if (learners.rank() == 0) lock.emplace(folder.path());

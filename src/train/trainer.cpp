@@ -79,11 +79,11 @@ std::string best_folder(const results::RunFolder& folder, std::int64_t step) {
 
 Trainer::Trainer(const Context& context) : context_(context) {
   const auto& config = context_.config;
-  const auto& train = context_.data.split("train");
+  const prompt::EachComb train = context_.data.each("train");
   const auto seed = static_cast<std::uint64_t>(config.seed);
   stages_ = experiment::stages_of(config, [&](const learn::ObjectiveConfig& objective) {
     return static_cast<std::int64_t>(
-        learn::epoch_batches(train, config.learn, objective, seed, 0).size());
+        learn::epoch_batches(context_.sizes, config.learn, objective, seed, 0).size());
   });
   for (const auto& s : stages_) total_steps_ += s.steps;
   if (std::any_of(stages_.begin(), stages_.end(), [](const experiment::Stage& s) {
@@ -94,11 +94,19 @@ Trainer::Trainer(const Context& context) : context_(context) {
   }
   if (config.responder.trains()) {
     reward_ = config.learn.reward->clone();  // nothing is rewarded
-    transitions_ = [](std::int32_t, std::int32_t, std::int64_t, std::vector<learn::Transition>&) {};
+    transitions_ = [](const prompt::Comb&, std::int64_t, std::int32_t, std::int64_t,
+                      std::vector<learn::Transition>&) {};
   } else {
     reward_ = learn::fitted(config.learn.reward.chosen(), train);
-    transitions_ = learn::transitions_of(train, config.learn,
-                                         static_cast<int>(context_.data.option_ids().size()), seed);
+    transitions_ = learn::comb_transitions(
+        train, config.learn, static_cast<int>(context_.data.option_ids().size()), seed);
+  }
+  if (!context_.data.is_streamed("train")) {
+    held_transitions_ = [&combs = context_.data.split("train"), this](
+                            std::int32_t comb, std::int32_t d, std::int64_t epoch,
+                            std::vector<learn::Transition>& out) {
+      transitions_(combs[static_cast<std::size_t>(comb)], comb, d, epoch, out);
+    };
   }
   if (leader()) {
     const results::RunFolder folder = context_.folder;
@@ -230,13 +238,17 @@ Trainer::Leave Trainer::run_stage(const experiment::Stage& stage,
                                   const std::optional<learn::Checkpoint>& from) {
   const auto& config = context_.config;
   begin_stage(stage, from);
-  learn::BatchStream batches(context_.data.split("train"), config.learn, stage.config.objective,
+  learn::BatchStream batches(context_.sizes, config.learn, stage.config.objective,
                              static_cast<std::uint64_t>(config.seed));
   batches.skip(progress_.stage_step);
-  learn::PlanStream plans(std::move(batches), stage.steps - progress_.stage_step,
-                          [this](const learn::Batch& batch, std::int64_t epoch) {
-                            return context_.learner.plan(batch, epoch, transitions_);
-                          });
+  std::optional<learn::CombFeed> feed;  // where train is not in memory
+  if (context_.data.is_streamed("train")) feed.emplace(context_.data.reader("train"));
+  learn::PlanStream plans = learn::PlanStream::fed(
+      std::move(batches), stage.steps - progress_.stage_step, [&](const learn::BatchStream& at) {
+        return feed
+                   ? context_.learner.plan(feed->take(at), at.epoch(), transitions_)
+                   : context_.learner.plan(at.batches()[at.index()], at.epoch(), held_transitions_);
+      });
   while (true) {
     const comm::Directive directive = report_and_ask();
     carry_out(directive, stage);

@@ -30,6 +30,7 @@ class Trainer {
     const std::string& name;  // of the point, for logs
     const experiment::ExperimentConfig& config;
     const shard::DatasetView& data;  // train, and the validation split where it is evaluated
+    const learn::CombSizes& sizes;   // of train
     const results::RunFolder& folder;
     const learn::CheckpointIdentity& identity;
     const nlohmann::ordered_json& continued_anyway;  // for its checkpoints
@@ -79,7 +80,8 @@ class Trainer {
   std::vector<experiment::Stage> stages_;
   std::int64_t total_steps_ = 0;
   std::unique_ptr<const learn::Reward> reward_;  // fitted to the train split
-  learn::TransitionSource transitions_;
+  learn::CombTransitions transitions_;
+  learn::TransitionSource held_transitions_;  // the same where train is in memory
   learn::Progress progress_;
   comm::Status status_;
   std::optional<LineWriter> metrics_, timings_, evaluations_;  // the leader's

@@ -59,8 +59,8 @@ class Hand {
   ShardOrder order() const { return std::get<ShardOrder>(decode<ShardOrder>(control_->receive())); }
   void make(const ShardOrder& order) const {
     const auto config = experiment::read_experiment(config::parse_yaml(order.config, "config"));
-    const ShardMaker maker(config, order.tokenizer, order.folder, order.key);
-    tell(ShardMade{maker.process(order.item, order.episodes)});
+    ShardMaker maker(config, order.tokenizer, order.folder, order.key);
+    tell(ShardMade{maker.process(order.item, order.dialogues)});
   }
   void fail(const std::string& words, ErrorKind kind = ErrorKind::input) const {
     tell(ShardFailed{results::PointFailure(results::FailureKind::bad_input, Error(kind, words))});

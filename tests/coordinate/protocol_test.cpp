@@ -24,25 +24,36 @@ M arrived(const M& message) {
   return std::get<M>(decode<M>(sent(encode(message))));
 }
 
-TEST(Protocol, AWorkItemArrivesWithItsDialogues) {
+TEST(Protocol, AWorkItemArrivesWithThePlacesOfItsDialogues) {
   ShardOrder order;
   order.dataset = 2;
   order.config = "name: x\n";
   order.key = "k", order.folder = "shards/caf\xe9", order.tokenizer = "t/tokenizer.json";
   order.item = {"train", 3, 12, 4};
-  order.episodes.resize(1);
-  order.episodes[0].id = "train/00012";
-  order.episodes[0].turns.resize(2);
-  order.episodes[0].decisions.push_back({1, 5, -1, true});
+  order.dialogues.files[3] = {
+      {"data/caf\xe9.txt", "abc", 16}, dialogue::Format::esconv_jsonl, {123, 456}, true};
+  order.dialogues.episodes.push_back({3, {77, 20, 12, 13}});
+  order.dialogues.episodes.push_back({3, {97, 21, 13, 14}, {1, 0}, {{4, std::nullopt}, {0, 2.5}}});
   const ShardOrder got = arrived(order);
   EXPECT_EQ(got.dataset, 2u);
   EXPECT_EQ(got.config, order.config);
   EXPECT_EQ(got.key + got.folder + got.tokenizer, order.key + order.folder + order.tokenizer);
   EXPECT_EQ(got.item, order.item);
-  ASSERT_EQ(got.episodes.size(), 1u);
-  EXPECT_EQ(got.episodes[0].id, "train/00012");
-  EXPECT_EQ(got.episodes[0].turns.size(), 2u);
-  EXPECT_EQ(got.episodes[0].decisions.at(0).gold, 5);
+  const auto& file = got.dialogues.files.at(3);
+  EXPECT_EQ(file.source.path, "data/caf\xe9.txt");
+  EXPECT_EQ(file.format, dialogue::Format::esconv_jsonl);
+  EXPECT_EQ(file.stamp, (FileStamp{123, 456}));
+  EXPECT_TRUE(file.packed);
+  ASSERT_EQ(got.dialogues.episodes.size(), 2u);
+  const auto &first = got.dialogues.episodes[0], &second = got.dialogues.episodes[1];
+  EXPECT_EQ(first.file, 3u);
+  EXPECT_EQ(first.place.offset + first.place.bytes, 97u);
+  EXPECT_EQ(first.place.number + first.place.line, 25);
+  EXPECT_TRUE(first.owned.empty() && first.outcomes.empty());
+  EXPECT_EQ(second.owned, (std::vector<std::uint8_t>{1, 0}));
+  EXPECT_EQ(second.outcomes.at(0).rating, 4);
+  EXPECT_FALSE(second.outcomes.at(0).judge);
+  EXPECT_EQ(second.outcomes.at(1).judge, 2.5);
 }
 
 TEST(Protocol, ARecordNamesItsRankWhereItCannotBeRead) {

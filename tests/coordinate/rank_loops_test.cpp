@@ -23,14 +23,13 @@ M next(const comm::Control& control) {
 ShardOrder order_of(JobProgress& progress) {
   const auto work = progress.shards().take(1);
   const auto& data = progress.datasets()[work->lot];
-  const auto episodes = data.job->episodes(work->item);
   return {work->lot,
           config::to_yaml(data.config),
           data.job->key(),
           data.job->folder(),
           data.job->tokenizer_path(),
           work->item,
-          {episodes.begin(), episodes.end()}};
+          data.job->dialogues(work->item)};
 }
 
 TEST(Preprocessor, AsksForTwoItemsAndAnswersEachInItsOrder) {

@@ -20,7 +20,7 @@ TEST(DataConfig, ReadsItsKeysStrictly) {
       "0.25}\nsplit_seed: 7\nmerge_label: none\nlimit: 3\nformat: esconv_jsonl\n");
   EXPECT_EQ(c.name, "mine");
   EXPECT_EQ(c.split, SplitMode::ratio);
-  EXPECT_EQ(c.source.size(), 2u);
+  EXPECT_EQ(c.source, (Paths{"a.txt", "b.txt"}));
   EXPECT_EQ(c.ratios.test, 0.25);
   EXPECT_EQ(c.split_seed, 7u);
   EXPECT_EQ(c.merge_label, MergeLabel::none);

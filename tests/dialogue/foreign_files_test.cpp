@@ -23,8 +23,6 @@ Read read(const std::string& bytes, Format format = Format::automatic) {
   return out;
 }
 
-#define EXPECT_HAS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
-
 // A dialogue with what stands between its braces.
 std::string dialogue_with(const std::string& more) {
   return R"({"dialog": [{"speaker": "usr", "text": "hi"}, )"

@@ -18,8 +18,6 @@ std::string message_of(const std::string& bytes, Format format = Format::automat
   return e->full();
 }
 
-#define EXPECT_HAS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
-
 TEST(Readers, ReadsTheLineForm) {
   const Corpus c = parse(std::string(kLine) + "\r\n\n" + kLine + "\n");
   EXPECT_EQ(c.name, "made");
@@ -223,25 +221,6 @@ TEST(Readers, ProblemsCanBeCollectedInsteadOfStoppedAt) {
   ASSERT_EQ(problems.size(), 3u);  // malformed; no text; and so no utterances
   EXPECT_EQ(problems[0].line, 1);
   EXPECT_EQ(problems[1].line, 3);
-}
-
-TEST(Readers, SeveralFilesBecomeOneCorpus) {
-  const testing::TemporaryFolder folder;
-  write_file_atomic(folder.path("a.txt"), std::string(kLine) + "\n");
-  write_file_atomic(folder.path("b.txt"), std::string(kLine) + "\n");
-  write_file_atomic(folder.path("c/a.txt"), std::string(kLine) + "\n");
-  const StrategySet strategies = esconv_strategies();
-  const Corpus c =
-      read_corpora({folder.path("a.txt"), folder.path("b.txt")}, Format::automatic, strategies);
-  ASSERT_EQ(c.dialogues.size(), 2u);
-  EXPECT_EQ(c.dialogues[1].id, "b/00000");
-  EXPECT_EQ(c.sources.size(), 2u);
-  EXPECT_EQ(c.sha256, sha256_hex(std::string(kLine) + "\n" + kLine + "\n"));
-  const auto e = testing::error_of([&] {
-    read_corpora({folder.path("a.txt"), folder.path("c/a.txt")}, Format::automatic, strategies);
-  });
-  ASSERT_TRUE(e);
-  EXPECT_HAS(e->full(), "the same name");
 }
 
 TEST(RealData, EsconvsUtterancesPerStrategy) {

@@ -27,6 +27,12 @@ std::vector<Episode> made_episodes(int count) {
   return out;
 }
 
+std::vector<std::size_t> decisions_of(const std::vector<Episode>& episodes) {
+  std::vector<std::size_t> out;
+  for (const Episode& e : episodes) out.push_back(e.decisions.size());
+  return out;
+}
+
 TEST(Splits, SharesAreCountedToTheNearestWhole) {
   EXPECT_EQ(share_counts(1300, kShares), (std::vector<std::size_t>{910, 195, 195}));
   EXPECT_EQ(share_counts(1300, {{"train", 0.8}, {"valid", 0.1}, {"test", 0.1}}),
@@ -71,7 +77,7 @@ TEST(Splits, TheSeedsFirstDialoguesAreFrozen) {
 
 TEST(Splits, SampleLevelOwnsEveryDecisionOnceAndSharesDialogues) {
   const auto episodes = made_episodes(60);
-  const auto plans = plan_sample_level(episodes, kShares, 5);
+  const auto plans = plan_sample_level(decisions_of(episodes), kShares, 5);
   std::size_t owned = 0, total = 0;
   std::vector<std::vector<int>> owners(episodes.size());
   for (std::size_t i = 0; i < episodes.size(); ++i) {
@@ -101,7 +107,7 @@ TEST(Splits, SampleLevelKeepsDialoguesWithoutDecisionsForTraining) {
   auto episodes = made_episodes(60);
   episodes[3].decisions.clear();
   episodes[40].decisions.clear();
-  const auto plans = plan_sample_level(episodes, kShares, 5);
+  const auto plans = plan_sample_level(decisions_of(episodes), kShares, 5);
   for (const auto& plan : plans) {
     const auto d = dialogues_of(plan);
     for (const std::size_t i : {std::size_t{3}, std::size_t{40}}) {

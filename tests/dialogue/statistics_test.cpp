@@ -14,10 +14,15 @@ std::string cell(const Table& t, const std::string& row, const std::string& colu
   return "no such row";
 }
 
+SplitStatistics count(const Corpus& c, const std::string& corpus, const std::string& split) {
+  SplitStatistics out{corpus, split};
+  for (const Dialogue& d : c.dialogues) out.add(d, build_episode(d, MergeLabel::first));
+  return out;
+}
+
 TEST(Statistics, CountsAMadeDialogue) {
-  const Corpus c = parse(kLine);
-  const auto episodes = build_episodes(c.dialogues, MergeLabel::first);
-  const SizeStatistics s = size_statistics({&c.dialogues});
+  const SplitStatistics counted = count(parse(kLine), "made", "all");
+  const SizeStatistics& s = counted.sizes;
   EXPECT_EQ(s.dialogues, 1);
   EXPECT_EQ(s.seeker_utterances, 4);
   EXPECT_EQ(s.supporter_utterances, 3);
@@ -25,8 +30,8 @@ TEST(Statistics, CountsAMadeDialogue) {
   // 2 + 6, 5, 4 and 4 words with their punctuation; 4, 4 and 6.
   EXPECT_EQ(s.seeker_words, 8 + 5 + 4 + 4);
   EXPECT_EQ(s.supporter_words, 4 + 4 + 6);
-  EXPECT_EQ(s.strategies, 4);
-  const auto d = decision_statistics({&episodes}, 8);
+  EXPECT_EQ(s.strategies.size(), 4u);
+  const DecisionStatistics& d = counted.decisions;
   EXPECT_EQ(d.decisions, 2);
   EXPECT_EQ(d.merged, 1);
   EXPECT_EQ(d.mixed, 1);
@@ -36,9 +41,8 @@ TEST(Statistics, CountsAMadeDialogue) {
 
 TEST(Statistics, ACorpusWithoutStrategiesHasNoDecisionTable) {
   const Corpus c = parse(R"({"dialog": [{"speaker": "usr", "text": "a"}]})");
-  const auto episodes = build_episodes(c.dialogues, MergeLabel::first);
-  const auto tables = corpus_tables({{"made", "all", &c.dialogues, &episodes}}, esconv_strategies(),
-                                    MergeLabel::first);
+  const auto tables =
+      corpus_tables({count(c, "made", "all")}, esconv_strategies(), MergeLabel::first);
   ASSERT_EQ(tables.size(), 1u);
   EXPECT_EQ(tables[0].id, "table10");
   EXPECT_EQ(cell(tables[0], "supporter: strategies", "made"), "–");
@@ -48,16 +52,14 @@ TEST(Statistics, ACorpusWithoutStrategiesHasNoDecisionTable) {
 TEST(RealData, TheTablesOfThePaper) {
   const StrategySet strategies = esconv_strategies();
   std::vector<Corpus> corpora;
-  std::vector<std::vector<Episode>> episodes;
   for (const char* name : {"esconv/train.txt", "esconv/valid.txt", "esconv/test.txt",
                            "empathetic_dialogues/test.csv", "empathetic_dialogues/valid.csv"}) {
     STRAQ_REQUIRE_DATA(path, name);
     corpora.push_back(read_corpus(path, Format::automatic, strategies));
-    episodes.push_back(build_episodes(corpora.back().dialogues, MergeLabel::first));
   }
-  std::vector<SplitView> esconv;
+  std::vector<SplitStatistics> esconv;
   for (std::size_t i = 0; i < 3; ++i) {
-    esconv.push_back({"esconv", corpora[i].name, &corpora[i].dialogues, &episodes[i]});
+    esconv.push_back(count(corpora[i], "esconv", corpora[i].name));
   }
   const Table emotions = emotion_table(esconv);
   const std::vector<std::pair<std::string, std::string>> expected_emotions = {
@@ -80,7 +82,7 @@ TEST(RealData, TheTablesOfThePaper) {
   for (const auto& [name, count] : expected_problems) EXPECT_EQ(cell(problems, name, "all"), count);
 
   auto both = esconv;
-  both.push_back({"empathetic", "test", &corpora[3].dialogues, &episodes[3]});
+  both.push_back(count(corpora[3], "empathetic", "test"));
   const Table sizes = size_table(both);
   EXPECT_EQ(cell(sizes, "sessions", "esconv"), "1300");
   EXPECT_EQ(cell(sizes, "utterances", "esconv"), "37682");
@@ -98,7 +100,7 @@ TEST(RealData, TheTablesOfThePaper) {
   EXPECT_EQ(cell(sizes, "seeker: emotions", "empathetic"), "32");
   // The paper prints 16.7 words beside the test split's sizes: that is the validation split's.
   EXPECT_EQ(cell(sizes, "words per utterance", "empathetic"), "17.77");
-  const Table valid = size_table({{"empathetic", "valid", &corpora[4].dialogues, &episodes[4]}});
+  const Table valid = size_table({count(corpora[4], "empathetic", "valid")});
   EXPECT_EQ(cell(valid, "words per utterance", "empathetic"), "16.72");
 
   const auto tables = corpus_tables(both, strategies, MergeLabel::first);

@@ -63,7 +63,8 @@ TEST_F(Inputs, WhatChangesNoNumberIsNone) {
         // What failure messages advise.
         "learn: {micro_tokens: 100}", "learn: {zero1: true}",
         "learn: {collectives: {backend: mpi, bucket_mb: 1}}", "learn: {max_bad_steps: 3}",
-        "learn: {freeze: {store: none}}", "learn: {freeze: {store: bf16}}",
+        "learn: {replay: {memory_mb: 1}}", "learn: {freeze: {store: none}}",
+        "learn: {freeze: {store: bf16}}",
         // A stage without steps is none.
         "pretrain: {lr: 0.1}"}) {
     EXPECT_EQ(changes(of(yaml)), "") << yaml;
@@ -73,6 +74,7 @@ TEST_F(Inputs, WhatChangesNoNumberIsNone) {
   }
   auto cut = data_of("a");
   cut.dialogues_per_shard = 3;
+  cut.text_per_shard = 9;
   EXPECT_EQ(changes(of("", cut)), "");
 }
 
@@ -90,6 +92,9 @@ TEST_F(Inputs, WhatChangesANumberIsNamed) {
   }
   EXPECT_NE(changes(of("model: {shape: " + shape_ + ", precision: bf16}\n")), "");
   EXPECT_NE(changes(of("model: {shape: " + shape_ + ", lora: {rank: 2}}\n")), "");
+  auto drawn = data_of("a");
+  drawn.shuffle = 7;
+  EXPECT_NE(changes(of("", drawn)), "");
   auto other = data_of("a");
   other.tokenizer = "byte_bpe:abd";
   EXPECT_EQ(changes(of("", other)), "the tokenizer has changed since");

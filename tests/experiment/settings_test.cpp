@@ -71,6 +71,7 @@ const Example kExamples[] = {
     {"data.source", "[a]", "", "data.split=ratio"},
     {"data.ratios.train", "0.5", "", "data.split=ratio"},
     {"data.split_seed", "5", "data.split=official", "data.split=sample_level"},
+    {"shards.megabytes", "2", "shards.dialogues_per_shard=8", ""},
     {"tokenizer.train.split", "gpt2", "tokenizer.train.kind=sentencepiece",
      "tokenizer.train.kind=byte_bpe"},
     {"tokenizer.train.min_frequency", "3", "tokenizer.train.kind=sentencepiece", ""},

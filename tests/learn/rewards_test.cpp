@@ -38,13 +38,11 @@ class JudgedReward : public Reward {
     return judge ? std::optional<double>(std::min(*judge, cap) - cost) : std::nullopt;
   }
   double largest_return(double gamma) const override { return (cap + cost) / (1 - gamma); }
-  TransitionSource transitions(const std::vector<prompt::Comb>& combs, int,
-                               std::uint64_t) const override {
-    return [&combs, reward = *this](std::int32_t comb, std::int32_t d, std::int64_t,
-                                    std::vector<Transition>& out) {
-      const auto& c = combs[static_cast<std::size_t>(comb)];
-      const auto& decision = c.decisions[static_cast<std::size_t>(d)];
-      if (const auto r = reward.of_own_action(c, static_cast<std::size_t>(d))) {
+  CombTransitions transitions(int, std::uint64_t) const override {
+    return [reward = *this](const prompt::Comb& comb, std::int64_t, std::int32_t d, std::int64_t,
+                            std::vector<Transition>& out) {
+      const auto& decision = comb.decisions[static_cast<std::size_t>(d)];
+      if (const auto r = reward.of_own_action(comb, static_cast<std::size_t>(d))) {
         out.push_back({d, decision.gold, *r, !decision.terminal});
       }
     };

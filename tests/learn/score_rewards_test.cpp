@@ -122,7 +122,7 @@ TEST(Feedback, NeedsRatings) {
   const auto config = config_of("reward: {kind: feedback}");
   require_outcomes(config.reward.chosen(), two_dialogues(), "train");
   const auto e = error_of([&] {
-    require_outcomes(config.reward.chosen(), {rated({0, 0})}, "train");
+    require_outcomes(config.reward.chosen(), std::vector<prompt::Comb>{rated({0, 0})}, "train");
   });
   ASSERT_TRUE(e);
   EXPECT_NE(std::string(e->what()).find("decision/rating"), std::string::npos) << e->what();

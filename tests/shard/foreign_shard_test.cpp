@@ -332,6 +332,27 @@ TEST_F(ForeignManifest, ASplitThatOnlyClaimsItsDialoguesIsRefusedByItsShards) {
   EXPECT_NE(std::string(e->what()).find("train-00000.h5"), std::string::npos) << e->what();
 }
 
+// Sized by bytes, only their order says which dialogues shards hold.
+TEST_F(ForeignManifest, ShardsOfOwnSizesCoverTheirSplits) {
+  m.parts.text_per_shard = 1000;
+  m.key = m.parts.hex();
+  m.splits = {{"train", 10}, {"valid", 0}, {"test", 1}};
+  m.shards = {{{"train", 0, 0, 3}, {}}, {{"train", 1, 3, 7}, {}}, {{"test", 0, 0, 1}, {}}};
+  m.write(folder.path());
+  EXPECT_EQ(Manifest::read(folder.path()).to_json(), m.to_json());
+  const auto shards = [](auto& j) -> auto& {
+    return j["shards"];
+  };
+  refused([&](auto& j) { shards(j)[1]["first_dialogue"] = 4; }, "contradict");
+  refused([&](auto& j) { shards(j)[1]["dialogues"] = 6; }, "contradict");
+  refused([&](auto& j) { shards(j)[1]["dialogues"] = 1'000'000'000; }, "contradict");
+  refused([&](auto& j) { shards(j)[1]["index"] = 2; }, "contradict");
+  refused([&](auto& j) { shards(j)[2]["split"] = "valid"; }, "contradict");
+  refused([&](auto& j) { shards(j).erase(2); }, "contradict");
+  refused([&](auto& j) { j["splits"]["test"] = 2; }, "contradict");
+  refused([&](auto& j) { shards(j)[0]["dialogues"] = 0; }, "contradict");
+}
+
 TEST_F(ForeignManifest, NamesOfSplitsLeadNowhereElse) {
   for (const char* name : {"../train", "a/b", "", ".", "..", "x\n"}) {
     plan({{name, 10}});

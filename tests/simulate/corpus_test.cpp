@@ -290,7 +290,7 @@ TEST(Corpus, ConfigFilesAreReadStrictly) {
   refused("dynamics.max_turn=3", "did you mean \"dynamics.max_turns\"");
   refused("dynamics.effects.action.Others.relief=1.5", "must be between 0 and 1");
   refused("wording.noise=often", "expected a number");
-  refused("dialogues.train=-1", "must be between 0 and 99999");
+  refused("dialogues.train=-1", "must be between 0 and 100000000");
   config::Value bare = config::Value::make_map();
   const auto e = error_of([&] { config::read<SimulateConfig>(bare); });
   ASSERT_TRUE(e);

@@ -1,6 +1,7 @@
 #include "core/json/json_records.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/files/text_file.h"
 #include "core/json/json.h"
@@ -26,11 +27,6 @@ std::size_t end_of_value(std::string_view s) {
     return depth != 0;
   });
   return end;
-}
-
-long line_at(std::string_view s, std::size_t offset) {
-  const char end = s.find('\n') == s.npos ? '\r' : '\n';
-  return 1 + std::count(s.begin(), s.begin() + static_cast<std::ptrdiff_t>(offset), end);
 }
 
 }  // namespace
@@ -70,73 +66,133 @@ JsonForm json_form(std::string_view text) {
   return goes_on && !broken ? JsonForm::object : JsonForm::lines;
 }
 
-std::vector<JsonRecord> cut_json_lines(std::string_view text) {
-  std::vector<JsonRecord> out;
-  for (const TextLine& line : lines_of(text)) {
-    if (is_blank_line(line.text)) continue;
-    out.push_back({line.text, line.number, out.size(), line.ended});
+JsonRecordStream::JsonRecordStream(TextStream& text, JsonForm form, std::string of)
+    : text_(text), form_(form), of_(std::move(of)) {}
+
+std::optional<JsonRecord> JsonRecordStream::stop(long line, std::string reason, std::string hint) {
+  ended_ = true;
+  // A text that is none from here on has its own words for it.
+  if (text_.fault() == nullptr) {
+    line_ = line;
+    reason_ = std::move(reason);
+    hint_ = std::move(hint);
   }
+  return std::nullopt;
+}
+
+void JsonRecordStream::skip_blank() {
+  do {
+    text_.drop(skip_space(text_.window(), 0));
+  } while (text_.window().empty() && text_.more());
+}
+
+std::optional<JsonRecord> JsonRecordStream::next() {
+  if (ended_) return std::nullopt;
+  text_.drop(std::exchange(taken_, 0));
+  return form_ == JsonForm::list ? next_part() : next_line();
+}
+
+std::optional<JsonRecord> JsonRecordStream::next_line() {
+  const char end_of_line = text_.line_end();
+  for (std::size_t looked = 0;;) {
+    const std::size_t end = text_.window().find(end_of_line, looked);
+    const bool ended = end != std::string_view::npos;
+    if (!ended) {
+      looked = text_.window().size();
+      if (text_.more()) continue;
+      if (text_.window().empty() || text_.fault() != nullptr) break;
+    }
+    std::string_view line = text_.window().substr(0, end);
+    const std::size_t whole = line.size() + (ended ? 1 : 0);
+    if (end_of_line == '\n' && !line.empty() && line.back() == '\r') line.remove_suffix(1);
+    if (is_blank_line(line)) {
+      text_.drop(whole);
+      looked = 0;
+      continue;
+    }
+    taken_ = whole;
+    return JsonRecord{line, text_.line(), index_++, ended, text_.offset()};
+  }
+  ended_ = true;
+  return std::nullopt;
+}
+
+// Takes the list's bracket; false where there is none, or nothing in it.
+bool JsonRecordStream::open_list() {
+  opened_ = true;
+  skip_blank();
+  if (text_.window().empty() || text_.window()[0] != '[') {
+    stop(text_.line(), "expected a JSON list of " + of_ + "s", "");
+    return false;
+  }
+  text_.drop(1);
+  text_.line_end();
+  skip_blank();
+  if (text_.window().empty() || text_.window()[0] != ']') return true;
+  text_.drop(1);
+  return false;
+}
+
+std::optional<JsonRecord> JsonRecordStream::next_part() {
+  const bool first = !opened_;
+  bool goes_on = first ? open_list() : true;
+  if (ended_) return std::nullopt;
+  if (!first) {  // behind a part: what parts it from the next one, or the list's end
+    goes_on = text_.window()[0] == ',';
+    text_.drop(1);
+  }
+  skip_blank();
+  if (!goes_on) {
+    if (text_.window().empty()) return stop(0, "", "");
+    return stop(text_.line(), "text follows the end of the list of " + of_ + "s", "");
+  }
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0;; ++i) {
+    while (i >= text_.window().size()) {
+      if (!text_.more()) {
+        return stop(text_.line(),
+                    "the list of " + of_ + "s is not closed: the file ends inside " + of_ + " " +
+                        std::to_string(index_),
+                    "is the file truncated? the " + of_ + " starts at this line");
+      }
+    }
+    const char c = text_.window()[i];
+    if (in_string) {
+      if (c == '\\') {
+        ++i;
+      } else if (c == '"') {
+        in_string = false;
+      }
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      ++depth;
+    } else if (depth == 0 && (c == ',' || c == ']')) {
+      taken_ = i;
+      return JsonRecord{text_.window().substr(0, i), text_.line(), index_++, true, text_.offset()};
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+}
+
+std::vector<JsonRecord> cut_json_lines(std::string_view text) {
+  TextStream stream = TextStream::of_decoded(text);
+  JsonRecordStream records(stream, JsonForm::lines);
+  std::vector<JsonRecord> out;
+  while (const auto record = records.next()) out.push_back(*record);
   return out;
 }
 
-JsonRecords cut_json_list(std::string_view s, const std::string& of) {
+JsonRecords cut_json_list(std::string_view text, const std::string& of) {
+  TextStream stream = TextStream::of_decoded(text);
+  JsonRecordStream records(stream, JsonForm::list, of);
   JsonRecords out;
-  std::size_t i = skip_space(s, 0);
-  const auto refuse = [&](long line, std::string reason, std::string hint) {
-    out.line = line;
-    out.reason = std::move(reason);
-    out.hint = std::move(hint);
-    return out;
-  };
-  if (i == s.size() || s[i] != '[') {
-    return refuse(line_at(s, i), "expected a JSON list of " + of + "s", "");
-  }
-  ++i;
-  const char end_of_line = s.find('\n') == s.npos ? '\r' : '\n';
-  long line = line_at(s, i);
-  std::size_t counted = i;  // line numbers are counted once, from record to record
-  if (const std::size_t first = skip_space(s, i); first < s.size() && s[first] == ']') {
-    i = first + 1;
-  } else {
-    for (;;) {
-      i = skip_space(s, i);
-      line += std::count(s.begin() + static_cast<std::ptrdiff_t>(counted),
-                         s.begin() + static_cast<std::ptrdiff_t>(i), end_of_line);
-      counted = i;
-      const std::size_t start = i;
-      int depth = 0;
-      bool in_string = false;
-      for (; i < s.size(); ++i) {
-        const char c = s[i];
-        if (in_string) {
-          if (c == '\\') {
-            ++i;
-          } else if (c == '"') {
-            in_string = false;
-          }
-        } else if (c == '"') {
-          in_string = true;
-        } else if (c == '{' || c == '[') {
-          ++depth;
-        } else if (depth == 0 && (c == ',' || c == ']')) {
-          break;
-        } else if (c == '}' || c == ']') {
-          --depth;
-        }
-      }
-      if (i >= s.size()) {
-        return refuse(line,
-                      "the list of " + of + "s is not closed: the file ends inside " + of + " " +
-                          std::to_string(out.records.size()),
-                      "is the file truncated? the " + of + " starts at this line");
-      }
-      out.records.push_back({s.substr(start, i - start), line, out.records.size(), true});
-      if (s[i++] == ']') break;
-    }
-  }
-  i = skip_space(s, i);
-  if (i < s.size())
-    return refuse(line_at(s, i), "text follows the end of the list of " + of + "s", "");
+  while (const auto record = records.next()) out.records.push_back(*record);
+  out.reason = records.reason();
+  out.hint = records.hint();
+  out.line = records.line();
   return out;
 }
 

@@ -1,22 +1,21 @@
 #include "dialogue/readers/readers.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <set>
+#include <utility>
 
 #include "core/error.h"
-#include "core/files/files.h"
 #include "core/files/text_file.h"
-#include "core/hash.h"
 #include "dialogue/readers/readers_internal.h"
 #include "dialogue/utf8.h"
 
 namespace straq::dialogue {
 namespace {
 
-std::string stem_of(const std::string& path) {
-  return std::filesystem::path(path).stem().string();
-}
+using internal::Source;
+
+constexpr const char* kChangedHint =
+    "let nothing write to a corpus that is being read, and start again";
 
 Format detect(std::string_view bytes, const std::string& path) {
   std::size_t i = 0;
@@ -36,40 +35,15 @@ Format detect(std::string_view bytes, const std::string& path) {
   fail_input(at_line(path, 1, "the format is not recognised"), internal::kFormsHint);
 }
 
-Corpus parse_named(std::string_view bytes, const std::string& path, Format format,
-                   const StrategySet& strategies, const OnProblem& on_problem) {
-  const DecodedText decoded = decode_text(bytes);
-  internal::Source source{decoded.text, path, stem_of(path), strategies, on_problem};
-  Corpus corpus;
-  corpus.name = source.stem;
-  corpus.sha256 = sha256_hex(bytes);
-
-  if (!decoded.reason.empty()) {
-    source.problem(decoded.line, decoded.reason, decoded.hint);
-  } else if (const auto offset = find_invalid_utf8(source.bytes)) {
-    // Whatever stands around it cannot be trusted, so nothing of the file is used.
-    source.problem(source.line_of(*offset), "the text is not valid UTF-8",
-                   "convert the file, for instance with iconv -f latin1 -t utf-8");
-  } else {
-    if (format == Format::automatic) format = detect(source.bytes, path);
-    switch (format) {
-      case Format::esconv_json:
-        corpus.dialogues = internal::read_json_list(source);
-        break;
-      case Format::esconv_jsonl:
-        corpus.dialogues = internal::read_json_lines(source);
-        break;
-      default:
-        corpus.dialogues = internal::read_empathetic_csv(source);
-        break;
-    }
-    if (corpus.dialogues.empty() && !source.reported) {
-      source.problem(1, "the file holds no dialogues", "");
-    }
+std::unique_ptr<internal::FormatReader> open_format(Source& source, Format format) {
+  switch (format) {
+    case Format::esconv_json:
+      return json_list_reader(source);
+    case Format::esconv_jsonl:
+      return json_lines_reader(source);
+    default:
+      return empathetic_csv_reader(source);
   }
-  const auto count = static_cast<std::int64_t>(corpus.dialogues.size());
-  corpus.sources.push_back({path, corpus.sha256, count});
-  return corpus;
 }
 
 }  // namespace
@@ -83,13 +57,12 @@ const char* const kFormsHint =
 void Source::problem(long line, const std::string& message, const std::string& hint) {
   reported = true;
   if (!on_problem)
-    fail_input(line > 0 ? at_line(path, line, message) : path + ": " + message, hint);
-  on_problem({path, line, message, hint});
+    fail_input(line > 0 ? at_line(path(), line, message) : path() + ": " + message, hint);
+  on_problem({path(), line, message, hint});
 }
 
-long Source::line_of(std::size_t offset) const {
-  const char end = bytes.find('\n') == bytes.npos ? '\r' : '\n';
-  return 1 + std::count(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(offset), end);
+void Source::report_fault() {
+  if (const TextFault* fault = text.fault()) problem(fault->line, fault->message, fault->hint);
 }
 
 std::string Source::id_of(std::size_t index) const {
@@ -100,38 +73,173 @@ std::string Source::id_of(std::size_t index) const {
 
 }  // namespace internal
 
+struct CorpusReader::Impl {
+  Source source;
+  Format format;
+  std::unique_ptr<internal::FormatReader> reader = {};
+  std::int64_t dialogues = 0;
+  bool over = false;
+
+  // Finds out what the file holds.
+  void open() {
+    source.text.more();
+    if (source.text.window().empty() && source.text.fault() != nullptr) return;
+    if (format == Format::automatic) format = detect(source.text.window(), source.path());
+    reader = open_format(source, format);
+  }
+
+  std::optional<Dialogue> next() {
+    if (over) return std::nullopt;
+    if (!reader) open();
+    std::optional<Dialogue> out;
+    if (reader) out = reader->next();
+    if (out) {
+      ++dialogues;
+      return out;
+    }
+    over = true;
+    source.report_fault();
+    if (dialogues == 0 && !source.reported) source.problem(1, "the file holds no dialogues", "");
+    return std::nullopt;
+  }
+};
+
+CorpusReader::CorpusReader(const std::string& path, Format format, const StrategySet& strategies,
+                           OnProblem on_problem)
+    : impl_(std::make_unique<Impl>(Impl{
+          {TextStream(path), content_stem(path), strategies, std::move(on_problem)}, format})) {}
+
+CorpusReader::CorpusReader(std::string_view bytes, const std::string& path, Format format,
+                           const StrategySet& strategies, OnProblem on_problem)
+    : impl_(std::make_unique<Impl>(
+          Impl{{TextStream::of(bytes, path), content_stem(path), strategies, std::move(on_problem)},
+               format})) {}
+
+CorpusReader::~CorpusReader() = default;
+CorpusReader::CorpusReader(CorpusReader&&) noexcept = default;
+
+std::optional<Dialogue> CorpusReader::next() {
+  return impl_->next();
+}
+
+const DialoguePlace& CorpusReader::place() const {
+  return impl_->reader->place();
+}
+
+Format CorpusReader::format() const {
+  return impl_->format;
+}
+
+void CorpusReader::add_to(Sha256& all) {
+  impl_->source.text.add_to(all);
+}
+
+SourceFile CorpusReader::source() {
+  return {impl_->source.path(), impl_->source.text.sha256(), impl_->dialogues};
+}
+
+FileStamp CorpusReader::stamp() const {
+  return impl_->source.text.stamp();
+}
+
+bool CorpusReader::packed() const {
+  return impl_->source.text.packed();
+}
+
+struct DialogueFile::Impl {
+  Source source;
+  Format format;
+  FileStamp stamp;
+  std::vector<Dialogue> all = {};  // of a file that cannot be read in part
+
+  void check() const {
+    if (source.text.stamp() != stamp) {
+      fail_input(source.path() + ": the file has changed since its dialogues were counted",
+                 kChangedHint);
+    }
+  }
+
+  // A table's fields are understood by its whole: how it is quoted, and what its columns are.
+  const Dialogue& of_table(const DialoguePlace& place) {
+    if (all.empty()) {
+      source.text.more();
+      auto reader = open_format(source, format);
+      while (auto d = reader->next()) all.push_back(std::move(*d));
+      source.report_fault();
+    }
+    if (place.number >= all.size()) lost(place);
+    return all[place.number];
+  }
+
+  [[noreturn]] void lost(const DialoguePlace& place) const {
+    check();
+    fail_input(source.path() + ": dialogue " + std::to_string(place.number) +
+                   " does not lie where it was found before",
+               kChangedHint);
+  }
+
+  Dialogue read(const DialoguePlace& place) {
+    if (format == Format::empathetic_csv) return of_table(place);
+    TextStream& text = source.text;
+    const std::uint64_t end = text.offset() + text.window().size();
+    if (place.offset >= text.offset() && place.offset <= end) {
+      text.drop(place.offset - text.offset());
+    } else {
+      text.seek(place.offset, place.line);
+    }
+    while (text.window().size() < place.bytes && text.more()) {
+    }
+    if (text.window().size() < place.bytes) lost(place);
+    auto out = read_json_dialogue(source, place, text.window().substr(0, place.bytes));
+    text.drop(place.bytes);
+    return std::move(*out);
+  }
+};
+
+DialogueFile::DialogueFile(const std::string& path, Format format, const FileStamp& stamp,
+                           const StrategySet& strategies)
+    : impl_(std::make_unique<Impl>(
+          Impl{{TextStream(path), content_stem(path), strategies, {}}, format, stamp})) {
+  impl_->check();
+}
+
+DialogueFile::~DialogueFile() = default;
+DialogueFile::DialogueFile(DialogueFile&&) noexcept = default;
+
+Dialogue DialogueFile::read(const DialoguePlace& place) {
+  return impl_->read(place);
+}
+
+void DialogueFile::check() const {
+  impl_->check();
+}
+
+namespace {
+
+// All of a reader's dialogues, behind those of `corpus`.
+void append(CorpusReader reader, Corpus& corpus) {
+  while (auto d = reader.next()) corpus.dialogues.push_back(std::move(*d));
+  corpus.sources.push_back(reader.source());
+}
+
+Corpus whole(CorpusReader reader, const std::string& path) {
+  Corpus corpus;
+  corpus.name = content_stem(path);
+  append(std::move(reader), corpus);
+  corpus.sha256 = corpus.sources.front().sha256;
+  return corpus;
+}
+
+}  // namespace
+
 Corpus parse_corpus(std::string_view bytes, const std::string& path, Format format,
                     const StrategySet& strategies, const OnProblem& on_problem) {
-  return parse_named(bytes, path, format, strategies, on_problem);
+  return whole(CorpusReader(bytes, path, format, strategies, on_problem), path);
 }
 
 Corpus read_corpus(const std::string& path, Format format, const StrategySet& strategies,
                    const OnProblem& on_problem) {
-  return parse_named(read_file(path), path, format, strategies, on_problem);
-}
-
-Corpus read_corpora(const std::vector<std::string>& paths, Format format,
-                    const StrategySet& strategies, const OnProblem& on_problem) {
-  if (paths.empty()) fail_input("no corpus file is named", "give at least one path");
-  Corpus all;
-  Sha256 hash;
-  std::set<std::string> stems;
-  for (const std::string& path : paths) {
-    if (!stems.insert(stem_of(path)).second) {
-      fail_input(path +
-                     ": another file of this corpus has the same name, so their dialogues would "
-                     "have the same ids",
-                 "rename one of the files");
-    }
-    const std::string bytes = read_file(path);
-    hash.update(bytes);
-    Corpus one = parse_named(bytes, path, format, strategies, on_problem);
-    if (all.name.empty()) all.name = one.name;
-    all.sources.push_back(std::move(one.sources.front()));
-    std::move(one.dialogues.begin(), one.dialogues.end(), std::back_inserter(all.dialogues));
-  }
-  all.sha256 = hash.hex();
-  return all;
+  return whole(CorpusReader(path, format, strategies, on_problem), path);
 }
 
 }  // namespace straq::dialogue

@@ -90,8 +90,8 @@ bool only_escaped_quotes(std::string_view text) {
 // The rows in the form that they are in; nothing where a problem was reported.
 std::optional<CsvFile> rows_of(Source& source) {
   // A first line "sep=;" is what spreadsheets need to open such a file, and no row.
-  const char separator = read_csv(source.bytes.substr(0, 4096), 0).separator;
-  std::string_view text = source.bytes;
+  const char separator = read_csv(source.text.window().substr(0, 4096), 0).separator;
+  std::string_view text = source.text.window();
   long first_line = 1;
   if (text.substr(0, 4) == "sep=" || text.substr(0, 5) == "\"sep=") {
     const std::size_t end = std::min(text.find_first_of("\r\n"), text.size());
@@ -195,7 +195,9 @@ bool read_header(Source& source, const CsvRow& row, Columns& columns) {
 
 }  // namespace
 
-std::vector<Dialogue> read_empathetic_csv(Source& source) {
+namespace {
+
+std::vector<Dialogue> read_all(Source& source) {
   std::vector<Dialogue> out;
   Columns columns{};
   std::set<std::string, std::less<>> seen;
@@ -271,6 +273,35 @@ std::vector<Dialogue> read_empathetic_csv(Source& source) {
   }
   std::erase_if(out, [](const Dialogue& d) { return d.utterances.empty(); });
   return out;
+}
+
+// How a table is quoted shows at its end only, so all of it is read first.
+class CsvReader final : public FormatReader {
+ public:
+  explicit CsvReader(Source& source) {
+    while (source.text.more()) {
+    }
+    if (source.text.fault() == nullptr) all_ = read_all(source);
+  }
+
+  std::optional<Dialogue> next() override {
+    if (next_ == all_.size()) return std::nullopt;
+    place_ = {0, 0, static_cast<std::uint32_t>(next_), all_[next_].line};
+    return std::move(all_[next_++]);
+  }
+
+  const DialoguePlace& place() const override { return place_; }
+
+ private:
+  std::vector<Dialogue> all_;
+  std::size_t next_ = 0;
+  DialoguePlace place_;
+};
+
+}  // namespace
+
+std::unique_ptr<FormatReader> empathetic_csv_reader(Source& source) {
+  return std::make_unique<CsvReader>(source);
 }
 
 }  // namespace straq::dialogue::internal

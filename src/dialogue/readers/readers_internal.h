@@ -1,36 +1,54 @@
-// What the readers of the single formats share: the bytes, where a line is, and how a problem is
-// reported. For readers*.cpp only.
+// What the readers of the single formats share: the text, and how a problem is reported. For
+// readers*.cpp only.
 #pragma once
 
+#include <array>
+#include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/files/text_stream.h"
 #include "dialogue/readers/readers.h"
 
 namespace straq::dialogue::internal {
 
 struct Source {
-  std::string_view bytes;  // valid UTF-8, without a byte order mark
-  std::string path;
+  TextStream text;
   std::string stem;
   const StrategySet& strategies;
-  const OnProblem& on_problem;
-  bool reported = false;        // a problem was reported
-  std::set<std::string> ids{};  // of the dialogues so far
+  OnProblem on_problem;
+  bool reported = false;  // a problem was reported
 
+  const std::string& path() const { return text.path(); }
   // Throws Error(input), or reports when there is someone to report to.
   void problem(long line, const std::string& message, const std::string& hint);
-  long line_of(std::size_t offset) const;
+  // The fault that the text ended at, if any.
+  void report_fault();
   std::string id_of(std::size_t index) const;
 };
 
 // The forms that are read, as a hint.
 extern const char* const kFormsHint;
 
-std::vector<Dialogue> read_json_list(Source& source);
-std::vector<Dialogue> read_json_lines(Source& source);
-std::vector<Dialogue> read_empathetic_csv(Source& source);
+// Reads one format.
+class FormatReader {
+ public:
+  virtual ~FormatReader() = default;
+  virtual std::optional<Dialogue> next() = 0;
+  // Of the dialogue that next() gave last.
+  virtual const DialoguePlace& place() const = 0;
+};
+
+// `text` stands at its beginning.
+std::unique_ptr<FormatReader> json_list_reader(Source& source);
+std::unique_ptr<FormatReader> json_lines_reader(Source& source);
+std::unique_ptr<FormatReader> empathetic_csv_reader(Source& source);
+
+// The dialogue in the JSON text of a place; nothing where problems were reported.
+std::optional<Dialogue> read_json_dialogue(Source& source, const DialoguePlace& place,
+                                           std::string_view text);
 
 }  // namespace straq::dialogue::internal

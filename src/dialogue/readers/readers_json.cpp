@@ -151,8 +151,20 @@ int strategy_of(const StrategySet& strategies, const std::string& label, const C
   return -1;
 }
 
+// Whether a supporter's utterance says nothing of a strategy. What is no text is complained of
+// where it is read.
+bool lacks_strategy(const Json& utterance) {
+  const Complain silent = [](const std::string&, const std::string&) {};
+  const Json* notes = object_of(utterance, "annotation", silent);
+  const Json& label = notes != nullptr ? *notes : utterance;
+  const auto it = label.find("strategy");
+  if (it == label.end() || it->is_null()) return true;
+  return it->is_string() && text_of(label, "strategy", silent).empty();
+}
+
+// `unlabelled` gets its number where it is a supporter's and has no strategy.
 std::optional<Utterance> read_utterance(Source& source, const Record& record, std::size_t number,
-                                        const Json& json) {
+                                        const Json& json, std::vector<std::size_t>& unlabelled) {
   const std::string place =
       "dialogue " + std::to_string(record.index) + ", utterance " + std::to_string(number) + ": ";
   const Complain complain = [&](const std::string& message, const std::string& hint) {
@@ -176,6 +188,7 @@ std::optional<Utterance> read_utterance(Source& source, const Record& record, st
     return std::nullopt;
   }
   u.speaker = *speaker;
+  if (u.speaker == Speaker::supporter && lacks_strategy(json)) unlabelled.push_back(number);
   const auto text = json.find("text");
   const bool has_text = text != json.end() && !(text->is_null() && json.contains("content"));
   u.text = text_of(json, has_text ? "text" : "content", complain);
@@ -226,10 +239,6 @@ std::optional<Dialogue> read_dialogue(Source& source, const Record& record) {
   Dialogue d;
   const std::string name = own_id(json, complain);
   d.id = name.empty() ? source.id_of(record.index) : source.stem + "/" + name;
-  if (!source.ids.insert(d.id).second) {
-    complain("another dialogue of the file is called \"" + (name.empty() ? d.id : name) + "\", too",
-             "give each an id of its own, or none");
-  }
   d.line = record.line;
   d.emotion = text_of(json, "emotion_type", complain);
   d.problem = text_of(json, "problem_type", complain);
@@ -240,8 +249,9 @@ std::optional<Dialogue> read_dialogue(Source& source, const Record& record) {
       d.final_intensity = score_of(*seeker, "final_emotion_intensity", complain);
     }
   }
+  std::vector<std::size_t> unlabelled;
   for (std::size_t i = 0; i < list->size(); ++i) {
-    if (auto u = read_utterance(source, record, i, (*list)[i])) {
+    if (auto u = read_utterance(source, record, i, (*list)[i], unlabelled)) {
       d.utterances.push_back(std::move(*u));
     }
   }
@@ -252,65 +262,100 @@ std::optional<Dialogue> read_dialogue(Source& source, const Record& record) {
   // A label that is missing among others is a gap in the data, not a corpus without strategies.
   const bool labelled = std::any_of(d.utterances.begin(), d.utterances.end(),
                                     [](const Utterance& u) { return u.strategy >= 0; });
-  for (std::size_t i = 0; labelled && i < list->size(); ++i) {
-    const Json& u = (*list)[i];
-    if (!u.is_object()) continue;
-    // What is no text was complained of where it was read.
-    const Complain silent = [](const std::string&, const std::string&) {};
-    if (speaker_of(speaker_word(u, silent)) != Speaker::supporter) continue;
-    const Json* notes = object_of(u, "annotation", silent);
-    const Json& label = notes != nullptr ? *notes : u;
-    const bool odd = label.contains("strategy") && !label["strategy"].is_null() &&
-                     !label["strategy"].is_string();
-    if (!odd && text_of(label, "strategy", silent).empty()) {
-      source.problem(record.line,
-                     "dialogue " + std::to_string(record.index) + ", utterance " +
-                         std::to_string(i) + ": the supporter's utterance has no strategy",
-                     "label it, or label no utterance of the dialogue");
-    }
+  if (!labelled) unlabelled.clear();
+  for (const std::size_t i : unlabelled) {
+    source.problem(record.line,
+                   "dialogue " + std::to_string(record.index) + ", utterance " + std::to_string(i) +
+                       ": the supporter's utterance has no strategy",
+                   "label it, or label no utterance of the dialogue");
   }
   return d;
 }
 
+// Records of a text that no two dialogues may share a name in.
+class JsonReader final : public FormatReader {
+ public:
+  JsonReader(Source& source, JsonForm form)
+      : source_(source), records_(source.text, form, "dialogue") {}
+
+  std::optional<Dialogue> next() override {
+    while (const auto record = records_.next()) {
+      auto d = read_dialogue(source_, *record);
+      if (!d) continue;
+      if (!names_.insert(d->id)) {
+        const std::size_t slash = d->id.find('/');
+        const bool own = d->id != source_.id_of(record->index);
+        source_.problem(record->line,
+                        "dialogue " + std::to_string(record->index) +
+                            ": another dialogue of the file is called \"" +
+                            (own ? d->id.substr(slash + 1) : d->id) + "\", too",
+                        "give each an id of its own, or none");
+      }
+      place_ = {record->offset, static_cast<std::uint32_t>(record->text.size()),
+                static_cast<std::uint32_t>(record->index), record->line};
+      return d;
+    }
+    if (!records_.reason().empty()) {
+      source_.problem(records_.line(), records_.reason(), records_.hint());
+    }
+    return std::nullopt;
+  }
+
+  const DialoguePlace& place() const override { return place_; }
+
+ private:
+  Source& source_;
+  JsonRecordStream records_;
+  DigestSet names_;
+  DialoguePlace place_;
+};
+
+// What a file holds none of.
+class NoReader final : public FormatReader {
+ public:
+  std::optional<Dialogue> next() override { return std::nullopt; }
+  const DialoguePlace& place() const override { return place_; }
+
+ private:
+  DialoguePlace place_;
+};
+
 }  // namespace
 
-std::vector<Dialogue> read_json_list(Source& source) {
-  std::vector<Dialogue> out;
-  if (json_form(source.bytes) != JsonForm::list) {
-    source.problem(1, "expected a JSON list of dialogues",
-                   "for one dialogue a line use the format esconv_jsonl");
-    return out;
-  }
-  const JsonRecords list = cut_json_list(source.bytes, "dialogue");
-  if (!list.reason.empty()) source.problem(list.line, list.reason, list.hint);
-  for (const Record& record : list.records) {
-    if (auto d = read_dialogue(source, record)) out.push_back(std::move(*d));
-  }
-  return out;
+std::optional<Dialogue> read_json_dialogue(Source& source, const DialoguePlace& place,
+                                           std::string_view text) {
+  return read_dialogue(source, {text, static_cast<long>(place.line), place.number, true, 0});
 }
 
-std::vector<Dialogue> read_json_lines(Source& source) {
-  std::vector<Dialogue> out;
-  const JsonForm form = json_form(source.bytes);
+std::unique_ptr<FormatReader> json_list_reader(Source& source) {
+  if (json_form(source.text.window()) != JsonForm::list) {
+    source.problem(1, "expected a JSON list of dialogues",
+                   "for one dialogue a line use the format esconv_jsonl");
+    return std::make_unique<NoReader>();
+  }
+  return std::make_unique<JsonReader>(source, JsonForm::list);
+}
+
+std::unique_ptr<FormatReader> json_lines_reader(Source& source) {
+  const JsonForm form = json_form(source.text.window());
   if (form == JsonForm::object) {
     source.problem(1, kJsonObjectMessage, kFormsHint);
-    return out;
+    return std::make_unique<NoReader>();
   }
   if (form == JsonForm::list) {
     source.problem(1, "expected one dialogue a line, found a JSON list",
                    "for a list of dialogues use the format esconv_json");
-    return out;
+    return std::make_unique<NoReader>();
   }
-  for (const Record& record : cut_json_lines(source.bytes)) {
-    if (auto d = read_dialogue(source, record)) out.push_back(std::move(*d));
-  }
-  return out;
+  return std::make_unique<JsonReader>(source, JsonForm::lines);
 }
 
 }  // namespace internal
 
-std::string to_jsonl(const Dialogue& dialogue, const StrategySet& strategies) {
+std::string to_jsonl(const Dialogue& dialogue, const StrategySet& strategies,
+                     const std::string& name) {
   nlohmann::ordered_json json;
+  if (!name.empty()) json["id"] = name;
   json["emotion_type"] = dialogue.emotion;
   json["problem_type"] = dialogue.problem;
   json["situation"] = dialogue.situation;

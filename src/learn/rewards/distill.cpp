@@ -28,13 +28,13 @@ void DistillReward::sections(config::Fields& f) {
   f("distill", section);
 }
 
-void DistillReward::fit(const std::vector<prompt::Comb>& train) {
+void DistillReward::fit(const prompt::EachComb& train) {
   std::vector<double> scores;
-  for (const auto& comb : train) {
+  train([&](const prompt::Comb& comb) {
     for (const auto& d : comb.decisions) {
       if (d.judge) scores.push_back(*d.judge);
     }
-  }
+  });
   map.fit(scores);
 }
 
@@ -47,11 +47,8 @@ double DistillReward::largest_return(double gamma) const {
   return largest_of_steps(map.largest(), gamma);
 }
 
-TransitionSource DistillReward::transitions(const std::vector<prompt::Comb>& combs, int,
-                                            std::uint64_t) const {
-  DistillReward fitted = *this;
-  fitted.fit(combs);
-  return own_action_transitions(fitted, combs);
+CombTransitions DistillReward::transitions(int, std::uint64_t) const {
+  return own_action_transitions(*this);
 }
 
 }  // namespace straq::learn

@@ -22,11 +22,10 @@ class DistillReward : public Reward {
   void sections(config::Fields& f) override;
   std::vector<Outcome> needs() const override { return {Outcome::judge}; }
   ScoreMap* scores() override { return &map; }
-  void fit(const std::vector<prompt::Comb>& train) override;
+  void fit(const prompt::EachComb& train) override;
   std::optional<double> of_own_action(const prompt::Comb& comb, std::size_t d) const override;
   double largest_return(double gamma) const override;
-  TransitionSource transitions(const std::vector<prompt::Comb>& combs, int strategies,
-                               std::uint64_t seed) const override;
+  CombTransitions transitions(int strategies, std::uint64_t seed) const override;
 };
 
 }  // namespace straq::learn

@@ -43,13 +43,13 @@ void FeedbackReward::sections(config::Fields& f) {
   f("feedback", section);
 }
 
-void FeedbackReward::fit(const std::vector<prompt::Comb>& train) {
+void FeedbackReward::fit(const prompt::EachComb& train) {
   std::vector<double> ratings;
-  for (const auto& comb : train) {
+  train([&](const prompt::Comb& comb) {
     for (const auto& d : comb.decisions) {
       if (d.rating > 0) ratings.push_back(d.rating);
     }
-  }
+  });
   map.fit(ratings);
 }
 
@@ -77,11 +77,8 @@ double FeedbackReward::largest_return(double gamma) const {
   return largest_of_steps(scale, gamma);
 }
 
-TransitionSource FeedbackReward::transitions(const std::vector<prompt::Comb>& combs, int,
-                                             std::uint64_t) const {
-  FeedbackReward fitted = *this;
-  fitted.fit(combs);
-  return own_action_transitions(fitted, combs);
+CombTransitions FeedbackReward::transitions(int, std::uint64_t) const {
+  return own_action_transitions(*this);
 }
 
 }  // namespace straq::learn

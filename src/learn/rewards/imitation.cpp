@@ -12,18 +12,12 @@ namespace straq::learn {
 namespace {
 
 // (Share of each action among the experts' actions)^power, one number an action.
-std::vector<double> prior_weights(const std::vector<prompt::Comb>& combs, int strategies,
-                                  double power) {
-  std::vector<double> count(static_cast<std::size_t>(strategies));
+std::vector<double> prior_weights(std::vector<double> taken, int strategies, double power) {
+  taken.resize(static_cast<std::size_t>(strategies));
   double all = 0;
-  for (const auto& comb : combs) {
-    for (const auto& d : comb.decisions) {
-      count[static_cast<std::size_t>(d.gold)] += 1;
-      all += 1;
-    }
-  }
-  for (auto& c : count) c = std::pow(c / std::max(all, 1.0), power);
-  return count;
+  for (const double n : taken) all += n;
+  for (auto& n : taken) n = std::pow(n / std::max(all, 1.0), power);
+  return taken;
 }
 
 // Any action but `except` (-1: any), each as likely.
@@ -100,24 +94,35 @@ double ImitationReward::largest_return(double gamma) const {
   return std::max({1.0, std::abs(expert), std::abs(neg.reward)}) / (1 - gamma);
 }
 
-TransitionSource ImitationReward::transitions(const std::vector<prompt::Comb>& combs,
-                                              int strategies, std::uint64_t seed) const {
+void ImitationReward::fit(const prompt::EachComb& train) {
+  taken_.clear();
+  if (neg.prior_power == 0) return;
+  train([&](const prompt::Comb& comb) {
+    for (const auto& d : comb.decisions) {
+      const auto gold = static_cast<std::size_t>(d.gold);
+      if (taken_.size() <= gold) taken_.resize(gold + 1);
+      taken_[gold] += 1;
+    }
+  });
+}
+
+CombTransitions ImitationReward::transitions(int strategies, std::uint64_t seed) const {
   if (strategies < 2 && neg.exclude_expert && neg.ratio > 0) {
     fail_input("learn.neg: of one strategy there is no other that could be a negative",
                "set learn.neg.ratio to 0, or use a set of at least two strategies");
   }
   const bool uniform = neg.prior_power == 0;
   std::vector<double> weights;
-  if (!uniform) weights = prior_weights(combs, strategies, neg.prior_power);
-  return [&combs, expert = expert, neg = neg, strategies, seed, uniform, weights](
-             std::int32_t comb, std::int32_t d, std::int64_t epoch, std::vector<Transition>& out) {
-    const auto& decision =
-        combs[static_cast<std::size_t>(comb)].decisions[static_cast<std::size_t>(d)];
+  if (!uniform) weights = prior_weights(taken_, strategies, neg.prior_power);
+  return [expert = expert, neg = neg, strategies, seed, uniform, weights](
+             const prompt::Comb& comb, std::int64_t number, std::int32_t d, std::int64_t epoch,
+             std::vector<Transition>& out) {
+    const auto& decision = comb.decisions[static_cast<std::size_t>(d)];
     out.push_back({d, decision.gold, expert, !decision.terminal});
     const auto round = static_cast<std::uint64_t>(neg.resample == Resample::epoch ? epoch : 0);
     CounterRng rng(
         seed, "negatives",
-        round << 40 ^ static_cast<std::uint64_t>(comb) << 12 ^ static_cast<std::uint64_t>(d));
+        round << 40 ^ static_cast<std::uint64_t>(number) << 12 ^ static_cast<std::uint64_t>(d));
     // Of a ratio of 1.5 every second decision, by chance, has one negative more.
     const double whole = std::floor(neg.ratio);
     const bool more = neg.ratio > whole && rng.uniform() < neg.ratio - whole;

@@ -34,12 +34,16 @@ class ImitationReward : public Reward {
   std::optional<IdleReason> idle(const std::string& key, double gamma) const override;
   std::optional<double> of_own_action(const prompt::Comb& comb, std::size_t d) const override;
   double largest_return(double gamma) const override;
-  // Draws depend on (seed, comb, decision) and, with neg.resample = epoch, on the epoch; with
-  // neg.prior_power above 0 also on how often each action is the expert's in `combs`; where no
-  // action but the expert's own ever is one, the others are drawn uniformly. Throws Error(input)
-  // where negatives are asked for that exclude the only strategy there is.
-  TransitionSource transitions(const std::vector<prompt::Comb>& combs, int strategies,
-                               std::uint64_t seed) const override;
+  // With neg.prior_power above 0: how often each action is the expert's.
+  void fit(const prompt::EachComb& train) override;
+  // Draws depend on (seed, dialogue's number, decision) and, with neg.resample = epoch, on the
+  // epoch; with neg.prior_power above 0 also on what fit() counted; where no action but the
+  // expert's own ever is one, the others are drawn uniformly. Throws Error(input) where negatives
+  // are asked for that exclude the only strategy there is.
+  CombTransitions transitions(int strategies, std::uint64_t seed) const override;
+
+ private:
+  std::vector<double> taken_;  // by experts, by action
 };
 
 // The optimum of the imitation objective: an expert action of probability p with reward +1 against

@@ -8,8 +8,7 @@ namespace straq::learn {
 
 // (s, the corpus's own action, of_own_action, s') of every decision that has a reward; none of the
 // others, which still are next states. Asks a copy of `reward`.
-TransitionSource own_action_transitions(const Reward& reward,
-                                        const std::vector<prompt::Comb>& combs);
+CombTransitions own_action_transitions(const Reward& reward);
 
 // scale / (1 - gamma): the return of a reward that is at most `scale` in absolute value, decision
 // by decision; infinite for a gamma of 1.

@@ -28,9 +28,8 @@ double RecordedReward::largest_return(double) const {
   return recorded.largest_return;
 }
 
-TransitionSource RecordedReward::transitions(const std::vector<prompt::Comb>& combs, int,
-                                             std::uint64_t) const {
-  return own_action_transitions(*this, combs);
+CombTransitions RecordedReward::transitions(int, std::uint64_t) const {
+  return own_action_transitions(*this);
 }
 
 }  // namespace straq::learn

@@ -26,8 +26,7 @@ class RecordedReward : public Reward {
   std::vector<Outcome> needs() const override { return {Outcome::reward}; }
   std::optional<double> of_own_action(const prompt::Comb& comb, std::size_t d) const override;
   double largest_return(double gamma) const override;
-  TransitionSource transitions(const std::vector<prompt::Comb>& combs, int strategies,
-                               std::uint64_t seed) const override;
+  CombTransitions transitions(int strategies, std::uint64_t seed) const override;
 };
 
 }  // namespace straq::learn

@@ -36,9 +36,8 @@ double ReliefReward::largest_return(double) const {
   return kFurthest * scale;
 }
 
-TransitionSource ReliefReward::transitions(const std::vector<prompt::Comb>& combs, int,
-                                           std::uint64_t) const {
-  return own_action_transitions(*this, combs);
+CombTransitions ReliefReward::transitions(int, std::uint64_t) const {
+  return own_action_transitions(*this);
 }
 
 }  // namespace straq::learn

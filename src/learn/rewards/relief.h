@@ -20,8 +20,7 @@ class ReliefReward : public Reward {
   // of the two intensities is not said.
   std::optional<double> of_own_action(const prompt::Comb& comb, std::size_t d) const override;
   double largest_return(double gamma) const override;
-  TransitionSource transitions(const std::vector<prompt::Comb>& combs, int strategies,
-                               std::uint64_t seed) const override;
+  CombTransitions transitions(int strategies, std::uint64_t seed) const override;
 };
 
 }  // namespace straq::learn

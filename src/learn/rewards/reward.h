@@ -11,6 +11,7 @@
 
 #include "config/fields.h"
 #include "prompt/comb.h"
+#include "prompt/each_comb.h"
 
 namespace straq::learn {
 
@@ -22,7 +23,12 @@ struct Transition {
   bool continues = true;  // false: y = r (no next state)
 };
 
-// Makes the transitions of decision `d` of `combs[comb]` in an epoch; the same on every rank.
+// Makes the transitions of decision `d` of a dialogue, `number` in its split, in an epoch; the same
+// on every rank.
+using CombTransitions =
+    std::function<void(const prompt::Comb& comb, std::int64_t number, std::int32_t d,
+                       std::int64_t epoch, std::vector<Transition>& out)>;
+// The same of `combs[comb]`, for dialogues that are in memory.
 using TransitionSource = std::function<void(std::int32_t comb, std::int32_t d, std::int64_t epoch,
                                             std::vector<Transition>& out)>;
 
@@ -75,9 +81,10 @@ class Reward {
   // Of rewards that are made of scores from 1 to 5: the map that learn.reward.map sets; null of
   // others.
   virtual ScoreMap* scores() { return nullptr; }
-  // Takes from the train split what it needs of it (a mean of scores); before of_own_action is
-  // asked, and by transitions() itself. Throws Error(input) where that cannot be.
-  virtual void fit(const std::vector<prompt::Comb>& /*train*/) {}
+  // Takes from the train split what it needs of it (a mean of scores), before of_own_action and
+  // transitions() are asked; one that needs nothing visits nothing. Throws Error(input) where that
+  // cannot be.
+  virtual void fit(const prompt::EachComb& /*train*/) {}
   // Nothing but a dialogue's last decision earns anything: learn.terminal: drop leaves nothing.
   virtual bool only_at_the_end() const { return false; }
 
@@ -87,11 +94,10 @@ class Reward {
   // No return of any course of actions is larger in absolute value; infinite where there is no
   // bound (a gamma of 1).
   virtual double largest_return(double gamma) const = 0;
-  // Draws depend on the seed and on what TransitionSource is asked, never on the order of asking.
-  // The source keeps a reference to `combs`, none to the reward. Throws Error(input) for settings
-  // that do not go with so many strategies.
-  virtual TransitionSource transitions(const std::vector<prompt::Comb>& combs, int strategies,
-                                       std::uint64_t seed) const = 0;
+  // Of a reward that was fitted. Draws depend on the seed and on what is asked, never on the order
+  // of asking. Keeps no reference to the reward. Throws Error(input) for settings that do not go
+  // with so many strategies.
+  virtual CombTransitions transitions(int strategies, std::uint64_t seed) const = 0;
 
  protected:
   Reward() = default;
@@ -100,8 +106,7 @@ class Reward {
 };
 
 // A copy that was fitted to the train split.
-inline std::unique_ptr<Reward> fitted(const Reward& reward,
-                                      const std::vector<prompt::Comb>& train) {
+inline std::unique_ptr<Reward> fitted(const Reward& reward, const prompt::EachComb& train) {
   auto out = reward.clone();
   out->fit(train);
   return out;

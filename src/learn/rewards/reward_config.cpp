@@ -144,13 +144,13 @@ std::vector<std::string> reward_sections() {
   return out;
 }
 
-void require_outcomes(const Reward& reward, const std::vector<prompt::Comb>& combs,
+void require_outcomes(const Reward& reward, const prompt::EachComb& combs,
                       const std::string& split) {
   const std::string who = "learn.reward.kind: the reward " + reward.facts().kind + " needs ";
   for (const Outcome outcome : reward.needs()) {
     const OutcomeWords words = words_of(outcome);
     bool given = false;
-    for (const auto& comb : combs) {
+    combs([&](const prompt::Comb& comb) {
       if (!words.kept(comb)) {
         fail_input(who + words.what + ", which the shards of " + split + " do not hold (" +
                        words.datasets + "; the first that lacks it is of dialogue " + comb.id + ")",
@@ -158,7 +158,7 @@ void require_outcomes(const Reward& reward, const std::vector<prompt::Comb>& com
                    "shards.folder and run straq preprocess again");
       }
       given = given || words.given(comb);
-    }
+    });
     if (!given) {
       fail_input(
           who + words.what + ", and no dialogue of " + split + " has any (" + words.datasets + ")",

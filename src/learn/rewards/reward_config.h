@@ -54,7 +54,7 @@ std::vector<std::string> reward_sections();
 
 // Throws Error(input) when `combs`, those of `split`, lack an outcome that the reward needs: saying
 // whether the shards are of a version that did not keep it, or nobody gave it.
-void require_outcomes(const Reward& reward, const std::vector<prompt::Comb>& combs,
+void require_outcomes(const Reward& reward, const prompt::EachComb& combs,
                       const std::string& split);
 
 }  // namespace straq::learn
