@@ -12,10 +12,6 @@
 namespace straq::dialogue {
 namespace {
 
-std::int64_t word_count(const std::string& text) {
-  return static_cast<std::int64_t>(word_tokenize(text).size());
-}
-
 Cell ratio(std::int64_t part, std::int64_t whole, int decimals) {
   if (whole == 0) return Cell::missing();
   return Cell::real(static_cast<double>(part) / static_cast<double>(whole), decimals);

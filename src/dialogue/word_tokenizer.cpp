@@ -344,17 +344,15 @@ bool is_abbreviation(const Text& word) {
   return !ascii.empty() && std::find(kKnown.begin(), kKnown.end(), ascii) != kKnown.end();
 }
 
-}  // namespace
-
-std::vector<std::string> split_sentences(std::string_view text) {
-  const Text s = decode_utf8(text);
-  std::vector<std::string> out;
+// Where the sentences of a text stand, without the white space around them.
+std::vector<std::pair<std::size_t, std::size_t>> sentences_of(const Text& s) {
+  std::vector<std::pair<std::size_t, std::size_t>> out;
   std::size_t start = 0;
   const auto take = [&](std::size_t end) {
     std::size_t a = start, b = end;
     while (a < b && is_space(s[a])) ++a;
     while (b > a && is_space(s[b - 1])) --b;
-    if (b > a) out.push_back(encode_utf8(View(s).substr(a, b - a)));
+    if (b > a) out.emplace_back(a, b);
     start = end;
   };
   for (std::size_t i = 0; i < s.size();) {
@@ -380,9 +378,9 @@ std::vector<std::string> split_sentences(std::string_view text) {
   return out;
 }
 
-std::vector<std::string> tokenize_sentence(std::string_view sentence) {
-  const Text s = treebank(decode_utf8(sentence));
-  std::vector<std::string> out;
+// Calls `word` with each of the words that the rules part a sentence into, as they stand in `s`.
+template <class F>
+void each_word(const Text& s, F&& word) {
   for (std::size_t i = 0; i < s.size();) {
     if (is_space(s[i])) {
       ++i;
@@ -390,19 +388,45 @@ std::vector<std::string> tokenize_sentence(std::string_view sentence) {
     }
     std::size_t end = i;
     while (end < s.size() && !is_space(s[end])) ++end;
-    out.push_back(encode_utf8(View(s).substr(i, end - i)));
+    word(View(s).substr(i, end - i));
     i = end;
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> split_sentences(std::string_view text) {
+  const Text s = decode_utf8(text);
+  std::vector<std::string> out;
+  for (const auto& [begin, end] : sentences_of(s)) {
+    out.push_back(encode_utf8(View(s).substr(begin, end - begin)));
   }
   return out;
 }
 
-std::vector<std::string> word_tokenize(std::string_view text, Case letters) {
-  const std::string lowered = letters == Case::lower ? to_lower(text) : std::string(text);
+std::vector<std::string> tokenize_sentence(std::string_view sentence) {
   std::vector<std::string> out;
-  for (const std::string& sentence : split_sentences(lowered)) {
-    for (std::string& word : tokenize_sentence(sentence)) out.push_back(std::move(word));
+  each_word(treebank(decode_utf8(sentence)), [&](View word) { out.push_back(encode_utf8(word)); });
+  return out;
+}
+
+std::vector<std::string> word_tokenize(std::string_view text, Case letters) {
+  const Text s = decode_utf8(letters == Case::lower ? to_lower(text) : std::string(text));
+  std::vector<std::string> out;
+  for (const auto& [begin, end] : sentences_of(s)) {
+    each_word(treebank(s.substr(begin, end - begin)),
+              [&](View word) { out.push_back(encode_utf8(word)); });
   }
   return out;
+}
+
+std::int64_t word_count(std::string_view text) {
+  const Text s = decode_utf8(text);
+  std::int64_t n = 0;
+  for (const auto& [begin, end] : sentences_of(s)) {
+    each_word(treebank(s.substr(begin, end - begin)), [&](View) { ++n; });
+  }
+  return n;
 }
 
 }  // namespace straq::dialogue

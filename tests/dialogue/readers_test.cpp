@@ -167,6 +167,15 @@ TEST(Readers, ChatsThatAreNoDialoguesAreErrors) {
       "utterance 2: the supporter's utterance has no strategy");
   const std::string chat = R"({"id": "a", "messages": [{"role": "user", "content": "x"}]})";
   EXPECT_HAS(message_of(chat + "\n" + chat), "folder/made.txt:2: dialogue 1: another dialogue");
+  // A name may be what another dialogue is called by its number, before it or behind it.
+  const auto called = [](const std::string& name) {
+    return "{" + (name.empty() ? name : "\"id\": \"" + name + "\", ") +
+           "\"dialog\": [{\"speaker\": \"usr\", \"text\": \"Hi\"}]}\n";
+  };
+  EXPECT_HAS(message_of(called("") + called("00000")), ":2: dialogue 1: another dialogue");
+  EXPECT_HAS(message_of(called("00001") + called("")), ":2: dialogue 1: another dialogue");
+  EXPECT_EQ(parse(called("00001") + called("00000") + called("") + called("7")).dialogues.size(),
+            4u);
   EXPECT_HAS(message_of(R"({"id": [1], "messages": [{"role": "user", "content": "x"}]})"),
              "id: expected text");
   EXPECT_HAS(message_of("{\"id\": \"" + std::string(300, 'x') +

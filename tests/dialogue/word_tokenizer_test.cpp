@@ -66,6 +66,14 @@ TEST(Words, SentencesEndWhereTheRuleSays) {
   EXPECT_TRUE(split_sentences("  ").empty());
 }
 
+TEST(Words, CountingIsTokenising) {
+  for (const char* text :
+       {"", " ", "I can't. Can you?", "Dr. No said \"yes\" (twice)... I'm off!",
+        "a\xFFz 'tis 5:30, gonna", "caf\xC3\xA9 \xE2\x80\x9Cquoted\xE2\x80\x9D"}) {
+    EXPECT_EQ(word_count(text), static_cast<std::int64_t>(word_tokenize(text).size())) << text;
+  }
+}
+
 TEST(Words, IllFormedBytesDoNotStopIt) {
   EXPECT_EQ(sentence("ok \xFF, fine."), "ok \xEF\xBF\xBD , fine .");
 }

@@ -96,6 +96,8 @@ def main():
         check("the corpus's index is kept", any((work / "killed/indexes").glob("*.index")))
 
         job = Job(arguments("full"), 1)
+        # Set now: MPI needs more.
+        job.until(lambda: "shards to be made" in job.text())
         resource.prlimit(job.process.pid, resource.RLIMIT_FSIZE, (9000, 9000))
         code, text = job.finish(), job.text()
         check("a full disk ends it with a message and code 1",

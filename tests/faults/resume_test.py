@@ -238,6 +238,17 @@ def main():
         os.kill(job.process.pid, signal.SIGTERM)
         check("preprocessing stops between shards with 75", job.finish() == 75, job.text()[-3000:])
 
+        # A train split that is read from its shards as its batches come.
+        for learners in (1, 2):
+            streamed = Run(work, f"streamed-{learners}", learners, ["learn.replay.memory_mb=0"])
+            if learners == 1:
+                stopped(streamed, 20, lambda job: job.process.pid, signal.SIGTERM)
+            job = streamed.start()
+            code = job.finish()
+            check(f"{learners}: train is read from its shards", code == 0
+                  and "is read from its shards as batches come" in job.text(), job.text()[-3000:])
+            streamed.compare(f"{learners}: with the same bits as in memory", reference[learners])
+
         # Early stopping, also across a stop; the planner is the best one's weights.
         early = ["evaluate.every_steps=4", "best.patience=2", "learn.lr=1.0e-2"]
         straight, bent = Run(work, "early", 1, early), Run(work, "early-stopped", 1, early)

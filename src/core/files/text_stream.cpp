@@ -1,6 +1,7 @@
 #include "core/files/text_stream.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/error.h"
 #include "core/files/text_file.h"
@@ -10,7 +11,8 @@ namespace straq {
 namespace {
 
 constexpr std::size_t kPiece = std::size_t{1} << 20;
-constexpr std::size_t kHead = 4096;                          // of a text, that tells what it is
+constexpr std::size_t kFirstPiece = 4096;  // behind a jump; each further one is twice as large
+constexpr std::size_t kHead = 4096;        // of a text, that tells what it is
 constexpr std::size_t kLongestLine = std::size_t{16} << 20;  // before it is asked what ends lines
 constexpr const char* kUtf8Hint = "convert the file, for instance with iconv -f latin1 -t utf-8";
 
@@ -92,17 +94,23 @@ void TextStream::open_first() {
   expose();
 }
 
-void TextStream::hash(const char* bytes, std::size_t count) {
+void TextStream::hash(const char* bytes, std::size_t count, std::uint64_t at) {
+  if (at > hashed_ || at + count <= hashed_) return;
+  bytes += hashed_ - at;
+  count -= hashed_ - at;
+  hashed_ += count;
   hash_.update(bytes, count);
   if (all_ != nullptr) all_->update(bytes, count);
 }
 
 bool TextStream::append_piece() {
   const std::size_t before = buffer_.size();
-  buffer_.resize(before + kPiece);
-  const std::size_t n = source_->read(buffer_.data() + before, kPiece);
+  const std::size_t piece = piece_ == 0 ? kPiece : piece_;
+  piece_ = std::min(2 * piece, kPiece);
+  buffer_.resize(before + piece);
+  const std::size_t n = source_->read(buffer_.data() + before, piece);
   buffer_.resize(before + n);
-  hash(buffer_.data() + before, n);
+  hash(buffer_.data() + before, n, source_->position() - n);
   ended_ = n == 0;
   return n > 0;
 }
@@ -156,6 +164,29 @@ void TextStream::drop(std::size_t bytes) {
   offset_ += gone.size();
 }
 
+std::optional<LineStream::Line> LineStream::next() {
+  text_.drop(std::exchange(taken_, 0));
+  const char end_of_line = text_.line_end();
+  std::size_t looked = 0, end = 0;
+  while ((end = text_.window().find(end_of_line, looked)) == std::string_view::npos) {
+    looked = text_.window().size();
+    if (text_.more()) continue;
+    if (text_.window().empty() || text_.fault() != nullptr) return std::nullopt;
+    break;
+  }
+  Line out;
+  out.ended = end != std::string_view::npos;
+  out.text = text_.window().substr(0, end);
+  taken_ = out.text.size() + (out.ended ? 1 : 0);
+  out.offset = text_.offset();
+  out.end = out.offset + taken_;
+  out.number = text_.line();
+  if (end_of_line == '\n' && !out.text.empty() && out.text.back() == '\r') {
+    out.text.remove_suffix(1);
+  }
+  return out;
+}
+
 char TextStream::line_end() {
   if (line_end_ != 0) return line_end_;
   while (feeds_ == 0 && window().find('\n') == std::string_view::npos &&
@@ -173,6 +204,7 @@ void TextStream::seek(std::uint64_t offset, long line) {
   } else {
     source_->seek(offset);
     buffer_.clear();
+    piece_ = kFirstPiece;
     from_ = to_ = 0;
     ended_ = false;
     fault_ = {};
@@ -188,11 +220,12 @@ std::string TextStream::sha256() {
 }
 
 void TextStream::read_rest() {
-  if (!source_) hash(bytes_.data(), bytes_.size());
+  if (!source_) hash(bytes_.data(), bytes_.size(), 0);
   if (source_) {
+    if (source_->position() != hashed_) source_->seek(hashed_);
     std::string piece(kPiece, '\0');
     while (const std::size_t n = source_->read(piece.data(), piece.size())) {
-      hash(piece.data(), n);
+      hash(piece.data(), n, source_->position() - n);
     }
   }
 }

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -52,13 +53,13 @@ class TextStream {
   // What ends lines: '\n', or '\r' in a text without any (old Macs). Reads on to find out, but no
   // further than 16 MB.
   char line_end();
-  // Empties the window and goes on at a place that offset() and line() gave. Throws as
-  // ByteSource::seek.
+  // Empties the window and goes on at a place that offset() and line() gave; little is read there
+  // at first, for who jumps about. Throws as ByteSource::seek.
   void seek(std::uint64_t offset, long line);
   // What is read from now on goes into this hash, too; it outlives the stream.
   void add_to(Sha256& all) { all_ = &all; }
   // SHA-256 of all bytes of the file's (unpacked) content; reads what is left of them. Call it
-  // once, of a stream that did not seek.
+  // once, of a stream that jumped to no place before it had been there.
   std::string sha256();
   // Whether places behind the window cost all that lies before them.
   bool packed() const { return source_ && source_->packing() != Packing::none; }
@@ -71,7 +72,8 @@ class TextStream {
   void open_first();
   bool append_piece();
   void read_rest();
-  void hash(const char* bytes, std::size_t count);
+  // Bytes of the content from that place on; what was hashed before counts once.
+  void hash(const char* bytes, std::size_t count, std::uint64_t at);
   // Shows what was read up to the first fault, and never half a character.
   void expose();
   void fail(const TextFault& fault);
@@ -89,8 +91,29 @@ class TextStream {
   std::uint64_t offset_ = 0;
   long feeds_ = 0, returns_ = 0;  // line ends before the window
   char line_end_ = 0;
+  std::size_t piece_ = 0;     // bytes that are read next
+  std::uint64_t hashed_ = 0;  // of the content
   bool opened_ = false, ended_ = false;
   TextFault fault_;
+};
+
+// The lines of a text, one after the other.
+class LineStream {
+ public:
+  // `text` outlives the stream.
+  explicit LineStream(TextStream& text) : text_(text) {}
+  struct Line {
+    std::string_view text;              // without its end; valid until the next call
+    long number = 0;                    // from 1
+    bool ended = true;                  // false: the last line, without a line end
+    std::uint64_t offset = 0, end = 0;  // of the line with its end, as TextStream::offset()
+  };
+  // Nothing at the end; a line that a fault of the text breaks off is none.
+  std::optional<Line> next();
+
+ private:
+  TextStream& text_;
+  std::size_t taken_ = 0;  // of the window, by the line that was handed out last
 };
 
 }  // namespace straq

@@ -67,7 +67,7 @@ JsonForm json_form(std::string_view text) {
 }
 
 JsonRecordStream::JsonRecordStream(TextStream& text, JsonForm form, std::string of)
-    : text_(text), form_(form), of_(std::move(of)) {}
+    : text_(text), lines_(text), form_(form), of_(std::move(of)) {}
 
 std::optional<JsonRecord> JsonRecordStream::stop(long line, std::string reason, std::string hint) {
   ended_ = true;
@@ -88,30 +88,15 @@ void JsonRecordStream::skip_blank() {
 
 std::optional<JsonRecord> JsonRecordStream::next() {
   if (ended_) return std::nullopt;
+  if (form_ != JsonForm::list) return next_line();
   text_.drop(std::exchange(taken_, 0));
-  return form_ == JsonForm::list ? next_part() : next_line();
+  return next_part();
 }
 
 std::optional<JsonRecord> JsonRecordStream::next_line() {
-  const char end_of_line = text_.line_end();
-  for (std::size_t looked = 0;;) {
-    const std::size_t end = text_.window().find(end_of_line, looked);
-    const bool ended = end != std::string_view::npos;
-    if (!ended) {
-      looked = text_.window().size();
-      if (text_.more()) continue;
-      if (text_.window().empty() || text_.fault() != nullptr) break;
-    }
-    std::string_view line = text_.window().substr(0, end);
-    const std::size_t whole = line.size() + (ended ? 1 : 0);
-    if (end_of_line == '\n' && !line.empty() && line.back() == '\r') line.remove_suffix(1);
-    if (is_blank_line(line)) {
-      text_.drop(whole);
-      looked = 0;
-      continue;
-    }
-    taken_ = whole;
-    return JsonRecord{line, text_.line(), index_++, ended, text_.offset()};
+  while (const auto line = lines_.next()) {
+    if (is_blank_line(line->text)) continue;
+    return JsonRecord{line->text, line->number, index_++, line->ended, line->offset};
   }
   ended_ = true;
   return std::nullopt;
@@ -148,16 +133,18 @@ std::optional<JsonRecord> JsonRecordStream::next_part() {
   }
   int depth = 0;
   bool in_string = false;
+  std::string_view there = text_.window();
   for (std::size_t i = 0;; ++i) {
-    while (i >= text_.window().size()) {
+    while (i >= there.size()) {
       if (!text_.more()) {
         return stop(text_.line(),
                     "the list of " + of_ + "s is not closed: the file ends inside " + of_ + " " +
                         std::to_string(index_),
                     "is the file truncated? the " + of_ + " starts at this line");
       }
+      there = text_.window();
     }
-    const char c = text_.window()[i];
+    const char c = there[i];
     if (in_string) {
       if (c == '\\') {
         ++i;

@@ -58,6 +58,7 @@ class JsonRecordStream {
   std::optional<JsonRecord> stop(long line, std::string reason, std::string hint);
 
   TextStream& text_;
+  LineStream lines_;
   JsonForm form_;
   std::string of_;
   std::size_t taken_ = 0;  // of the window, by the record that was handed out last

@@ -1,8 +1,8 @@
-#include "core/tables/csv.h"
-
 #include <algorithm>
 #include <array>
 #include <utility>
+
+#include "core/tables/csv_stream.h"
 
 namespace straq {
 namespace {
@@ -26,75 +26,79 @@ char separator_of(std::string_view text) {
   return kKnown[static_cast<std::size_t>(most - counts.begin())];
 }
 
-class Reader {
+// One row at the beginning of a text, of which more may follow (`last`: nothing does).
+class RowParser {
  public:
-  Reader(std::string_view text, CsvFile& out) : s_(text), out_(out) {}
+  enum class Result { row, incomplete, broken };
 
-  void run(long first_line) {
-    line_ = first_line;
-    while (i_ < s_.size()) {
-      row_ = {line_, {}};
-      const std::size_t start = i_;
-      if (!read_row()) return;
-      // A line end alone is no row; a field that is quoted and empty is one.
-      if (row_.fields.size() == 1 && row_.fields[0].empty() && s_[start] != '"') continue;
-      out_.rows.push_back(std::move(row_));
-    }
-  }
+  RowParser(std::string_view text, char separator, bool last, CsvRow& row)
+      : s_(text), separator_(separator), last_(last), row_(row), line_(row.line) {}
 
- private:
-  // Up to behind the row's end; false: the text is broken there.
-  bool read_row() {
+  // `row` gets the fields.
+  Result parse() {
     for (;;) {
       std::string field;
       if (i_ < s_.size() && s_[i_] == '"') {
-        if (!read_quoted(field)) return false;
+        const Result quoted = read_quoted(field);
+        if (quoted != Result::row) return quoted;
       } else {
-        while (i_ < s_.size() && s_[i_] != out_.separator && !ends_line(s_[i_])) field += s_[i_++];
+        while (i_ < s_.size() && s_[i_] != separator_ && !ends_line(s_[i_])) field += s_[i_++];
       }
       row_.fields.push_back(std::move(field));
-      if (i_ == s_.size()) return true;
-      if (s_[i_] == out_.separator) {
+      if (i_ == s_.size()) return last_ ? Result::row : Result::incomplete;
+      if (s_[i_] == separator_) {
         ++i_;
         continue;
       }
+      if (s_[i_] == '\r' && i_ + 1 == s_.size() && !last_) return Result::incomplete;
       i_ += s_[i_] == '\r' && i_ + 1 < s_.size() && s_[i_ + 1] == '\n' ? 2 : 1;
-      ++line_;
-      return true;
+      return Result::row;
     }
   }
+  std::size_t taken() const { return i_; }
+  const char* reason() const { return reason_; }
+  long line() const { return reason_line_; }
 
-  bool read_quoted(std::string& field) {
+ private:
+  Result read_quoted(std::string& field) {
     const long opened = line_;
     for (++i_; i_ < s_.size(); ++i_) {
       const char c = s_[i_];
+      if (i_ + 1 == s_.size() && !last_) break;
       const bool doubled = i_ + 1 < s_.size() && s_[i_ + 1] == '"';
       if (c == '"' && doubled) {
         field += '"';
         ++i_;
       } else if (c == '"') {
         ++i_;
-        if (i_ == s_.size() || s_[i_] == out_.separator || ends_line(s_[i_])) return true;
+        if (i_ == s_.size() || s_[i_] == separator_ || ends_line(s_[i_])) return Result::row;
         return broken(line_, "text follows a closing quote; quotes inside of quotes are doubled");
       } else {
         line_ += c == '\n' || (c == '\r' && (i_ + 1 == s_.size() || s_[i_ + 1] != '\n'));
         field += c;
       }
     }
+    if (!last_ && s_.size() < kLongestRow) return Result::incomplete;
     return broken(opened, "the quote that opens a field here is not closed");
   }
 
-  bool broken(long line, const char* reason) {
-    out_.reason = reason;
-    out_.line = line;
-    return false;
+  Result broken(long line, const char* reason) {
+    reason_ = reason;
+    reason_line_ = line;
+    return Result::broken;
   }
 
+  // A quote that is not closed by then is not meant to be.
+  static constexpr std::size_t kLongestRow = std::size_t{64} << 20;
+
   std::string_view s_;
-  CsvFile& out_;
-  CsvRow row_;
+  char separator_;
+  bool last_;
+  CsvRow& row_;
   std::size_t i_ = 0;
-  long line_ = 1;
+  long line_;
+  const char* reason_ = "";
+  long reason_line_ = 0;
 };
 
 std::string quoted_if(const std::string& text, const char* any) {
@@ -141,6 +145,39 @@ std::size_t length_of_any(std::string_view text, const std::array<std::string_vi
 
 }  // namespace
 
+std::optional<PlacedRow> CsvStream::next() {
+  if (!reason_.empty()) return std::nullopt;
+  text_.drop(std::exchange(taken_, 0));
+  text_.line_end();
+  for (bool last = false;;) {
+    if (text_.window().empty() && !text_.more()) return std::nullopt;
+    PlacedRow row;
+    row.line = text_.line();
+    row.offset = text_.offset();
+    RowParser parser(text_.window(), separator_, last, row);
+    const auto result = parser.parse();
+    if (result == RowParser::Result::incomplete) {
+      last = !text_.more();
+      if (last && text_.fault() != nullptr) return std::nullopt;
+      continue;
+    }
+    if (result == RowParser::Result::broken) {
+      reason_ = parser.reason();
+      line_ = parser.line();
+      return std::nullopt;
+    }
+    row.end = row.offset + parser.taken();
+    // A line end alone is no row; a field that is quoted and empty is one.
+    if (row.fields.size() == 1 && row.fields[0].empty() && text_.window()[0] != '"') {
+      text_.drop(parser.taken());
+      last = false;
+      continue;
+    }
+    taken_ = parser.taken();
+    return row;
+  }
+}
+
 CsvFile read_csv(std::string_view text, char separator) {
   CsvFile out;
   if (text.substr(0, 3) == "\xEF\xBB\xBF") text.remove_prefix(3);
@@ -161,7 +198,14 @@ CsvFile read_csv(std::string_view text, char separator) {
     }
   }
   out.separator = separator;
-  Reader(text, out).run(first_line);
+  TextStream stream = TextStream::of_decoded(text);
+  CsvStream rows(stream, separator);
+  while (auto row = rows.next()) {
+    row->line += first_line - 1;
+    out.rows.push_back(std::move(*row));
+  }
+  out.reason = rows.reason();
+  if (rows.line() > 0) out.line = rows.line() + first_line - 1;
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/files/text_stream.h"
 #include "core/log.h"
 
 namespace straq::dialogue {
@@ -24,10 +25,11 @@ std::string add_files(CorpusIndex index, CorpusPlan& plan, std::vector<std::uint
     files.push_back(static_cast<std::uint32_t>(plan.files.size()));
     plan.files.push_back(std::move(file));
   }
-  if (plan.dialogues.empty()) plan.dialogues.reserve(index.dialogues.size());
-  for (auto& d : index.dialogues) {
-    d.file += first;
-    plan.dialogues.push_back(d);
+  for (auto& d : index.dialogues) d.file += first;
+  if (plan.dialogues.empty()) {
+    plan.dialogues = std::move(index.dialogues);
+  } else {
+    plan.dialogues.insert(plan.dialogues.end(), index.dialogues.begin(), index.dialogues.end());
   }
   return index.sha256;
 }
@@ -145,12 +147,25 @@ CorpusPlan plan_corpus(const DataConfig& config, const StrategySet& strategies,
   });
 }
 
+namespace {
+
+// What the file is to be: the one that was planned with, also where somebody has put the same
+// content in its place since (another job that makes the same corpus).
+FileStamp stamp_of(const PlannedFile& file) {
+  const FileStamp now = ByteSource(file.source.path).stamp();
+  if (now == file.stamp) return now;
+  return TextStream(file.source.path).sha256() == file.source.sha256 ? now : file.stamp;
+}
+
+}  // namespace
+
 Dialogue EpisodeReader::dialogue(std::uint32_t number, const DialoguePlace& place) {
   auto file = open_.find(number);
   if (file == open_.end()) {
     if (open_.size() >= kOpenFiles) open_.clear();
     const PlannedFile& f = files_.at(number);
-    file = open_.emplace(number, DialogueFile(f.source.path, f.format, f.stamp, strategies_)).first;
+    file = open_.emplace(number, DialogueFile(f.source.path, f.format, stamp_of(f), strategies_))
+               .first;
   }
   return file->second.read(place);
 }

@@ -150,7 +150,7 @@ struct DialogueFile::Impl {
   Source source;
   Format format;
   FileStamp stamp;
-  std::vector<Dialogue> all = {};  // of a file that cannot be read in part
+  std::unique_ptr<internal::FormatReader> reader = {};
 
   void check() const {
     if (source.text.stamp() != stamp) {
@@ -159,40 +159,16 @@ struct DialogueFile::Impl {
     }
   }
 
-  // A table's fields are understood by its whole: how it is quoted, and what its columns are.
-  const Dialogue& of_table(const DialoguePlace& place) {
-    if (all.empty()) {
+  Dialogue read(const DialoguePlace& place) {
+    if (!reader) {
       source.text.more();
-      auto reader = open_format(source, format);
-      while (auto d = reader->next()) all.push_back(std::move(*d));
-      source.report_fault();
+      reader = open_format(source, format);
     }
-    if (place.number >= all.size()) lost(place);
-    return all[place.number];
-  }
-
-  [[noreturn]] void lost(const DialoguePlace& place) const {
+    if (auto out = reader->at(place)) return std::move(*out);
     check();
     fail_input(source.path() + ": dialogue " + std::to_string(place.number) +
                    " does not lie where it was found before",
                kChangedHint);
-  }
-
-  Dialogue read(const DialoguePlace& place) {
-    if (format == Format::empathetic_csv) return of_table(place);
-    TextStream& text = source.text;
-    const std::uint64_t end = text.offset() + text.window().size();
-    if (place.offset >= text.offset() && place.offset <= end) {
-      text.drop(place.offset - text.offset());
-    } else {
-      text.seek(place.offset, place.line);
-    }
-    while (text.window().size() < place.bytes && text.more()) {
-    }
-    if (text.window().size() < place.bytes) lost(place);
-    auto out = read_json_dialogue(source, place, text.window().substr(0, place.bytes));
-    text.drop(place.bytes);
-    return std::move(*out);
   }
 };
 

@@ -59,7 +59,7 @@ struct DialoguePlace {
 };
 
 // One file, dialogue by dialogue: what is in memory is a dialogue and the piece of the file that it
-// was cut from (of CSV and of UTF-16 all of it). Files may be packed with gzip or zstd.
+// was cut from (of UTF-16 all of it). Files may be packed with gzip or zstd.
 class CorpusReader {
  public:
   // Throws Error(input) where the file cannot be read; what is wrong with its content comes from

@@ -40,15 +40,14 @@ class FormatReader {
   virtual std::optional<Dialogue> next() = 0;
   // Of the dialogue that next() gave last.
   virtual const DialoguePlace& place() const = 0;
+  // The dialogue at a place of the same file; nothing where there is none, or problems were
+  // reported. Of a reader whose next() is not asked.
+  virtual std::optional<Dialogue> at(const DialoguePlace& place) = 0;
 };
 
 // `text` stands at its beginning.
 std::unique_ptr<FormatReader> json_list_reader(Source& source);
 std::unique_ptr<FormatReader> json_lines_reader(Source& source);
 std::unique_ptr<FormatReader> empathetic_csv_reader(Source& source);
-
-// The dialogue in the JSON text of a place; nothing where problems were reported.
-std::optional<Dialogue> read_json_dialogue(Source& source, const DialoguePlace& place,
-                                           std::string_view text);
 
 }  // namespace straq::dialogue::internal

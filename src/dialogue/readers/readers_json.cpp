@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <unordered_set>
 
 #include "core/files/text_file.h"
 #include "core/json/json.h"
@@ -282,7 +283,7 @@ class JsonReader final : public FormatReader {
     while (const auto record = records_.next()) {
       auto d = read_dialogue(source_, *record);
       if (!d) continue;
-      if (!names_.insert(d->id)) {
+      if (is_taken(*d, record->index)) {
         const std::size_t slash = d->id.find('/');
         const bool own = d->id != source_.id_of(record->index);
         source_.problem(record->line,
@@ -303,10 +304,42 @@ class JsonReader final : public FormatReader {
 
   const DialoguePlace& place() const override { return place_; }
 
+  std::optional<Dialogue> at(const DialoguePlace& place) override {
+    TextStream& text = source_.text;
+    if (place.offset >= text.offset() && place.offset <= text.offset() + text.window().size()) {
+      text.drop(place.offset - text.offset());
+    } else {
+      text.seek(place.offset, static_cast<long>(place.line));
+    }
+    while (text.window().size() < place.bytes && text.more()) {
+    }
+    if (text.window().size() < place.bytes) return std::nullopt;
+    auto out = read_dialogue(source_, {text.window().substr(0, place.bytes),
+                                       static_cast<long>(place.line), place.number, true, 0});
+    text.drop(place.bytes);
+    return out;
+  }
+
  private:
+  static Digest digest_of(const std::string& id) { return Sha256().update(id).digest(); }
+  // Whether an earlier dialogue has this one's id, which is noted. Ids that are numbers take a bit.
+  bool is_taken(const Dialogue& d, std::size_t index) {
+    if (d.id == source_.id_of(index)) {
+      numbered_.resize(index + 1);
+      numbered_[index] = true;
+      return !names_.empty() && names_.count(digest_of(d.id)) > 0;
+    }
+    const std::string name = d.id.substr(d.id.find('/') + 1);
+    const bool number = name.size() < 10 && name.find_first_not_of("0123456789") == name.npos;
+    const auto at = number ? static_cast<std::size_t>(std::stoul(name)) : numbered_.size();
+    const bool by_number = at < numbered_.size() && numbered_[at] && d.id == source_.id_of(at);
+    return !names_.insert(digest_of(d.id)).second || by_number;
+  }
+
   Source& source_;
   JsonRecordStream records_;
-  DigestSet names_;
+  std::unordered_set<Digest, DigestHash> names_;  // of dialogues with names of their own
+  std::vector<bool> numbered_;                    // dialogues that are called by their numbers
   DialoguePlace place_;
 };
 
@@ -315,17 +348,13 @@ class NoReader final : public FormatReader {
  public:
   std::optional<Dialogue> next() override { return std::nullopt; }
   const DialoguePlace& place() const override { return place_; }
+  std::optional<Dialogue> at(const DialoguePlace&) override { return std::nullopt; }
 
  private:
   DialoguePlace place_;
 };
 
 }  // namespace
-
-std::optional<Dialogue> read_json_dialogue(Source& source, const DialoguePlace& place,
-                                           std::string_view text) {
-  return read_dialogue(source, {text, static_cast<long>(place.line), place.number, true, 0});
-}
 
 std::unique_ptr<FormatReader> json_list_reader(Source& source) {
   if (json_form(source.text.window()) != JsonForm::list) {

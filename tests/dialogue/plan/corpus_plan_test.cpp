@@ -101,6 +101,39 @@ TEST_F(CorpusPlans, WhatLiesAtAPlaceIsTheDialogueForEveryForm) {
   }
 }
 
+// Rows of some megabytes, in each of the two ways in which tables are written: pieces end within
+// rows, within quotes and within line ends.
+TEST_F(CorpusPlans, TablesOfAnySizeAreReadByTheirConversations) {
+  const auto table = [](bool quoted, const char* line_end) {
+    std::string out =
+        std::string("conv_id,utterance_idx,context,prompt,speaker_idx,utterance") + line_end;
+    for (int c = 0; c < 9000; ++c) {
+      for (int u = 1; u <= 3; ++u) {
+        const std::string text = "turn " + std::to_string(c) + " of " + std::to_string(u);
+        const std::string said = quoted ? "\"" + text + ", \"\"well\"\"\n it went on\""
+                                        : text + "_comma_ \"well\" it went";
+        out += "c" + std::to_string(c) + "," + std::to_string(u) + ",sad,Lost it," +
+               std::to_string(u % 2) + "," + said + line_end;
+      }
+    }
+    return out;
+  };
+  for (const bool quoted : {false, true}) {
+    for (const char* line_end : {"\n", "\r\n"}) {
+      const std::string bytes = table(quoted, line_end);
+      ASSERT_GT(bytes.size(), std::size_t{1} << 20);
+      config.train = file("table.csv", bytes);
+      const Split train = *load_splits(config).find("train");
+      ASSERT_EQ(train.episodes.size(), 9000u) << quoted;
+      const std::string& said = train.corpus.dialogues[8999].utterances.at(1).text;
+      EXPECT_EQ(said, quoted ? "turn 8999 of 2, \"well\" it went on"
+                             : "turn 8999 of 2, \"well\" it went");
+      EXPECT_EQ(train.corpus.sha256, sha256_hex(bytes));
+      expect_same_as_whole("a large table");
+    }
+  }
+}
+
 TEST_F(CorpusPlans, AnArchiveIsTheCorpusThatItHolds) {
   config.train = file("a/train.txt", many(3));
   const CorpusPlan plain = plan_corpus(config, esconv_strategies());
@@ -255,8 +288,14 @@ TEST_F(CorpusPlans, AFileThatWasWrittenSinceIsRefused) {
   EpisodeReader open(config, strategies), fresh(config, strategies);
   open.know(0, plan.files[0]), fresh.know(0, plan.files[0]);
   open.read({0, plan.dialogues[0].place});
+  // The same content in its place is no other file, and one that is open stays what it was.
+  file("train.txt", many(5));
+  EpisodeReader again(config, strategies);
+  again.know(0, plan.files[0]);
+  EXPECT_EQ(again.read({0, plan.dialogues[4].place}).id, "train/00004");
+  open.check();
   std::ofstream(folder.path("train.txt"), std::ios::app) << kLine << "\n";
-  for (const auto& e : {error_of([&] { open.check(); }), error_of([&] {
+  for (const auto& e : {error_of([&] { again.check(); }), error_of([&] {
                           fresh.read({0, plan.dialogues[0].place});
                         })}) {
     ASSERT_TRUE(e);
