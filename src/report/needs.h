@@ -35,7 +35,8 @@ enum class Need {
   sizes_swept,
   sizes_evaluated,
   sweep_replies,
-  played  // in the simulator
+  played,       // in the simulator
+  reply_losses  // of responders
 };
 
 // "no run has an evaluation.json that can be read"

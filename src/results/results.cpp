@@ -135,6 +135,13 @@ void read_run(Run& run) {
       run.problems.push_back(failure_words(file(kEvaluationFile), e));
     }
   }
+  if (present(folder / kReplyLossFile)) {
+    try {
+      run.reply_losses = read_reply_losses(file(kReplyLossFile));
+    } catch (const std::exception& e) {
+      run.problems.push_back(failure_words(file(kReplyLossFile), e));
+    }
+  }
   if (present(folder / kSimulationFile)) {
     try {
       run.simulation = read_simulation(file(kSimulationFile));

@@ -16,6 +16,7 @@
 #include "results/point_state.h"
 #include "results/rows/provenance.h"
 #include "results/rows/replies.h"
+#include "results/rows/reply_loss.h"
 #include "results/rows/simulation.h"
 #include "results/rows/steps.h"
 
@@ -34,12 +35,13 @@ struct Run {
   std::vector<Step> steps;
   std::vector<ValidationRow> validations;  // evaluations during training
   std::optional<metrics::Evaluation> evaluation;
-  std::optional<Simulation> simulation;  // of a planner that was played in the simulator
-  std::vector<ReplyFile> replies;        // responses/, by name
-  std::vector<JudgeFile> judged;         // judge/, by name
-  std::vector<JudgeFile> rated;          // human/, by name
-  std::vector<std::string> missing;      // files that a finished run has and this one lacks
-  std::vector<std::string> problems;     // what could not be read, with file and line
+  std::optional<Simulation> simulation;     // of a planner that was played in the simulator
+  std::optional<ReplyLosses> reply_losses;  // of a responder
+  std::vector<ReplyFile> replies;           // responses/, by name
+  std::vector<JudgeFile> judged;            // judge/, by name
+  std::vector<JudgeFile> rated;             // human/, by name
+  std::vector<std::string> missing;         // files that a finished run has and this one lacks
+  std::vector<std::string> problems;        // what could not be read, with file and line
 
   std::string name() const { return experiment + "/" + point; }
   // A parameter by its dotted key: from index.csv, else from config.yaml.

@@ -52,6 +52,9 @@ Table foresight_table(const results::Results& results);
 // each simulated world.
 std::vector<Table> planning_tables(const results::Results& results);
 
+// Responders that were trained: how well they predict the corpus's replies, a row for each split.
+Table responder_table(const results::Results& results);
+
 // Per run and stage of metrics.jsonl: steps, loss at both ends, gradient norm, tokens.
 Table training_table(const results::Results& results);
 
