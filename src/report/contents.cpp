@@ -107,7 +107,7 @@ const std::vector<TableEntry> kTables = {
     {"responders",
      nullptr,
      Section::folder,
-     {Need::reply_losses},
+     {},
      [](const M& m) -> Tables { return {responder_table(m.results)}; }},
     {"training",
      "Training",

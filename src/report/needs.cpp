@@ -206,10 +206,7 @@ const Entry kEntries[] = {
      "no run of the sweep has replies of its own planner (responses/) to the test split", kReplies,
      nullptr, [](const Results&) { return false; }},
     {Need::played, "no run has a simulation.json that can be read",
-     "straq evaluate RUN --simulator", [](const Run& run) { return run.simulation.has_value(); }},
-    {Need::reply_losses, "no run has a reply_loss.json that can be read",
-     "train a responder (responder.method), then straq evaluate RUN",
-     [](const Run& run) { return run.reply_losses.has_value(); }}};
+     "straq evaluate RUN --simulator", [](const Run& run) { return run.simulation.has_value(); }}};
 
 const Entry& entry_of(Need need) {
   return *std::find_if(std::begin(kEntries), std::end(kEntries),

@@ -35,8 +35,7 @@ enum class Need {
   sizes_swept,
   sizes_evaluated,
   sweep_replies,
-  played,       // in the simulator
-  reply_losses  // of responders
+  played  // in the simulator
 };
 
 // "no run has an evaluation.json that can be read"

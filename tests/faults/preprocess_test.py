@@ -67,6 +67,9 @@ def main():
         check("of the sizes asked for", len(reference) == 61 and all(records.values()),
               f"{len(reference)} files")
 
+        code = Job(arguments("alone"), 1).finish()
+        check("one process makes the same", code == 0 and whole(work / "alone")[0] == reference)
+
         moments = random.Random(SEED)
         found_before, kept, met = 0, True, 0
         for _ in range(KILLS):
