@@ -8,8 +8,8 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "dialogue/convert.h"
-#include "dialogue/plan/corpus_plan.h"
 #include "dialogue/data_config.h"
+#include "dialogue/plan/corpus_plan.h"
 #include "dialogue/statistics.h"
 #include "dialogue/turns.h"
 #include "dialogue/validate.h"
@@ -135,22 +135,19 @@ Format written_form(const DatasetOptions& o) {
   return form == Format::automatic ? form_by_name(o.out) : form;
 }
 
-int convert(const DatasetOptions& o) {
+// All dialogues of the files, or a sample of `o.count`, as one file.
+int write(const DatasetOptions& o, bool sampled) {
   const auto files = o.files();
   const auto strategies = StrategySet::load(o.strategies);
   CorpusWriter out(o.out, written_form(o), strategies, files.size() > 1);
-  each_dialogue(files, o.read_format(), strategies, [&](Dialogue&& d) { out.write(d); });
-  out.publish();
-  log::info("dataset", "{} dialogues in {}", out.written(), o.out);
-  return 0;
-}
-
-int sample(const DatasetOptions& o) {
-  const auto files = o.files();
-  const auto strategies = StrategySet::load(o.strategies);
-  const auto drawn = sample_dialogues(files, o.read_format(), strategies, o.count, o.seed);
-  CorpusWriter out(o.out, written_form(o), strategies, files.size() > 1);
-  for (const Dialogue& d : drawn) out.write(d);
+  if (sampled) {
+    for (const Dialogue& d :
+         sample_dialogues(files, o.read_format(), strategies, o.count, o.seed)) {
+      out.write(d);
+    }
+  } else {
+    each_dialogue(files, o.read_format(), strategies, [&](Dialogue&& d) { out.write(d); });
+  }
   out.publish();
   log::info("dataset", "{} dialogues in {}", out.written(), o.out);
   return 0;
@@ -219,8 +216,7 @@ Command make_dataset(CLI::App& app, Common& common) {
   return {dataset, [=, &common] {
             return stats_app->parsed()      ? stats(*o, common)
                    : validate_app->parsed() ? validate(*o, common)
-                   : convert_app->parsed()  ? convert(*o)
-                                            : sample(*o);
+                                            : write(*o, sample_app->parsed());
           }};
 }
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "dialogue/plan/corpus_plan.h"
 #include "dialogue/data_config.h"
+#include "dialogue/plan/corpus_plan.h"
 #include "experiment/experiment.h"
 #include "prompt/comb_builder.h"
 #include "shard/manifest.h"

@@ -202,8 +202,7 @@ const std::vector<MessageKind>& message_kinds() {
        "waits)"},
       {ShardOrder::kType, kCoordinator, kPreprocessor,
        "a work item (data set, split, dialogue range) with the places of its dialogues; posted: "
-       "the coordinator "
-       "does not wait for it"},
+       "the coordinator does not wait for it"},
       {ShardMade::kType, kPreprocessor, kCoordinator,
        "the record of the shard that its oldest item has become; it can take another"},
       {ShardFailed::kType, kPreprocessor, kCoordinator,
