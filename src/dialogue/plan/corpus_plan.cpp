@@ -11,7 +11,8 @@
 namespace straq::dialogue {
 namespace {
 
-constexpr std::size_t kOpenFiles = 16;  // at once, of an EpisodeReader
+// At once, of an EpisodeReader: in a shuffled order each dialogue may lie in another file.
+constexpr std::size_t kOpenFiles = 128;
 // Fewer dialogues are read in the time that it takes to look for their index.
 constexpr std::size_t kWorthKeeping = 5000;
 
